@@ -1,0 +1,91 @@
+// The op registry, and inference by kind.
+//
+// An op is registered once, from Python, when the module that declares it is imported. Its fields drive one inference
+// function per kind; no place in C++ lists op names.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mlxk/node.h"
+
+namespace mlxk {
+
+enum class Kind : uint8_t {
+  constant,     // a 0-d scalar (value in params[0], dtype in the output) ; broadcasts as an immediate
+  data,         // was born with a buffer (from NumPy, a list, a file)
+  placeholder,  // vmap, compile, export: has no data, an eval that reaches one raises
+  elementwise,  // scalar formula of the same name in scalar/*.def; inputs broadcast together
+  cast,         // params: dtype
+  reduction,    // params: axes (Dims, normalised, ascending), keepdims
+  movement,     // a view, or a copy where no view exists; rule of the same name in graph/views.cpp
+  structural,   // inference in Python; kernel of the same name
+  call,         // a compiled function: params: the Graph and its Program (opaque)
+};
+
+// Which dtypes an elementwise or reduction op computes in, given the promoted dtype of its inputs.
+enum class Domain : uint8_t {
+  any,        // as promoted
+  numeric,    // bool becomes int32
+  inexact,    // bool and integers become float32
+  real,       // as any, complex raises
+  integral,   // bool and integers; inexact raises
+  boolean,    // inputs are cast to bool
+  complex,    // inputs become complex64
+};
+enum class Result : uint8_t {
+  same,     // the computed dtype
+  boolean,  // comparisons, isnan, ...
+  real,     // complex64 gives float32, others same (abs, real, imag)
+  sum,      // MLX's rule for sum and prod: small integers and bool become int32 (uint32 keeps its sign class: see the golden table)
+  index,    // uint32 (argmax)
+};
+
+struct Op {
+  OpId id = 0;
+  std::string name;
+  Kind kind = Kind::structural;
+  Domain domain = Domain::any;
+  Result result = Result::same;
+  uint8_t arity = 0;         // elementwise: 1, 2, 3
+  bool effect = false;       // never merged, dropped or reordered
+  bool blocking = false;     // runs on its stream's own thread (collectives)
+  uint16_t scalar = 0;       // elementwise, reduction: index in the table of scalar formulas
+  uint16_t movement = 0;     // movement: index in the table of views
+  std::vector<std::string> param_names;
+  std::shared_ptr<Opaque> face;  // the Python Op object
+};
+
+const Op& register_op(Op op);  // fills id, scalar, movement; raises where the name is taken or no formula of that name exists
+const Op& op(OpId id);
+const Op* find_op(const char* name);
+size_t op_count();
+
+// Builders. Each infers, makes the node and returns its first output. They raise value or type errors with the op's name.
+Edge elementwise(const Op& op, const Edge* inputs, uint32_t count, StreamId stream);  // inserts casts to the common dtype
+Edge cast(const Edge& input, Dtype dtype, StreamId stream);                           // the input itself if it has the dtype
+Edge constant(double real, double imag, int64_t integer, Dtype dtype);                // cached: equal bits give one node
+Edge reduction(const Op& op, const Edge& input, const Dims& axes, bool keepdims, StreamId stream);
+Edge movement(const Op& op, const Edge& input, Params params, StreamId stream);
+Node* structural(const Op& op, const Edge* inputs, uint32_t count, Params params, const Dims* shapes, const Dtype* dtypes,
+                 uint32_t outputs, StreamId stream);
+Edge from_buffer(BufferRef buffer, int64_t offset, Dims shape, Dims strides, Dtype dtype);
+Edge placeholder(Dims shape, Dtype dtype, std::shared_ptr<Opaque> where);  // where: what to name when its value is asked for
+
+// A movement op's two halves (graph/views.cpp holds one entry per op name).
+struct Layout {
+  Dims shape, strides;
+  int64_t offset = 0;  // bytes
+  Dtype dtype = Dtype::float32;
+};
+struct MovementRule {
+  const char* name;
+  void (*infer)(const Edge& input, const Params& params, Dims* shape, Dtype* dtype);
+  bool (*view)(const Layout& input, const Params& params, const Dims& shape, Layout* output);  // false: needs a copy
+};
+const MovementRule* movement_rule(const char* name);
+const MovementRule& movement_rule(uint16_t index);
+
+}  // namespace mlxk
