@@ -1,0 +1,1 @@
+"""Arrays, ops and function transforms."""
