@@ -72,7 +72,9 @@ def build(stage: Path | None = None, targets: tuple[str, ...] = ()) -> None:
     """
     cmake, ninja = program("cmake"), program("ninja")
     if cmake is None or ninja is None:
-        raise RuntimeError("[build] cmake >= 3.24 and ninja >= 1.10 are needed on PATH.")
+        raise RuntimeError(
+            "[build] cmake >= 3.24 and ninja >= 1.10 are not on PATH; `uv pip install cmake ninja`."
+        )
     soabi = sysconfig.get_config_var("SOABI")
     folder = ROOT / "build" / soabi
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +97,7 @@ def build(stage: Path | None = None, targets: tuple[str, ...] = ()) -> None:
     # CMake reads CXXFLAGS only on the first configuration; the cache keeps what it found.
     arguments.append(f"-DCMAKE_CXX_FLAGS={os.environ.get('CXXFLAGS', '')}")
     stamp = folder / "arguments.txt"
-    wanted = shlex.join(arguments)
+    wanted = shlex.join([cmake, *arguments])
     configured = (folder / "build.ninja").exists() and stamp.exists()
     if not configured or stamp.read_text() != wanted:
         stamp.unlink(missing_ok=True)

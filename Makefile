@@ -1,0 +1,75 @@
+# `make help` lists the targets. Every target builds what it needs; JOBS limits the compilers.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash -o pipefail
+JOBS ?= $(shell nproc)
+UV := uv run --no-sync
+BUILD := kernels/build
+CMAKE_TESTS = cmake -S kernels -G Ninja -DMLX_BUILD_PYTHON_BINDINGS=OFF
+OPENBLAS = -DMLX_OPENBLAS=$$(echo $(CURDIR)/.venv/lib/python*/site-packages/scipy_openblas64)
+CTEST = ctest --output-on-failure --no-tests=error -j $(JOBS) --test-dir
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sort | \
+	  awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
+
+.venv/pyvenv.cfg:
+	uv sync
+
+.PHONY: install
+install: ## Create .venv and build everything into it
+	uv sync
+
+.PHONY: build
+build: .venv/pyvenv.cfg ## Compile what changed, in place (seconds)
+	@$(UV) python kernels/hatch_build.py
+
+.PHONY: format
+format: .venv/pyvenv.cfg ## Format Python and apply ruff's safe fixes
+	$(UV) ruff check --fix --exit-zero .
+	$(UV) ruff format .
+
+.PHONY: lint
+lint: .venv/pyvenv.cfg ## Check style, formatting and file sizes
+	$(UV) ruff check .
+	$(UV) ruff format --check .
+	$(UV) python tools/size.py
+
+.PHONY: types
+types: .venv/pyvenv.cfg ## Check types with pyright
+	$(UV) pyright
+
+.PHONY: layers
+layers: .venv/pyvenv.cfg ## Check who imports whom
+	$(UV) python tools/layers.py
+
+.PHONY: test
+test: ## Run the Python tests
+	uv run pytest
+
+.PHONY: test-cpp
+test-cpp: .venv/pyvenv.cfg ## Build and run the C++ tests
+	$(CMAKE_TESTS) -B $(BUILD)/tests $(OPENBLAS)
+	ninja -C $(BUILD)/tests -j $(JOBS)
+	$(CTEST) $(BUILD)/tests
+
+.PHONY: test-asan test-ubsan test-tsan
+test-asan: SANITIZER := asan
+test-asan: sanitize ## Run the C++ tests under the address sanitizer
+test-ubsan: SANITIZER := ubsan
+test-ubsan: sanitize ## Run the C++ tests under the undefined behaviour sanitizer
+test-tsan: SANITIZER := tsan
+test-tsan: sanitize ## Run the C++ tests under the thread sanitizer
+
+.PHONY: sanitize
+sanitize: .venv/pyvenv.cfg
+	$(CMAKE_TESTS) -B $(BUILD)/$(SANITIZER) $(OPENBLAS) \
+	  -DUSE_$(shell echo $(SANITIZER) | tr a-z A-Z)=ON
+	ninja -C $(BUILD)/$(SANITIZER) -j $(JOBS)
+	$(CTEST) $(BUILD)/$(SANITIZER)
+
+.PHONY: symbols
+symbols: .venv/pyvenv.cfg ## Check that no weak symbol leaves an instruction set's namespace
+	$(CMAKE_TESTS) -B $(BUILD)/tests $(OPENBLAS)
+	ninja -C $(BUILD)/tests -j $(JOBS) mlxk
+	$(UV) python tools/symbols.py $(BUILD)/tests
