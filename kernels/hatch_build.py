@@ -124,9 +124,12 @@ class KernelBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     """The hatchling hook of mlx-kernels."""
 
     def dependencies(self) -> list[str]:
-        """cmake and ninja from PyPI, where the system has none that is new enough."""
-        return [f"{name}>={'.'.join(map(str, MINIMUM[name]))}" for name in MINIMUM
-                if program(name) is None]
+        """Cmake and ninja from PyPI, where the system has none that is new enough."""
+        return [
+            f"{name}>={'.'.join(map(str, MINIMUM[name]))}"
+            for name in MINIMUM
+            if program(name) is None
+        ]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Builds in place; a standard wheel also gets the installed files."""
