@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash -o pipefail
 JOBS ?= $(shell nproc)
+PYTHONS ?= 3.10 3.14
 UV := uv run --no-sync
 BUILD := kernels/build
 CMAKE_TESTS = cmake -S kernels -G Ninja -DMLX_BUILD_PYTHON_BINDINGS=OFF
@@ -53,6 +54,21 @@ test-cpp: .venv/pyvenv.cfg ## Build and run the C++ tests
 	ninja -C $(BUILD)/tests -j $(JOBS)
 	$(CTEST) $(BUILD)/tests
 
+.PHONY: test-pythons
+test-pythons: ## Run the Python tests on each of PYTHONS (3.10 and 3.14)
+	for python in $(PYTHONS); do \
+	  UV_PROJECT_ENVIRONMENT=build/venv-$$python uv run --python $$python pytest || exit 1; \
+	done
+
+.PHONY: test-arm64
+test-arm64: ## Cross-compile the C++ tests for arm64 and run them under qemu-user
+	uv pip install --python .venv --quiet --target $(BUILD)/arm64-site --no-deps \
+	  --python-platform aarch64-manylinux_2_28 "scipy-openblas64>=0.3.30,<0.4"
+	$(CMAKE_TESTS) -B $(BUILD)/arm64 -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64.cmake \
+	  -DMLX_OPENBLAS=$(CURDIR)/$(BUILD)/arm64-site/scipy_openblas64
+	ninja -C $(BUILD)/arm64 -j $(JOBS)
+	$(CTEST) $(BUILD)/arm64
+
 .PHONY: test-asan test-ubsan test-tsan
 test-asan: SANITIZER := asan
 test-asan: sanitize ## Run the C++ tests under the address sanitizer
@@ -73,3 +89,16 @@ symbols: .venv/pyvenv.cfg ## Check that no weak symbol leaves an instruction set
 	$(CMAKE_TESTS) -B $(BUILD)/tests $(OPENBLAS)
 	ninja -C $(BUILD)/tests -j $(JOBS) mlxk
 	$(UV) python tools/symbols.py $(BUILD)/tests
+
+.PHONY: wheels
+wheels: ## Build wheels and sdists of all distributions into dist/
+	uv build --all-packages --out-dir dist
+
+.PHONY: docs
+docs: ## Build the documentation site into site/
+	uv run --group docs mkdocs build --strict
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf build kernels/build dist site .venv
+	find kernels/src -name '*.so' -delete

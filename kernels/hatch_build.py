@@ -55,9 +55,9 @@ def copy_openblas(target: Path) -> Path:
         for source in sorted((package / folder).glob("*.*")):
             copy = target / folder / source.name
             size = source.stat().st_size
-            if copy.exists() and copy.stat().st_size == size:
-                if size > 2**21 or copy.read_bytes() == source.read_bytes():
-                    continue
+            same = copy.exists() and copy.stat().st_size == size
+            if same and (size > 2**21 or copy.read_bytes() == source.read_bytes()):
+                continue
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, copy)
     return target
