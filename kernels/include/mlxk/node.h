@@ -98,6 +98,7 @@ void detach(Node* node);
 // Traces: open_trace returns a one-bit mask; close_trace detaches what eval had kept for it.
 uint32_t open_trace();
 void close_trace(uint32_t mask);
+uint32_t open_traces();  // the bits that are open
 
 struct GraphStatistics {
   int64_t live_nodes, pooled_nodes;

@@ -1,7 +1,8 @@
 // Program: what eval, async_eval and compile lower a graph to, and the executor that runs it.
 //
 // A flat list of instructions over buffer slots with liveness, donation and fusion decided. print() is stable and
-// verify() checks every invariant (always on in tests: MLXK_VERIFY=1).
+// verify() checks every invariant (always on in tests: MLXK_VERIFY=1). All lists are flat, so that plain eval can reuse
+// one Program's memory for the next graph.
 #pragma once
 
 #include <cstdint>
@@ -15,39 +16,106 @@
 
 namespace mlxk {
 
+struct Program;  // made by lower(), immutable afterwards, run by several threads at once
+using ProgramRef = std::shared_ptr<const Program>;
+
 struct Slot {
   enum class Kind : uint8_t {
-    input,      // bound when run: an evaluated array
-    constant,   // a buffer the Program owns
-    planned,    // allocated at the start of a run; may share an arena range with others whose lives do not overlap
-    output,     // planned, and handed to an array at the end
+    input,     // bound when run: an evaluated array
+    constant,  // a buffer the Program owns
+    planned,   // a range of the arena, which one allocation at the start of a run provides
+    output,    // a buffer of its own, handed to an array at the end
   };
-  Kind kind;
-  uint32_t input = 0;         // input: index among the bound inputs
-  size_t bytes = 0;           // planned, output
-  int32_t donor = -1;         // slot whose buffer this one takes over where the run finds it donatable
+  Kind kind = Kind::planned;
+  bool escapes = false;    // a result or a view that outlives the run: never overwritten in place
+  bool exclusive = false;  // touched by several streams: its range is shared with no other slot
+  StreamId stream = 0;     // of the instruction that writes it (input: that reads it first)
+  uint32_t index = 0;      // input, constant, output: which of the Program's
+  int32_t donor = -1;      // output: input slot whose buffer it takes over where the run finds it donatable
+  uint32_t storage = 0;    // the slot whose memory this one has: itself, unless it is written in place
+  uint32_t first = 0;      // instruction that writes it
+  uint32_t last = 0;       // last instruction that touches it
+  size_t bytes = 0;
+  size_t offset = 0;       // planned: in the arena
 };
 
-struct Operand {              // a layout on a slot
-  uint32_t slot;
-  Layout layout;
+struct Operand {           // a layout on a slot
+  Tensor layout;           // data is null; shape and strides are kept by Program::dims
+  int64_t offset = 0;      // bytes
+  uint32_t slot = 0;
 };
 
 struct Instruction {
-  enum class Kind : uint8_t { fused, kernel, copy, call, wait, record };
-  Kind kind;
-  StreamId stream;
-  std::vector<Operand> inputs, outputs;
-  const Kernel* kernel = nullptr;
+  enum class Kind : uint8_t { fused, kernel, copy, call, record, wait };
+  Kind kind = Kind::fused;
+  StreamId stream = 0;
   OpId op = 0;
-  Params params;
-  int32_t workspace = -1;     // slot
-  uint32_t chain = 0;         // fused: offset of the compiled chain in the Program's code block
   uint32_t source = 0;        // Python line that built the (first) node
+  uint32_t operands = 0;      // offset in Program::operands: the inputs, then the outputs
+  uint32_t input_count = 0, output_count = 0;
+  int32_t workspace = -1;     // slot
+  uint32_t index = 0;         // fused: in chains; kernel: in params; call: in programs; record, wait: the event
+  union {
+    const Kernel* kernel = nullptr;
+    const void* code;         // fused: what FusedEngine::compile wrote
+  };
 };
 
-class Program;  // program.cpp holds the members; made by lower(), immutable afterwards, run by several threads at once
-using ProgramRef = std::shared_ptr<const Program>;
+// Where a result of a compiled Program lies.
+struct Result {
+  uint32_t slot = 0;
+  Layout layout;
+};
+
+// A chain as it was before compilation; kept for print and verify, not by plain eval.
+struct ChainRecord {
+  uint32_t steps, inputs, outputs, immediates;  // offsets in Program::chain_*
+  uint16_t step_count, input_count, output_count, immediate_count;
+};
+
+// Memory that grows by blocks which never move.
+class CodeMemory {
+ public:
+  void* take(size_t bytes);  // 64-byte aligned
+  void clear();              // keeps the first block
+  size_t capacity() const;
+
+ private:
+  struct Block {
+    std::unique_ptr<unsigned char[]> bytes;
+    size_t size = 0;
+  };
+  std::vector<Block> blocks_;
+  size_t used_ = 0;
+};
+
+struct Program {
+  std::vector<Slot> slots;
+  std::vector<Operand> operands;
+  std::vector<Instruction> instructions;
+  std::vector<Layout> inputs;         // what each bound input must look like (compiled Programs)
+  std::vector<uint32_t> input_slots;  // of each input
+  std::vector<uint32_t> output_slots; // the slots that own an output buffer
+  std::vector<BufferRef> constants;
+  std::vector<Result> results;        // compiled Programs
+  std::vector<Dims> dims;
+  std::vector<Params> params;
+  std::vector<ProgramRef> programs;
+  std::vector<StreamId> streams;
+  std::vector<ChainRecord> chains;
+  std::vector<FusedStep> chain_steps;
+  std::vector<Dtype> chain_dtypes;
+  std::vector<Immediate> chain_immediates;
+  CodeMemory code;
+  size_t arena_bytes = 0;
+  size_t frame_bytes = 0;      // what one run needs beside the arena: bases and operands
+  uint32_t max_operands = 0;
+  uint32_t event_count = 0;
+  bool blocking = false;       // must run on its streams' own threads
+  bool keep_chains = false;
+
+  void clear();                // for the next graph; keeps the memory
+};
 
 // Graph inputs become input slots (layout class as the edges have now); outputs become output slots.
 ProgramRef lower(const Graph& graph);
@@ -63,8 +131,10 @@ struct GraphLock {
 void set_graph_lock(GraphLock lock);  // the face installs PyEval_SaveThread / RestoreThread
 void eval(const Edge* roots, size_t count, bool async);
 
+// Text of an interned source id ("train.py:12"), for errors raised while running. Called with or without the graph lock.
+void set_source_names(std::string (*describe)(uint32_t source));
+
 // A compiled call: the lazy node whose kind is Kind::call. Several outputs; evaluated by running the Program directly.
-// donate[i]: the caller gives up argument i (its handle is rebound by inputs=/outputs=).
 std::vector<Edge> call(std::shared_ptr<const Graph> graph, ProgramRef program, const Edge* arguments, size_t count,
                        StreamId stream);
 

@@ -23,6 +23,7 @@ struct Opaque {
   virtual ~Opaque() = default;
   virtual bool equals(const Opaque& other) const { return this == &other; }
   virtual size_t hash() const { return reinterpret_cast<size_t>(this); }
+  virtual std::string str() const { return "<object>"; }  // a placeholder's names its function and line
 };
 
 class Value;
