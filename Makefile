@@ -5,6 +5,7 @@ JOBS ?= $(shell nproc)
 PYTHONS ?= 3.10 3.14
 UV := uv run --no-sync
 BUILD := kernels/build
+IN_PLACE = $(BUILD)/$(shell $(UV) python -c "import sysconfig as s; print(s.get_config_var('SOABI'))")
 CMAKE_TESTS = cmake -S kernels -G Ninja -DMLX_BUILD_PYTHON_BINDINGS=OFF
 OPENBLAS = -DMLX_OPENBLAS=$$(echo $(CURDIR)/.venv/lib/python*/site-packages/scipy_openblas64)
 CTEST = ctest --output-on-failure --no-tests=error -j $(JOBS) --test-dir
@@ -50,9 +51,8 @@ test: ## Run the Python tests
 
 .PHONY: test-cpp
 test-cpp: .venv/pyvenv.cfg ## Build and run the C++ tests
-	$(CMAKE_TESTS) -B $(BUILD)/tests $(OPENBLAS)
-	ninja -C $(BUILD)/tests -j $(JOBS)
-	$(CTEST) $(BUILD)/tests
+	@$(UV) python kernels/hatch_build.py cpp_tests
+	$(CTEST) $(IN_PLACE)
 
 .PHONY: test-pythons
 test-pythons: ## Run the Python tests on each of PYTHONS (3.10 and 3.14)
@@ -66,7 +66,7 @@ test-arm64: ## Cross-compile the C++ tests for arm64 and run them under qemu-use
 	  --python-platform aarch64-manylinux_2_28 "scipy-openblas64>=0.3.30,<0.4"
 	$(CMAKE_TESTS) -B $(BUILD)/arm64 -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64.cmake \
 	  -DMLX_OPENBLAS=$(CURDIR)/$(BUILD)/arm64-site/scipy_openblas64
-	ninja -C $(BUILD)/arm64 -j $(JOBS)
+	ninja -C $(BUILD)/arm64 -j $(JOBS) cpp_tests
 	$(CTEST) $(BUILD)/arm64
 
 .PHONY: test-asan test-ubsan test-tsan
@@ -81,14 +81,13 @@ test-tsan: sanitize ## Run the C++ tests under the thread sanitizer
 sanitize: .venv/pyvenv.cfg
 	$(CMAKE_TESTS) -B $(BUILD)/$(SANITIZER) $(OPENBLAS) \
 	  -DUSE_$(shell echo $(SANITIZER) | tr a-z A-Z)=ON
-	ninja -C $(BUILD)/$(SANITIZER) -j $(JOBS)
+	ninja -C $(BUILD)/$(SANITIZER) -j $(JOBS) cpp_tests
 	$(CTEST) $(BUILD)/$(SANITIZER)
 
 .PHONY: symbols
 symbols: .venv/pyvenv.cfg ## Check that no weak symbol leaves an instruction set's namespace
-	$(CMAKE_TESTS) -B $(BUILD)/tests $(OPENBLAS)
-	ninja -C $(BUILD)/tests -j $(JOBS) mlxk
-	$(UV) python tools/symbols.py $(BUILD)/tests
+	@$(UV) python kernels/hatch_build.py mlxk
+	$(UV) python tools/symbols.py $(IN_PLACE)
 
 .PHONY: wheels
 wheels: ## Build wheels and sdists of all distributions into dist/
@@ -96,7 +95,7 @@ wheels: ## Build wheels and sdists of all distributions into dist/
 
 .PHONY: docs
 docs: ## Build the documentation site into site/
-	uv run --group docs mkdocs build --strict
+	uv run --group docs zensical build --clean --strict
 
 .PHONY: clean
 clean: ## Remove everything that was built

@@ -88,8 +88,6 @@ def build(stage: Path | None = None, targets: tuple[str, ...] = ()) -> None:
         "MLX_EXTENSION_SUFFIX": sysconfig.get_config_var("EXT_SUFFIX"),
         "MLX_SOABI": soabi,
         "MLX_OPENBLAS": copy_openblas(folder / "openblas"),
-        # The tests are built by `make test-cpp`; an install does not wait for them.
-        "MLX_BUILD_TESTS": "OFF",
     }
     settings |= {name: value for name, value in os.environ.items() if OPTIONS.fullmatch(name)}
     arguments = [f"-D{name}={value}" for name, value in settings.items()]

@@ -1,9 +1,10 @@
 # Each tests/test_<name>.cpp is one program. The test of a kernel stem runs once per instruction
-# set of this CPU, any other test once.
+# set of this CPU, any other test once. Only the target `cpp_tests` builds them.
+add_custom_target(cpp_tests)
 file(GLOB test_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/tests/test_*.cpp)
 file(GLOB sim_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/sim/*.cpp)
 if(sim_sources)
-  add_library(mlxk_sim STATIC ${sim_sources})
+  add_library(mlxk_sim STATIC EXCLUDE_FROM_ALL ${sim_sources})
   target_link_libraries(mlxk_sim PUBLIC mlxk)
 endif()
 
@@ -21,7 +22,8 @@ endif()
 foreach(source IN LISTS test_sources)
   get_filename_component(name ${source} NAME_WE)
   string(REGEX REPLACE "^test_" "" stem ${name})
-  add_executable(${name} ${source})
+  add_executable(${name} EXCLUDE_FROM_ALL ${source})
+  add_dependencies(cpp_tests ${name})
   target_link_libraries(${name} PRIVATE mlxk)
   if(sim_sources)
     target_link_libraries(${name} PRIVATE mlxk_sim)
