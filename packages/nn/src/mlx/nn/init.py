@@ -1,0 +1,108 @@
+"""Initialisers: each returns a function that makes a new array with an array's shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import mlx.core as mx
+
+Initializer = Callable[[mx.array], mx.array]
+
+
+def constant(value: float, dtype: mx.Dtype = mx.float32) -> Initializer:
+    """Fills with ``value``."""
+    return lambda a: mx.full(a.shape, value, dtype=dtype)
+
+
+def normal(mean: float = 0.0, std: float = 1.0, dtype: mx.Dtype = mx.float32) -> Initializer:
+    """Samples a normal distribution."""
+    return lambda a: mx.random.normal(shape=a.shape, scale=std, loc=mean, dtype=dtype)
+
+
+def uniform(low: float = 0.0, high: float = 1.0, dtype: mx.Dtype = mx.float32) -> Initializer:
+    """Samples uniformly from [low, high)."""
+    return lambda a: mx.random.uniform(low, high, a.shape, dtype=dtype)
+
+
+def identity(dtype: mx.Dtype = mx.float32) -> Initializer:
+    """The identity matrix.
+
+    Raises:
+        ValueError: if the array is not square.
+    """
+
+    def initializer(a: mx.array) -> mx.array:
+        if a.ndim != 2 or a.shape[0] != a.shape[1]:
+            raise ValueError(
+                f"The input array must be a square matrix but got shape {a.shape}."
+            )
+        return mx.eye(n=a.shape[0], dtype=dtype)
+
+    return initializer
+
+
+def _fans(a: mx.array) -> tuple[int, int]:
+    """Inputs and outputs of one element of a weight of shape (output, ..., input)."""
+    if a.ndim < 2:
+        raise ValueError(
+            "Glorot / He initialization requires at least 2 dimensional input but"
+            f" input with {a.ndim} dimensions."
+        )
+    receptive_field = math.prod(a.shape[1:-1])
+    return a.shape[-1] * receptive_field, a.shape[0] * receptive_field
+
+
+def glorot_normal(dtype: mx.Dtype = mx.float32) -> Callable[..., mx.array]:
+    r"""Normal with :math:`\sigma = \gamma \sqrt{2 / (\text{fan in} + \text{fan out})}` (Glorot and Bengio, 2010)."""
+
+    def initializer(a: mx.array, gain: float = 1.0) -> mx.array:
+        std = gain * math.sqrt(2.0 / sum(_fans(a)))
+        return mx.random.normal(shape=a.shape, scale=std, dtype=dtype)
+
+    return initializer
+
+
+def glorot_uniform(dtype: mx.Dtype = mx.float32) -> Callable[..., mx.array]:
+    r"""Uniform within :math:`\gamma \sqrt{6 / (\text{fan in} + \text{fan out})}` (Glorot and Bengio, 2010)."""
+
+    def initializer(a: mx.array, gain: float = 1.0) -> mx.array:
+        limit = gain * math.sqrt(6.0 / sum(_fans(a)))
+        return mx.random.uniform(-limit, limit, a.shape, dtype=dtype)
+
+    return initializer
+
+
+def _fan(a: mx.array, mode: str) -> int:
+    fan_in, fan_out = _fans(a)
+    if mode == "fan_in":
+        return fan_in
+    if mode == "fan_out":
+        return fan_out
+    raise ValueError(f"Invalid mode: {mode}. Valid modes are: fan_in, fan_out")
+
+
+def he_normal(dtype: mx.Dtype = mx.float32) -> Callable[..., mx.array]:
+    r"""Normal with :math:`\sigma = \gamma / \sqrt{\text{fan}}` (He et al., 2015)."""
+
+    def initializer(
+        a: mx.array, mode: Literal["fan_in", "fan_out"] = "fan_in", gain: float = 1.0
+    ) -> mx.array:
+        return mx.random.normal(
+            shape=a.shape, scale=gain / math.sqrt(_fan(a, mode)), dtype=dtype
+        )
+
+    return initializer
+
+
+def he_uniform(dtype: mx.Dtype = mx.float32) -> Callable[..., mx.array]:
+    r"""Uniform within :math:`\gamma \sqrt{3 / \text{fan}}` (He et al., 2015)."""
+
+    def initializer(
+        a: mx.array, mode: Literal["fan_in", "fan_out"] = "fan_in", gain: float = 1.0
+    ) -> mx.array:
+        limit = gain * math.sqrt(3.0 / _fan(a, mode))
+        return mx.random.uniform(-limit, limit, a.shape, dtype=dtype)
+
+    return initializer

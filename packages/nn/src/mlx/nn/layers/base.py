@@ -1,0 +1,441 @@
+"""Module: the base class of every layer and model.
+
+What lives here: the tree of parameters, freezing, training mode, loading and saving. What does not: any layer.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+import mlx.core as mx
+from mlx.utils import tree_flatten, tree_unflatten
+
+Predicate: TypeAlias = Callable[["Module", str, Any], bool]
+
+
+class Module(dict):
+    """A tree of parameters and sub-modules with a forward function.
+
+    A module is a ``dict``: arrays, containers and modules assigned as attributes become items and so part of the tree;
+    everything else stays an ordinary attribute. Names that begin with an underscore are not parameters.
+
+    Example:
+        >>> import mlx.core as mx
+        >>> import mlx.nn as nn
+        >>> class MLP(nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.hidden = nn.Linear(4, 8)
+        ...         self.output = nn.Linear(8, 2)
+        ...
+        ...     def __call__(self, x):
+        ...         return self.output(nn.relu(self.hidden(x)))
+        >>> MLP()(mx.ones((3, 4))).shape
+        (3, 2)
+    """
+
+    __call__: Callable[..., Any]
+
+    def __init__(self) -> None:
+        self._no_grad: set[str] = set()
+        self._training = True
+
+    @property
+    def training(self) -> bool:
+        """Whether the module is in training mode."""
+        return self._training
+
+    @property
+    def state(self) -> Module:
+        """The module's own dictionary: its parameters and everything else in the tree, to be captured by ``mx.compile``."""
+        return self
+
+    # The tree is the dict; __dict__ holds what is not part of it.
+
+    def __getattr__(self, key: str) -> Any:
+        try:
+            return self[key]
+        except KeyError:
+            message = f"{type(self).__name__!r} object has no attribute {key!r}"
+            raise AttributeError(message) from None
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        if isinstance(value, (mx.array, dict, list, tuple)):
+            self.__dict__.pop(key, None)
+            self[key] = value
+        else:
+            super().__setattr__(key, value)
+            self.pop(key, None)
+
+    def __delattr__(self, name: str) -> None:
+        if name in self:
+            del self[name]
+        else:
+            super().__delattr__(name)
+
+    def _extra_repr(self) -> str:
+        return ""
+
+    def __repr__(self) -> str:
+        children = tree_flatten(self.children(), is_leaf=self.is_module)
+        text = f"{type(self).__name__}({self._extra_repr()}"
+        for name, child in children:
+            if self.is_module(child):
+                text += "\n" + textwrap.indent(f"({name}): {child!r}", "  ")
+        return text + ("\n)" if children else ")")
+
+    # ---- walking --------------------------------------------------------------------------------------------
+
+    def filter_and_map(
+        self,
+        filter_fn: Predicate,
+        map_fn: Callable[[Any], Any] | None = None,
+        is_leaf_fn: Predicate | None = None,
+    ) -> dict[str, Any]:
+        """Keeps the items that ``filter_fn(module, key, value)`` accepts and maps the leaves.
+
+        Args:
+            filter_fn: whether an item belongs to the result; asked at every level.
+            map_fn: applied to each leaf. Default: the identity.
+            is_leaf_fn: where the walk stops. Default: at everything that is no module, dict or list.
+
+        Returns:
+            A tree of dicts and lists shaped like the module.
+
+        Raises:
+            RuntimeError: if ``is_leaf_fn`` calls a module a non-leaf that the walk cannot enter.
+        """
+        map_fn = map_fn or (lambda value: value)
+        is_leaf_fn = is_leaf_fn or (
+            lambda module, key, value: not isinstance(value, (Module, dict, list))
+        )
+        return {
+            key: _map_item(self, key, value, filter_fn, map_fn, is_leaf_fn)
+            for key, value in self.items()
+            if filter_fn(self, key, value)
+        }
+
+    @staticmethod
+    def is_module(value: Any) -> bool:
+        """Whether ``value`` is a :class:`Module`."""
+        return isinstance(value, Module)
+
+    @staticmethod
+    def valid_child_filter(module: Module, key: str, value: Any) -> bool:
+        """Accepts what may hold sub-modules: dicts (modules among them) and lists."""
+        return isinstance(value, (dict, list))
+
+    @staticmethod
+    def valid_parameter_filter(module: Module, key: str, value: Any) -> bool:
+        """Accepts arrays and what may hold them, unless the name begins with an underscore."""
+        return isinstance(value, (dict, list, mx.array)) and not key.startswith("_")
+
+    @staticmethod
+    def trainable_parameter_filter(module: Module, key: str, value: Any) -> bool:
+        """Accepts parameters that are not frozen."""
+        return Module.valid_parameter_filter(module, key, value) and key not in module._no_grad
+
+    def parameters(self) -> dict[str, Any]:
+        """All arrays of the tree, as nested dicts and lists."""
+        return self.filter_and_map(self.valid_parameter_filter)
+
+    def trainable_parameters(self) -> dict[str, Any]:
+        """The arrays of the tree that are not frozen, as nested dicts and lists."""
+        return self.filter_and_map(self.trainable_parameter_filter)
+
+    def children(self) -> dict[str, Any]:
+        """The direct sub-modules, as nested dicts and lists."""
+        return self.filter_and_map(
+            self.valid_child_filter, is_leaf_fn=lambda module, key, value: self.is_module(value)
+        )
+
+    def leaf_modules(self) -> dict[str, Any]:
+        """The sub-modules that hold no other module, as nested dicts and lists."""
+
+        def is_leaf(module: Module, key: str, value: Any) -> bool:
+            return self.is_module(value) and not tree_flatten(
+                value.children(), is_leaf=self.is_module
+            )
+
+        return self.filter_and_map(self.valid_child_filter, is_leaf_fn=is_leaf)
+
+    def named_modules(self) -> list[tuple[str, Module]]:
+        """This module and all below it with their dotted names; the root's name is empty."""
+        found: list[tuple[str, Module]] = []
+        pending: list[tuple[str, Module]] = [("", self)]
+        while pending:
+            prefix, module = pending.pop()
+            found.append((prefix, module))
+            start = f"{prefix}." if prefix else ""
+            pending.extend(
+                (start + name, child)
+                for name, child in tree_flatten(module.children(), is_leaf=self.is_module)
+                if self.is_module(child)
+            )
+        return found
+
+    def modules(self) -> list[Module]:
+        """This module and all below it."""
+        return [module for _, module in self.named_modules()]
+
+    def apply_to_modules(self, apply_fn: Callable[[str, Module], Any]) -> Module:
+        """Calls ``apply_fn(name, module)`` for this module and all below it; returns ``self``."""
+        for name, module in self.named_modules():
+            apply_fn(name, module)
+        return self
+
+    def apply(
+        self, map_fn: Callable[[mx.array], mx.array], filter_fn: Predicate | None = None
+    ) -> Module:
+        """Replaces each parameter that ``filter_fn`` accepts (default: all) by ``map_fn(parameter)``; returns ``self``."""
+        self.update(self.filter_and_map(filter_fn or self.valid_parameter_filter, map_fn))
+        return self
+
+    # ---- changing -------------------------------------------------------------------------------------------
+
+    def update(self, parameters: dict[str, Any], strict: bool = True) -> Module:  # type: ignore[override]
+        """Replaces parameters by those of a (partial) tree of the same shape; returns ``self``.
+
+        Args:
+            parameters: nested dicts and lists of arrays.
+            strict: raise for a name that the module does not have.
+
+        Raises:
+            ValueError: if ``strict`` and a name or an index is unknown, or a leaf is no array.
+        """
+        _update_parameters(self, parameters, strict)
+        return self
+
+    def update_modules(self, modules: dict[str, Any], strict: bool = True) -> Module:
+        """Replaces sub-modules by those of a (partial) tree; an empty dict leaves its place as it is.
+
+        Raises:
+            ValueError: if ``strict`` and a name is unknown or what stands there or comes is no module.
+        """
+        _update_modules(self, modules, strict)
+        return self
+
+    def freeze(
+        self,
+        *,
+        recurse: bool = True,
+        keys: str | Iterable[str] | None = None,
+        strict: bool = False,
+    ) -> Module:
+        """Takes parameters out of ``trainable_parameters()``; returns ``self``.
+
+        Args:
+            recurse: also in all sub-modules.
+            keys: the names to freeze in each module. Default: all.
+            strict: raise where a module has no parameter of that name.
+
+        Raises:
+            KeyError: if ``strict`` and a key is missing.
+        """
+        return self._set_frozen(True, recurse, keys, strict)
+
+    def unfreeze(
+        self,
+        *,
+        recurse: bool = True,
+        keys: str | Iterable[str] | None = None,
+        strict: bool = False,
+    ) -> Module:
+        """Puts parameters back into ``trainable_parameters()``; arguments as :meth:`freeze`."""
+        return self._set_frozen(False, recurse, keys, strict)
+
+    def _set_frozen(
+        self, frozen: bool, recurse: bool, keys: str | Iterable[str] | None, strict: bool
+    ) -> Module:
+        for module in self.modules() if recurse else [self]:
+            names = _frozen_names(module, keys, strict)
+            if frozen:
+                module._no_grad.update(names)
+            elif keys is None:
+                module._no_grad.clear()
+            else:
+                module._no_grad.difference_update(names)
+        return self
+
+    def train(self, mode: bool = True) -> Module:
+        """Sets training mode on this module and all below it; returns ``self``."""
+        for module in self.modules():
+            module._training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Sets evaluation mode: ``train(False)``."""
+        return self.train(False)
+
+    def set_dtype(
+        self,
+        dtype: mx.Dtype,
+        predicate: Callable[[mx.Dtype], bool] | None = lambda dtype: mx.issubdtype(
+            dtype, mx.floating
+        ),
+    ) -> Module:
+        """Casts the parameters whose dtype the predicate accepts (default: floating); returns ``self``."""
+        accepts = predicate or (lambda dtype: True)
+        return self.apply(lambda a: a.astype(dtype) if accepts(a.dtype) else a)
+
+    # ---- files ----------------------------------------------------------------------------------------------
+
+    def load_weights(
+        self, file_or_weights: str | list[tuple[str, mx.array]], strict: bool = True
+    ) -> Module:
+        """Loads weights from a ``.npz`` or ``.safetensors`` file or from ``(name, array)`` pairs; returns ``self``.
+
+        Args:
+            file_or_weights: the file's path, or pairs with dotted names such as ``"layers.0.weight"``.
+            strict: names and shapes must be exactly the module's.
+
+        Raises:
+            ValueError: if ``strict`` and a name is missing or unknown, or a shape or type differs.
+        """
+        weights = file_or_weights
+        if isinstance(weights, str):
+            weights = list(mx.load(weights).items())
+        if strict:
+            _check_weights(dict(weights), dict(tree_flatten(self.parameters())))
+        if weights:
+            self.update(tree_unflatten(weights), strict=False)
+        return self
+
+    def save_weights(self, file: str) -> None:
+        """Saves the parameters under their dotted names; the extension, ``.npz`` or ``.safetensors``, is the format.
+
+        Raises:
+            ValueError: if the extension is another.
+        """
+        weights = dict(tree_flatten(self.parameters()))
+        if file.endswith(".npz"):
+            mx.savez(file, **weights)
+        elif file.endswith(".safetensors"):
+            mx.save_safetensors(file, weights)
+        else:
+            raise ValueError(
+                f"[save_weights] {file!r} has an unknown extension: use .npz or .safetensors."
+            )
+
+
+def _map_item(
+    module: Module,
+    key: str,
+    value: Any,
+    filter_fn: Predicate,
+    map_fn: Callable[[Any], Any],
+    is_leaf_fn: Predicate,
+) -> Any:
+    if is_leaf_fn(module, key, value):
+        return map_fn(value)
+    if isinstance(value, Module):
+        return value.filter_and_map(filter_fn, map_fn, is_leaf_fn)
+    if isinstance(value, dict):
+        entries = ((k, f"{key}.{k}", v) for k, v in value.items())
+        return {
+            k: _map_item(module, path, v, filter_fn, map_fn, is_leaf_fn)
+            if filter_fn(module, path, v)
+            else {}
+            for k, path, v in entries
+        }
+    if isinstance(value, list):
+        entries = ((f"{key}.{i}", v) for i, v in enumerate(value))
+        return [
+            _map_item(module, path, v, filter_fn, map_fn, is_leaf_fn)
+            if filter_fn(module, path, v)
+            else {}
+            for path, v in entries
+        ]
+    raise RuntimeError(f"[Module] {key!r} of type {type(value).__name__} is no leaf and no tree.")
+
+
+def _frozen_names(module: Module, keys: str | Iterable[str] | None, strict: bool) -> list[str]:
+    if keys is None:
+        local = module.filter_and_map(
+            lambda m, k, v: not isinstance(v, Module) and m.valid_parameter_filter(m, k, v)
+        )
+        return [name.split(".")[0] for name, _ in tree_flatten(local)]
+    names = [keys] if isinstance(keys, str) else list(keys)
+    for name in names:
+        if strict and name not in module:
+            raise KeyError(f"Module doesn't contain member {name}.")
+    return names
+
+
+def _update_parameters(target: Any, source: Any, strict: bool) -> None:
+    if isinstance(source, dict):
+        for key, value in source.items():
+            if key not in target:
+                if strict:
+                    raise ValueError(f'Module does not have parameter named "{key}".')
+                continue
+            _update_parameter(target, key, value, strict)
+    elif isinstance(source, list):
+        for index, value in enumerate(source):
+            if index >= len(target):
+                raise ValueError(
+                    f"List index {index} is out of bounds for destination of length {len(target)}."
+                )
+            _update_parameter(target, index, value, strict)
+    elif strict:
+        raise ValueError(f"Received invalid type: {type(source).__name__}.")
+
+
+def _update_parameter(target: Any, key: Any, value: Any, strict: bool) -> None:
+    current = target[key]
+    if isinstance(current, mx.array):
+        if isinstance(value, mx.array):
+            target[key] = value
+        elif strict:
+            raise ValueError(f"Received invalid type: {type(value).__name__}.")
+    elif isinstance(current, (dict, list)):
+        _update_parameters(current, value, strict)
+    elif strict and value != {}:
+        raise ValueError(f"Received invalid type: {type(value).__name__}.")
+
+
+def _update_modules(target: Any, source: Any, strict: bool) -> None:
+    if isinstance(source, dict):
+        items: Iterable[tuple[Any, Any]] = source.items()
+        missing = [key for key in source if key not in target]
+        if missing and strict:
+            raise ValueError(f'Module does not have sub-module named "{missing[0]}".')
+        items = [(key, value) for key, value in items if key in target]
+    elif isinstance(source, list):
+        if len(source) > len(target):
+            raise ValueError(
+                f"List index {len(target)} is out of bounds for destination of length {len(target)}."
+            )
+        items = list(enumerate(source))
+    else:
+        if strict:
+            raise ValueError(f"Received invalid type: {type(source).__name__}.")
+        return
+    for key, value in items:
+        current = target[key]
+        if Module.is_module(value) and (Module.is_module(current) or not strict):
+            target[key] = value
+        elif isinstance(value, (dict, list)) and isinstance(current, (dict, list)):
+            _update_modules(current, value, strict)
+        elif strict and value != {}:
+            raise ValueError(f"Received invalid type: {type(value).__name__}.")
+
+
+def _check_weights(weights: dict[str, Any], parameters: dict[str, mx.array]) -> None:
+    extra = sorted(weights.keys() - parameters.keys())
+    if extra:
+        raise ValueError(f"Received {len(extra)} parameters not in model: \n" + ",\n".join(extra) + ".")
+    missing = sorted(parameters.keys() - weights.keys())
+    if missing:
+        raise ValueError(f"Missing {len(missing)} parameters: \n" + ",\n".join(missing) + ".")
+    for name, parameter in parameters.items():
+        weight = weights[name]
+        if not isinstance(weight, mx.array):
+            raise ValueError(f"Expected mx.array but received {type(weight)} for parameter {name}")
+        if weight.shape != parameter.shape:
+            raise ValueError(
+                f"Expected shape {parameter.shape} but received shape {weight.shape}"
+                f" for parameter {name}"
+            )

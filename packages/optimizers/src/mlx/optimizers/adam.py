@@ -1,0 +1,95 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import mlx.core as mx
+from mlx.optimizers.optimizer import Optimizer, Schedule
+
+
+class Adam(Optimizer):
+    r"""Adam (Kingma and Ba, Adam: A Method for Stochastic Optimization, 2015).
+
+    .. math::
+        m &\leftarrow \beta_1 m + (1 - \beta_1) g \\
+        v &\leftarrow \beta_2 v + (1 - \beta_2) g^2 \\
+        w &\leftarrow w - \lambda \frac{m}{\sqrt{v} + \epsilon}
+
+    With ``bias_correction``, :math:`m` and :math:`v` are divided by :math:`1 - \beta^t` in the last line.
+
+    Args:
+        learning_rate: :math:`\lambda`, a number or a schedule.
+        betas: :math:`\beta_1, \beta_2`.
+        eps: :math:`\epsilon`.
+        bias_correction: whether to correct the bias of the first steps.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule,
+        betas: Sequence[float] = [0.9, 0.999],  # noqa: B006
+        eps: float = 1e-8,
+        bias_correction: bool = False,
+    ) -> None:
+        super().__init__()
+        self._maybe_schedule("learning_rate", learning_rate)
+        self.betas = betas
+        self.eps = eps
+        self.bias_correction = bias_correction
+
+    def init_single(self, parameter: mx.array, state: dict[str, Any]) -> None:
+        """Moments ``m`` and ``v``: zeros."""
+        state["m"] = mx.zeros_like(parameter)
+        state["v"] = mx.zeros_like(parameter)
+
+    def apply_single(
+        self, gradient: mx.array, parameter: mx.array, state: dict[str, Any]
+    ) -> mx.array:
+        """One step; see the class."""
+        learning_rate = self.learning_rate.astype(gradient.dtype)
+        beta1, beta2 = self.betas
+        m = beta1 * state["m"] + (1 - beta1) * gradient
+        v = beta2 * state["v"] + (1 - beta2) * mx.square(gradient)
+        state["m"] = m
+        state["v"] = v
+        if not self.bias_correction:
+            return parameter - learning_rate * m / (mx.sqrt(v) + self.eps)
+        step = self.step
+        scale1 = (learning_rate / (1 - beta1**step)).astype(gradient.dtype)
+        scale2 = mx.rsqrt(1 - beta2**step).astype(gradient.dtype)
+        return parameter - scale1 * m / (mx.sqrt(v) * scale2 + self.eps)
+
+
+class AdamW(Adam):
+    r"""Adam with decoupled weight decay (Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019).
+
+    Before Adam's step, :math:`w \leftarrow w (1 - \lambda \cdot \text{weight decay})`.
+
+    Args:
+        learning_rate: :math:`\lambda`, a number or a schedule.
+        betas: as in :class:`Adam`.
+        eps: as in :class:`Adam`.
+        weight_decay: share of a parameter that a step of rate one takes away.
+        bias_correction: as in :class:`Adam`.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule,
+        betas: Sequence[float] = [0.9, 0.999],  # noqa: B006
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+        bias_correction: bool = False,
+    ) -> None:
+        super().__init__(learning_rate, betas, eps, bias_correction)
+        self.weight_decay = weight_decay
+
+    def apply_single(
+        self, gradient: mx.array, parameter: mx.array, state: dict[str, Any]
+    ) -> mx.array:
+        """One step; see the class."""
+        learning_rate = self.learning_rate.astype(gradient.dtype)
+        decayed = parameter * (1 - learning_rate * self.weight_decay)
+        return super().apply_single(gradient, decayed, state)

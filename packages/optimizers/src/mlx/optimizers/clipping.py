@@ -1,0 +1,27 @@
+"""Clipping of gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlx.core as mx
+from mlx.utils import tree_map, tree_reduce
+
+
+def clip_grad_norm(grads: Any, max_norm: float) -> tuple[Any, mx.array]:
+    r"""Scales a tree of gradients so that its norm is at most ``max_norm``.
+
+    :math:`g \leftarrow g \cdot \min(\text{max norm} / (\|g\| + 10^{-6}), 1)` with one norm over the whole tree
+    (Pascanu et al., On the difficulty of training recurrent neural networks, 2013).
+
+    Args:
+        grads: a tree of arrays.
+        max_norm: the largest norm.
+
+    Returns:
+        The scaled tree and the norm before, a 0-d array.
+    """
+    squared = tree_reduce(lambda total, g: total + g.square().sum(), grads, 0.0)
+    norm = mx.sqrt(squared)
+    scale = mx.minimum(max_norm / (norm + 1e-6), 1.0)
+    return tree_map(lambda g: g * scale, grads), norm

@@ -1,0 +1,96 @@
+"""Optimizers against golden values after three steps, their state, schedules and clipping."""
+
+import mlx.core as mx
+import mlx.optimizers as optim
+import numpy as np
+import pytest
+
+GOLDEN = [
+    (lambda: optim.SGD(0.1), [0.85, 2.3]),
+    (lambda: optim.SGD(0.1, momentum=0.9), [0.7195, 2.561]),
+    (lambda: optim.SGD(0.1, 0.9, 0.01, 0.1), [0.742699, 2.49442]),
+    (lambda: optim.SGD(0.1, 0.9, 0.01, 0.0, True), [0.59021, 2.78744]),
+    (lambda: optim.Adam(0.1), [-0.23621, 3.23621]),
+    (lambda: optim.Adam(0.1, bias_correction=True), [0.700002, 2.3]),
+    (lambda: optim.AdamW(0.1), [-0.23815, 3.22916]),
+    (lambda: optim.AdamW(0.1, bias_correction=True), [0.697305, 2.2937]),
+]
+
+
+@pytest.mark.parametrize(("make", "expected"), GOLDEN)
+def test_three_steps(make, expected):
+    optimizer = make()
+    parameters = {"w": mx.array([1.0, 2.0])}
+    for _ in range(3):
+        parameters = optimizer.apply_gradients({"w": mx.array([0.5, -1.0])}, parameters)
+    np.testing.assert_allclose(np.array(parameters["w"]), expected, rtol=1e-5)
+    assert optimizer.step.item() == 3
+    assert optimizer.step.dtype == mx.uint64
+
+
+def test_state_tree():
+    optimizer = optim.Adam(1e-3)
+    parameters = {"a": mx.ones(2), "b": [mx.ones(3)]}
+    optimizer.init(parameters)
+    assert list(optimizer.state) == ["step", "learning_rate", "a", "b"]
+    assert list(optimizer.state["b"][0]) == ["m", "v"]
+    updated = optimizer.apply_gradients({"a": mx.ones(2)}, parameters)
+    assert list(updated) == ["a"]
+    np.testing.assert_allclose(np.array(optimizer.state["a"]["m"]), [0.1, 0.1], rtol=1e-6)
+    optimizer.learning_rate = 0.5
+    assert optimizer.state["learning_rate"].item() == 0.5
+
+
+def test_restored_state_goes_on():
+    one, two = optim.Adam(0.1), optim.Adam(0.3)
+    parameters = {"w": mx.array([1.0])}
+    gradients = {"w": mx.array([0.5])}
+    parameters = one.apply_gradients(gradients, parameters)
+    two.state = {k: dict(v) if isinstance(v, dict) else v for k, v in one.state.items()}
+    a = one.apply_gradients(gradients, parameters)
+    b = two.apply_gradients(gradients, parameters)
+    assert a["w"].item() == b["w"].item()
+
+
+def test_schedules():
+    s = optim.join_schedules(
+        [optim.linear_schedule(0, 0.1, 10), optim.cosine_decay(0.1, 10)], [10]
+    )
+    got = [float(s(mx.array(i))) for i in range(0, 25, 3)]
+    expected = [0.0, 0.03, 0.06, 0.09, 0.0904508, 0.05, 0.00954915, 0.0, 0.0]
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-7)
+    decay = optim.exponential_decay(0.1, 0.9)
+    np.testing.assert_allclose([float(decay(i)) for i in range(3)], [0.1, 0.09, 0.081])
+    steps = optim.step_decay(0.1, 0.9, 2)
+    got = [float(steps(mx.array(i))) for i in range(5)]
+    np.testing.assert_allclose(got, [0.1, 0.1, 0.09, 0.09, 0.081], rtol=1e-6)
+    with pytest.raises(ValueError, match="steps must be greater"):
+        optim.linear_schedule(0, 1, 0)
+    with pytest.raises(ValueError, match="at least 1"):
+        optim.join_schedules([], [])
+    with pytest.raises(ValueError, match="boundaries"):
+        optim.join_schedules([decay], [1])
+
+
+def test_scheduled_learning_rate():
+    optimizer = optim.SGD(optim.linear_schedule(1.0, 0.0, 2))
+    parameters = {"w": mx.array([0.0])}
+    seen = []
+    for _ in range(3):
+        parameters = optimizer.apply_gradients({"w": mx.array([1.0])}, parameters)
+        seen.append(optimizer.learning_rate.item())
+    assert seen == [1.0, 0.5, 0.0]
+    assert parameters["w"].item() == -1.5
+
+
+def test_clip_grad_norm():
+    clipped, norm = optim.clip_grad_norm({"a": mx.array([3.0, 4.0])}, 1.0)
+    np.testing.assert_allclose(np.array(clipped["a"]), [0.6, 0.8], rtol=1e-5)
+    assert norm.item() == 5
+
+
+def test_misuse():
+    with pytest.raises(ValueError, match="Nesterov"):
+        optim.SGD(0.1, nesterov=True)
+    with pytest.raises(NotImplementedError, match="init_single"):
+        optim.Optimizer().init({"w": mx.ones(1)})
