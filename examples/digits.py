@@ -69,10 +69,10 @@ def draw_confusion(confusion: np.ndarray, path: Path, cell: int = 44) -> None:
 def main() -> None:
     """Parses the arguments, trains, prints the accuracy of each epoch, writes the picture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--hidden", type=int, default=128)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--hidden", type=int, default=256)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--picture", type=Path, default=Path("confusion.png"))
     arguments = parser.parse_args()
 

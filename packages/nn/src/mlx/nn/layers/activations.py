@@ -40,7 +40,8 @@ def prelu(x: mx.array, alpha: mx.array) -> mx.array:
 
 def elu(x: mx.array, alpha: float = 1.0) -> mx.array:
     r"""Exponential linear unit: :math:`x` above zero, else :math:`\alpha (e^x - 1)` (Clevert et al., 2015)."""
-    return mx.where(x > 0, x, alpha * mx.expm1(mx.minimum(x, 0)))
+    # The inner choice keeps exp, and so the gradient, finite where x is large.
+    return mx.where(x > 0, x, alpha * mx.expm1(mx.where(x > 0, 0, x)))
 
 
 def celu(x: mx.array, alpha: float = 1.0) -> mx.array:
