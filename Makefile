@@ -4,11 +4,14 @@ SHELL := /bin/bash -o pipefail
 JOBS ?= $(shell nproc)
 PYTHONS ?= 3.10 3.14
 UV := uv run --no-sync
+# Where the system has no cmake or ninja, PyPI's are used.
+FROM_PYPI := $(if $(and $(shell command -v cmake),$(shell command -v ninja)),,--with cmake --with ninja)
+BUILD_UV := $(UV) $(FROM_PYPI)
 BUILD := kernels/build
 IN_PLACE = $(BUILD)/$(shell $(UV) python -c "import sysconfig as s; print(s.get_config_var('SOABI'))")
-CMAKE_TESTS = cmake -S kernels -G Ninja -DMLX_BUILD_PYTHON_BINDINGS=OFF
+CMAKE_TESTS = $(BUILD_UV) cmake -S kernels -G Ninja -DMLX_BUILD_PYTHON_BINDINGS=OFF
 OPENBLAS = -DMLX_OPENBLAS=$$(echo $(CURDIR)/.venv/lib/python*/site-packages/scipy_openblas64)
-CTEST = ctest --output-on-failure --no-tests=error -j $(JOBS) --test-dir
+CTEST = $(BUILD_UV) ctest --output-on-failure --no-tests=error -j $(JOBS) --test-dir
 
 .PHONY: help
 help: ## Show this list
@@ -24,7 +27,7 @@ install: ## Create .venv and build everything into it
 
 .PHONY: build
 build: .venv/pyvenv.cfg ## Compile what changed, in place (seconds)
-	@$(UV) python kernels/hatch_build.py
+	@$(BUILD_UV) python kernels/hatch_build.py
 
 .PHONY: format
 format: .venv/pyvenv.cfg ## Format Python and apply ruff's safe fixes
@@ -51,7 +54,7 @@ test: ## Run the Python tests
 
 .PHONY: test-cpp
 test-cpp: .venv/pyvenv.cfg ## Build and run the C++ tests
-	@$(UV) python kernels/hatch_build.py cpp_tests
+	@$(BUILD_UV) python kernels/hatch_build.py cpp_tests
 	$(CTEST) $(IN_PLACE)
 
 .PHONY: test-pythons
@@ -66,7 +69,7 @@ test-arm64: ## Cross-compile the C++ tests for arm64 and run them under qemu-use
 	  --python-platform aarch64-manylinux_2_28 "scipy-openblas64>=0.3.30,<0.4"
 	$(CMAKE_TESTS) -B $(BUILD)/arm64 -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64.cmake \
 	  -DMLX_OPENBLAS=$(CURDIR)/$(BUILD)/arm64-site/scipy_openblas64
-	ninja -C $(BUILD)/arm64 -j $(JOBS) cpp_tests
+	$(BUILD_UV) ninja -C $(BUILD)/arm64 -j $(JOBS) cpp_tests
 	$(CTEST) $(BUILD)/arm64
 
 .PHONY: test-asan test-ubsan test-tsan
@@ -81,12 +84,12 @@ test-tsan: sanitize ## Run the C++ tests under the thread sanitizer
 sanitize: .venv/pyvenv.cfg
 	$(CMAKE_TESTS) -B $(BUILD)/$(SANITIZER) $(OPENBLAS) \
 	  -DUSE_$(shell echo $(SANITIZER) | tr a-z A-Z)=ON
-	ninja -C $(BUILD)/$(SANITIZER) -j $(JOBS) cpp_tests
+	$(BUILD_UV) ninja -C $(BUILD)/$(SANITIZER) -j $(JOBS) cpp_tests
 	$(CTEST) $(BUILD)/$(SANITIZER)
 
 .PHONY: symbols
 symbols: .venv/pyvenv.cfg ## Check that no weak symbol leaves an instruction set's namespace
-	@$(UV) python kernels/hatch_build.py mlxk
+	@$(BUILD_UV) python kernels/hatch_build.py mlxk
 	$(UV) python tools/symbols.py $(IN_PLACE)
 
 .PHONY: wheels
