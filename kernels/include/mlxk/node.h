@@ -90,7 +90,7 @@ inline Edge::~Edge() {
 inline const Dims& Edge::shape() const { return node_->outputs[output_].shape; }
 inline Dtype Edge::dtype() const { return node_->outputs[output_].dtype; }
 
-// Takes a pooled node with room for the inputs and outputs; sequence and source are set.
+// Takes a pooled node with room for the inputs and outputs; sequence and source are set, the trace is the maker's to set.
 Node* new_node(OpId op, uint32_t inputs, uint32_t outputs, StreamId stream);
 // Drops inputs and params of an evaluated node, unless an open trace wants them (then it is put on that trace's list).
 void detach(Node* node);
@@ -98,11 +98,28 @@ void detach(Node* node);
 // Traces: open_trace returns a one-bit mask; close_trace detaches what eval had kept for it.
 uint32_t open_trace();
 void close_trace(uint32_t mask);
-uint32_t open_traces();  // the bits that are open
+uint32_t open_traces();                                 // the bits that are open now
+constexpr uint32_t placeholder_trace = 0x80000000u;     // depends on a placeholder; never opened or closed
+// The trace word of a node whose inputs carry these bits: closed traces are forgotten.
+uint32_t live_trace(uint32_t bits);
+
+// The source id that new nodes get; the face sets it before it builds, a rule runs under its node's. Returns the former.
+uint32_t set_source(uint32_t source);
+
+// A thread that does not hold the graph lock says so: nodes it drops wait in a queue for the next holder. Threads of the
+// runtime hold one of these for their whole life, GraphLock::unlock and lock call outside_graph_lock.
+bool outside_graph_lock(bool outside) noexcept;         // of this thread; returns the former
+struct WithoutGraphLock {
+  WithoutGraphLock() noexcept : former(outside_graph_lock(true)) {}
+  ~WithoutGraphLock() { outside_graph_lock(former); }
+  WithoutGraphLock(const WithoutGraphLock&) = delete;
+  const bool former;
+};
 
 struct GraphStatistics {
   int64_t live_nodes, pooled_nodes;
 };
 GraphStatistics graph_statistics();
+void trim_nodes();  // gives slabs without a live node back; done by itself when free nodes outnumber live ones by far
 
 }  // namespace mlxk

@@ -50,6 +50,7 @@ struct Op {
   Domain domain = Domain::any;
   Result result = Result::same;
   uint8_t arity = 0;         // elementwise: 1, 2, 3
+  bool condition = false;    // elementwise: the first input becomes bool and takes no part in the promotion (select)
   bool effect = false;       // never merged, dropped or reordered
   bool blocking = false;     // runs on its stream's own thread (collectives)
   uint16_t scalar = 0;       // elementwise, reduction: index in the table of scalar formulas
@@ -58,7 +59,10 @@ struct Op {
   std::shared_ptr<Opaque> face;  // the Python Op object
 };
 
-const Op& register_op(Op op);  // fills id, scalar, movement; raises where the name is taken or no formula of that name exists
+// Fills id, scalar, movement; raises where the name is taken or no formula of that name exists. The ops below exist from
+// the start: registering one of them again, with its kind, gives it its face and parameter names.
+const Op& register_op(Op op);
+enum BuiltinOp : OpId { op_constant, op_data, op_placeholder, op_cast, op_call, op_trace_leaf };
 const Op& op(OpId id);
 const Op* find_op(const char* name);
 size_t op_count();
@@ -66,12 +70,16 @@ size_t op_count();
 // Builders. Each infers, makes the node and returns its first output. They raise value or type errors with the op's name.
 Edge elementwise(const Op& op, const Edge* inputs, uint32_t count, StreamId stream);  // inserts casts to the common dtype
 Edge cast(const Edge& input, Dtype dtype, StreamId stream);                           // the input itself if it has the dtype
-Edge constant(double real, double imag, int64_t integer, Dtype dtype);                // cached: equal bits give one node
+// A 0-d scalar; cached: equal bits give one node. params[0] is a bool, an integer (the integer argument; uint64 by its
+// bits), a real or a complex, rounded to the dtype.
+Edge constant(double real, double imag, int64_t integer, Dtype dtype);
 Edge reduction(const Op& op, const Edge& input, const Dims& axes, bool keepdims, StreamId stream);
 Edge movement(const Op& op, const Edge& input, Params params, StreamId stream);
 Node* structural(const Op& op, const Edge* inputs, uint32_t count, Params params, const Dims* shapes, const Dtype* dtypes,
                  uint32_t outputs, StreamId stream);
 Edge from_buffer(BufferRef buffer, int64_t offset, Dims shape, Dims strides, Dtype dtype);
+// An identity node that carries the trace's bits: the fresh handle a traced function gets.
+Edge trace_leaf(const Edge& input, uint32_t trace);
 Edge placeholder(Dims shape, Dtype dtype, std::shared_ptr<Opaque> where);  // where: what to name when its value is asked for
 
 // A movement op's two halves (graph/views.cpp holds one entry per op name).
@@ -82,6 +90,7 @@ struct Layout {
 };
 struct MovementRule {
   const char* name;
+  uint8_t param_count;  // at least so many
   void (*infer)(const Edge& input, const Params& params, Dims* shape, Dtype* dtype);
   bool (*view)(const Layout& input, const Params& params, const Dims& shape, Layout* output);  // false: needs a copy
 };

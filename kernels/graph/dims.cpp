@@ -1,0 +1,158 @@
+#include "mlxk/dims.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "mlxk/error.h"
+
+namespace mlxk {
+
+namespace {
+
+constexpr size_t pooled_counts = 8;
+constexpr uint32_t pool_limit = 4096;  // blocks kept a thread and length
+
+#if defined(__linux__)
+#define MLXK_TLS __attribute__((tls_model("initial-exec")))
+#else
+#define MLXK_TLS
+#endif
+
+// One list a length and thread: blocks are made and dropped on any thread, and a lock would cost more than the work.
+struct FreeBlock {
+  FreeBlock* next;
+};
+thread_local FreeBlock* free_blocks[pooled_counts + 1] MLXK_TLS;
+thread_local uint32_t free_counts[pooled_counts + 1] MLXK_TLS;
+thread_local bool thread_ended MLXK_TLS;
+
+struct PoolEnd {
+  bool armed = false;
+  ~PoolEnd() {
+    thread_ended = true;
+    for (size_t i = 0; i <= pooled_counts; ++i) {
+      while (FreeBlock* block = free_blocks[i]) {
+        free_blocks[i] = block->next;
+        std::free(block);
+      }
+    }
+  }
+};
+thread_local PoolEnd pool_end;
+
+}  // namespace
+
+Dims::Block* Dims::allocate(const int64_t* values, size_t count) {
+  void* memory;
+  if (count <= pooled_counts && free_blocks[count]) {
+    FreeBlock* taken = free_blocks[count];
+    free_blocks[count] = taken->next;
+    --free_counts[count];
+    memory = taken;
+  } else {
+    if (count > UINT32_MAX) raise(ErrorKind::value, "[shape] %zu axes are too many.", count);
+    memory = std::malloc(sizeof(Block) + count * sizeof(int64_t));
+    if (!memory) throw std::bad_alloc();
+  }
+  Block* block = static_cast<Block*>(memory);
+  new (&block->refs) std::atomic<uint32_t>(1);
+  block->count = static_cast<uint32_t>(count);
+  std::memcpy(block->values, values, count * sizeof(int64_t));
+  return block;
+}
+
+void Dims::release(Block* block) noexcept {
+  const size_t count = block->count;
+  if (count <= pooled_counts && free_counts[count] < pool_limit && !thread_ended) {
+    if (free_counts[count] == 0) pool_end.armed = true;  // constructs it: its destructor empties the lists
+    FreeBlock* freed = reinterpret_cast<FreeBlock*>(block);
+    freed->next = free_blocks[count];
+    free_blocks[count] = freed;
+    ++free_counts[count];
+    return;
+  }
+  std::free(block);
+}
+
+bool Dims::operator==(const Dims& other) const {
+  if (block_ == other.block_) return true;
+  return size() == other.size() &&
+         std::memcmp(data(), other.data(), size() * sizeof(int64_t)) == 0;
+}
+
+std::string Dims::str() const {
+  std::string text = "(";
+  for (size_t i = 0; i < size(); ++i) {
+    if (i) text += ", ";
+    text += std::to_string((*this)[i]);
+  }
+  return text + (size() == 1 ? ",)" : ")");
+}
+
+int64_t element_count(const Dims& shape) {
+  constexpr int64_t limit = int64_t{1} << 62;
+  int64_t count = 1;
+  bool empty = false;
+  bool overflow = false;
+  for (int64_t length : shape) {
+    if (length == 0) empty = true;
+    if (length > 0 && __builtin_mul_overflow(count, length, &count)) overflow = true;
+    if (count > limit) overflow = true;
+    if (overflow) count = 1;
+  }
+  if (empty) return 0;
+  if (overflow) {
+    raise(ErrorKind::value, "[shape] %s has more than 2**62 elements.", shape.str().c_str());
+  }
+  return count;
+}
+
+Dims row_major(const Dims& shape) {
+  const size_t n = shape.size();
+  if (n == 0) return {};
+  int64_t local[16];
+  int64_t* strides = n <= 16 ? local : new int64_t[n];
+  int64_t step = 1;
+  for (size_t i = n; i-- > 0;) {
+    strides[i] = step;
+    if (shape[i] > 1) step *= shape[i];
+  }
+  Dims result(strides, n);
+  if (strides != local) delete[] strides;
+  return result;
+}
+
+Dims broadcast(const Dims& a, const Dims& b, const char* function) {
+  if (a == b || b.empty()) return a;
+  if (a.empty()) return b;
+  const Dims& longer = a.size() >= b.size() ? a : b;
+  const Dims& shorter = a.size() >= b.size() ? b : a;
+  const size_t n = longer.size();
+  const size_t shift = n - shorter.size();
+  int64_t local[16];
+  int64_t* shape = n <= 16 ? local : new int64_t[n];
+  bool as_longer = true;
+  bool agree = true;
+  for (size_t i = 0; i < n && agree; ++i) {
+    const int64_t other = i < shift ? 1 : shorter[i - shift];
+    shape[i] = longer[i];
+    if (other == longer[i] || other == 1) continue;
+    if (longer[i] == 1) {
+      shape[i] = other;
+      as_longer = false;
+    } else {
+      agree = false;
+    }
+  }
+  Dims result = as_longer ? longer : Dims(shape, n);
+  if (shape != local) delete[] shape;
+  if (!agree) {
+    raise(ErrorKind::value, "[%s] Shapes %s and %s cannot be broadcast.", function,
+          a.str().c_str(), b.str().c_str());
+  }
+  if (!as_longer) element_count(result);
+  return result;
+}
+
+}  // namespace mlxk
