@@ -41,3 +41,10 @@ if(MLXK_SANITIZED)
 endif()
 
 find_package(Threads REQUIRED)
+
+foreach(backend IN ITEMS CUDA METAL)
+  if(MLX_BUILD_${backend})
+    message(FATAL_ERROR "[build] MLX_BUILD_${backend}=ON, but this version has no ${backend} "
+                        "runtime; leave it OFF to build for the CPU.")
+  endif()
+endforeach()
