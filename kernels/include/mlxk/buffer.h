@@ -11,6 +11,8 @@
 
 namespace mlxk {
 
+extern std::atomic<uint32_t> fork_generation;  // forks between the first process and this one
+
 // Completion of one Program on one stream. A failed Program keeps its error here, so reading an output raises it.
 class Event {
  public:
@@ -27,6 +29,7 @@ class Event {
  private:
   std::atomic<uint32_t> refs_{1};
   std::atomic<int> state_{0};
+  const uint32_t generation_ = fork_generation.load(std::memory_order_relaxed);  // waiting in a forked child raises
   std::mutex mutex_;
   std::condition_variable changed_;
   std::exception_ptr error_;
