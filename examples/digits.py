@@ -1,7 +1,7 @@
 """Trains a small network on real handwritten digits and draws its confusion matrix.
 
-The 1,797 scans of 8 x 8 pixels come with scikit-learn (UCI's optical recognition of handwritten digits), so nothing is
-downloaded. Run:
+The 1,797 scans of 8 x 8 pixels come with scikit-learn (UCI's optical recognition of handwritten
+digits), so nothing is downloaded. Run:
 
     uv run examples/digits.py
 """
@@ -28,7 +28,11 @@ class MLP(nn.Module):
 
     def __init__(self, inputs: int, hidden: int, classes: int) -> None:
         super().__init__()
-        self.layers = [nn.Linear(inputs, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, classes)]
+        self.layers = [
+            nn.Linear(inputs, hidden),
+            nn.Linear(hidden, hidden),
+            nn.Linear(hidden, classes),
+        ]
 
     def __call__(self, x: mx.array) -> mx.array:
         for layer in self.layers[:-1]:

@@ -80,8 +80,33 @@ def test_value_and_gradient(name):
 
 @pytest.mark.parametrize(
     "name",
-    "CELU ELU GELU GLU HardShrink HardTanh Hardswish LeakyReLU LogSigmoid LogSoftmax Mish PReLU ReLU "
-    "ReLU2 ReLU6 SELU SiLU Sigmoid Softmax Softmin Softplus Softshrink Softsign Step Tanh".split(),
+    [
+        "CELU",
+        "ELU",
+        "GELU",
+        "GLU",
+        "HardShrink",
+        "HardTanh",
+        "Hardswish",
+        "LeakyReLU",
+        "LogSigmoid",
+        "LogSoftmax",
+        "Mish",
+        "PReLU",
+        "ReLU",
+        "ReLU2",
+        "ReLU6",
+        "SELU",
+        "SiLU",
+        "Sigmoid",
+        "Softmax",
+        "Softmin",
+        "Softplus",
+        "Softshrink",
+        "Softsign",
+        "Step",
+        "Tanh",
+    ],
 )
 def test_layer_is_its_function(name):
     words = {"HardShrink": "hard_shrink", "HardTanh": "hard_tanh", "LeakyReLU": "leaky_relu"}

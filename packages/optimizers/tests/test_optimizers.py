@@ -53,9 +53,7 @@ def test_restored_state_goes_on():
 
 
 def test_schedules():
-    s = optim.join_schedules(
-        [optim.linear_schedule(0, 0.1, 10), optim.cosine_decay(0.1, 10)], [10]
-    )
+    s = optim.join_schedules([optim.linear_schedule(0, 0.1, 10), optim.cosine_decay(0.1, 10)], [10])
     got = [float(s(mx.array(i))) for i in range(0, 25, 3)]
     expected = [0.0, 0.03, 0.06, 0.09, 0.0904508, 0.05, 0.00954915, 0.0, 0.0]
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-7)

@@ -35,9 +35,7 @@ def identity(dtype: mx.Dtype = mx.float32) -> Initializer:
 
     def initializer(a: mx.array) -> mx.array:
         if a.ndim != 2 or a.shape[0] != a.shape[1]:
-            raise ValueError(
-                f"The input array must be a square matrix but got shape {a.shape}."
-            )
+            raise ValueError(f"The input array must be a square matrix but got shape {a.shape}.")
         return mx.eye(n=a.shape[0], dtype=dtype)
 
     return initializer
@@ -55,7 +53,10 @@ def _fans(a: mx.array) -> tuple[int, int]:
 
 
 def glorot_normal(dtype: mx.Dtype = mx.float32) -> Callable[..., mx.array]:
-    r"""Normal with :math:`\sigma = \gamma \sqrt{2 / (\text{fan in} + \text{fan out})}` (Glorot and Bengio, 2010)."""
+    r"""Glorot and Bengio's normal distribution (2010).
+
+    :math:`\sigma = \gamma \sqrt{2 / (\text{fan in} + \text{fan out})}`.
+    """
 
     def initializer(a: mx.array, gain: float = 1.0) -> mx.array:
         std = gain * math.sqrt(2.0 / sum(_fans(a)))
@@ -65,7 +66,10 @@ def glorot_normal(dtype: mx.Dtype = mx.float32) -> Callable[..., mx.array]:
 
 
 def glorot_uniform(dtype: mx.Dtype = mx.float32) -> Callable[..., mx.array]:
-    r"""Uniform within :math:`\gamma \sqrt{6 / (\text{fan in} + \text{fan out})}` (Glorot and Bengio, 2010)."""
+    r"""Glorot and Bengio's uniform distribution (2010).
+
+    Within :math:`\gamma \sqrt{6 / (\text{fan in} + \text{fan out})}` of zero.
+    """
 
     def initializer(a: mx.array, gain: float = 1.0) -> mx.array:
         limit = gain * math.sqrt(6.0 / sum(_fans(a)))
@@ -89,9 +93,7 @@ def he_normal(dtype: mx.Dtype = mx.float32) -> Callable[..., mx.array]:
     def initializer(
         a: mx.array, mode: Literal["fan_in", "fan_out"] = "fan_in", gain: float = 1.0
     ) -> mx.array:
-        return mx.random.normal(
-            shape=a.shape, scale=gain / math.sqrt(_fan(a, mode)), dtype=dtype
-        )
+        return mx.random.normal(shape=a.shape, scale=gain / math.sqrt(_fan(a, mode)), dtype=dtype)
 
     return initializer
 

@@ -39,7 +39,8 @@ def cross_entropy(
 
     Args:
         logits: unnormalised scores, classes along ``axis``.
-        targets: class indices of the logits' shape without ``axis``, or probabilities of the logits' shape.
+        targets: class indices of the logits' shape without ``axis``, or probabilities of the
+            logits' shape.
         weights: factor for each loss, of the loss's shape.
         axis: the class axis.
         label_smoothing: share of the target spread evenly over the classes, in [0, 1).
@@ -49,7 +50,8 @@ def cross_entropy(
         The losses, of the logits' shape without ``axis``, or their reduction.
 
     Raises:
-        ValueError: if the shapes do not agree, or ``label_smoothing`` or ``reduction`` is out of its range.
+        ValueError: if the shapes do not agree, or ``label_smoothing`` or ``reduction`` is out of
+            its range.
 
     Example:
         >>> import mlx.core as mx
@@ -95,7 +97,8 @@ def binary_cross_entropy(
     r"""Binary cross entropy: :math:`-t \log p - (1 - t) \log(1 - p)`.
 
     Args:
-        inputs: logits, or probabilities where ``with_logits`` is false (their logarithms are clipped at -100).
+        inputs: logits, or probabilities where ``with_logits`` is false (their logarithms are
+            clipped at -100).
         targets: labels in [0, 1], of the inputs' shape.
         weights: factor for each loss, of the loss's shape.
         with_logits: whether ``inputs`` are logits.
@@ -151,7 +154,9 @@ def l1_loss(predictions: mx.array, targets: mx.array, reduction: Reduction = "me
 def nll_loss(
     inputs: mx.array, targets: mx.array, axis: int = -1, reduction: Reduction = "none"
 ) -> mx.array:
-    r"""Negative log likelihood: :math:`-x_t` of log probabilities :math:`x` and class index :math:`t`.
+    r"""Negative log likelihood.
+
+    :math:`-x_t` of log probabilities :math:`x` and class index :math:`t`.
 
     Args:
         inputs: log probabilities, classes along ``axis``.
@@ -199,11 +204,12 @@ def smooth_l1_loss(
 def huber_loss(
     inputs: mx.array, targets: mx.array, delta: float = 1.0, reduction: Reduction = "none"
 ) -> mx.array:
-    r"""Huber loss: :math:`0.5 d^2` where :math:`|d| \le \delta`, else :math:`\delta (|d| - 0.5 \delta)`."""
+    r"""Huber loss.
+
+    :math:`0.5 d^2` where :math:`|d| \le \delta`, else :math:`\delta (|d| - 0.5 \delta)`.
+    """
     distance = mx.abs(inputs - targets)
-    loss = mx.where(
-        distance <= delta, 0.5 * mx.square(distance), delta * (distance - 0.5 * delta)
-    )
+    loss = mx.where(distance <= delta, 0.5 * mx.square(distance), delta * (distance - 0.5 * delta))
     return _reduce(loss, reduction)
 
 
@@ -275,7 +281,10 @@ def cosine_similarity_loss(
     eps: float = 1e-8,
     reduction: Reduction = "none",
 ) -> mx.array:
-    r"""Cosine of the angle between two vectors: :math:`x_1 \cdot x_2 / \max(\|x_1\| \|x_2\|, \epsilon)`."""
+    r"""Cosine of the angle between two vectors.
+
+    :math:`x_1 \cdot x_2 / \max(\|x_1\| \|x_2\|, \epsilon)`.
+    """
     norms = mx.sqrt(mx.sum(mx.square(x1), axis)) * mx.sqrt(mx.sum(mx.square(x2), axis))
     return _reduce(mx.sum(x1 * x2, axis) / mx.maximum(norms, eps), reduction)
 

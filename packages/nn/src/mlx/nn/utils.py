@@ -11,15 +11,17 @@ from mlx.nn.layers.base import Module
 
 
 def value_and_grad(model: Module, fn: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
-    """Makes a function that returns ``fn``'s value and its gradient by the model's trainable parameters.
+    """Makes a function that returns ``fn``'s value and gradients.
+
+    The gradients are those by the model's trainable parameters.
 
     Args:
         model: the module whose trainable parameters are the variables.
         fn: a function that calls the model; returns a scalar, or a tuple that begins with one.
 
     Returns:
-        A function of ``fn``'s arguments that returns ``(value, gradients)``; the gradients are a tree like
-        ``model.trainable_parameters()``.
+        A function of ``fn``'s arguments that returns ``(value, gradients)``; the gradients are a
+        tree like ``model.trainable_parameters()``.
 
     Example:
         >>> import mlx.core as mx
@@ -48,14 +50,17 @@ def value_and_grad(model: Module, fn: Callable[..., Any]) -> Callable[..., tuple
 
 
 def checkpoint(module: Module, fn: Callable[..., Any] | None = None) -> Callable[..., Any]:
-    """Makes a form of the module that keeps no intermediate values and computes them again for the gradient.
+    """Makes a form of the module that keeps no intermediate values.
+
+    It computes them again for the gradient.
 
     Args:
         module: its trainable parameters are the inputs of the checkpoint.
         fn: the function to checkpoint. Default: the module's forward.
 
     Returns:
-        A function with ``fn``'s arguments and result (Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016).
+        A function with ``fn``'s arguments and result (Chen et al., Training Deep Nets with
+        Sublinear Memory Cost, 2016).
     """
     forward = fn if fn is not None else module
 

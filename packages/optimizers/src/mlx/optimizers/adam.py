@@ -17,7 +17,8 @@ class Adam(Optimizer):
         v &\leftarrow \beta_2 v + (1 - \beta_2) g^2 \\
         w &\leftarrow w - \lambda \frac{m}{\sqrt{v} + \epsilon}
 
-    With ``bias_correction``, :math:`m` and :math:`v` are divided by :math:`1 - \beta^t` in the last line.
+    With ``bias_correction``, :math:`m` and :math:`v` are divided by :math:`1 - \beta^t` in the last
+    line.
 
     Args:
         learning_rate: :math:`\lambda`, a number or a schedule.
@@ -29,7 +30,7 @@ class Adam(Optimizer):
     def __init__(
         self,
         learning_rate: float | Schedule,
-        betas: Sequence[float] = [0.9, 0.999],  # noqa: B006
+        betas: Sequence[float] = [0.9, 0.999],
         eps: float = 1e-8,
         bias_correction: bool = False,
     ) -> None:
@@ -63,7 +64,9 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    r"""Adam with decoupled weight decay (Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019).
+    r"""Adam with decoupled weight decay.
+
+    Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019.
 
     Before Adam's step, :math:`w \leftarrow w (1 - \lambda \cdot \text{weight decay})`.
 
@@ -78,7 +81,7 @@ class AdamW(Adam):
     def __init__(
         self,
         learning_rate: float | Schedule,
-        betas: Sequence[float] = [0.9, 0.999],  # noqa: B006
+        betas: Sequence[float] = [0.9, 0.999],
         eps: float = 1e-8,
         weight_decay: float = 0.01,
         bias_correction: bool = False,

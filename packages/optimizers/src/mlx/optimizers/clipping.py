@@ -11,8 +11,8 @@ from mlx.utils import tree_map, tree_reduce
 def clip_grad_norm(grads: Any, max_norm: float) -> tuple[Any, mx.array]:
     r"""Scales a tree of gradients so that its norm is at most ``max_norm``.
 
-    :math:`g \leftarrow g \cdot \min(\text{max norm} / (\|g\| + 10^{-6}), 1)` with one norm over the whole tree
-    (Pascanu et al., On the difficulty of training recurrent neural networks, 2013).
+    :math:`g \leftarrow g \cdot \min(\text{max norm} / (\|g\| + 10^{-6}), 1)` with one norm over the
+    whole tree (Pascanu et al., On the difficulty of training recurrent neural networks, 2013).
 
     Args:
         grads: a tree of arrays.

@@ -22,7 +22,8 @@ class Updatable(Protocol):
 class Optimizer:
     """Walks trees of gradients and parameters; a subclass says what happens to one of each.
 
-    The state is a tree like the parameters with a dict at each leaf, beside ``"step"`` and ``"learning_rate"``.
+    The state is a tree like the parameters with a dict at each leaf, beside ``"step"`` and
+    ``"learning_rate"``.
 
     Args:
         schedulers: functions of the step by the name of the state entry that each sets.

@@ -39,7 +39,10 @@ def prelu(x: mx.array, alpha: mx.array) -> mx.array:
 
 
 def elu(x: mx.array, alpha: float = 1.0) -> mx.array:
-    r"""Exponential linear unit: :math:`x` above zero, else :math:`\alpha (e^x - 1)` (Clevert et al., 2015)."""
+    r"""Exponential linear unit.
+
+    :math:`x` above zero, else :math:`\alpha (e^x - 1)` (Clevert et al., 2015).
+    """
     # The inner choice keeps exp, and so the gradient, finite where x is large.
     return mx.where(x > 0, x, alpha * mx.expm1(mx.where(x > 0, 0, x)))
 
@@ -125,7 +128,10 @@ def mish(x: mx.array) -> mx.array:
 
 
 def gelu(x: mx.array) -> mx.array:
-    r"""Gaussian error linear unit: :math:`x \Phi(x)` with the exact :math:`\Phi` (Hendrycks and Gimpel, 2016)."""
+    r"""Gaussian error linear unit.
+
+    :math:`x \Phi(x)` with the exact :math:`\Phi` (Hendrycks and Gimpel, 2016).
+    """
     return x * (1 + mx.erf(x / math.sqrt(2))) / 2
 
 
@@ -140,7 +146,10 @@ def gelu_fast_approx(x: mx.array) -> mx.array:
 
 
 def glu(x: mx.array, axis: int = -1) -> mx.array:
-    r"""Gated linear unit: one half of the axis times the sigmoid of the other (Dauphin et al., 2016)."""
+    r"""Gated linear unit.
+
+    One half of the axis times the sigmoid of the other (Dauphin et al., 2016).
+    """
     a, b = mx.split(x, indices_or_sections=2, axis=axis)
     return a * mx.sigmoid(b)
 

@@ -1,6 +1,7 @@
 """Module: the base class of every layer and model.
 
-What lives here: the tree of parameters, freezing, training mode, loading and saving. What does not: any layer.
+What lives here: the tree of parameters, freezing, training mode, loading and saving. What does not:
+any layer.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ Predicate: TypeAlias = Callable[["Module", str, Any], bool]
 class Module(dict):
     """A tree of parameters and sub-modules with a forward function.
 
-    A module is a ``dict``: arrays, containers and modules assigned as attributes become items and so part of the tree;
-    everything else stays an ordinary attribute. Names that begin with an underscore are not parameters.
+    A module is a ``dict``: arrays, containers and modules assigned as attributes become items and
+    so part of the tree; everything else stays an ordinary attribute. Names that begin with an
+    underscore are not parameters.
 
     Example:
         >>> import mlx.core as mx
@@ -49,7 +51,10 @@ class Module(dict):
 
     @property
     def state(self) -> Module:
-        """The module's own dictionary: its parameters and everything else in the tree, to be captured by ``mx.compile``."""
+        """The module's own dictionary.
+
+        Its parameters and everything else in the tree, to be captured by ``mx.compile``.
+        """
         return self
 
     # The tree is the dict; __dict__ holds what is not part of it.
@@ -86,7 +91,7 @@ class Module(dict):
                 text += "\n" + textwrap.indent(f"({name}): {child!r}", "  ")
         return text + ("\n)" if children else ")")
 
-    # ---- walking --------------------------------------------------------------------------------------------
+    # ---- walking -----------------------------------------------------------------------------
 
     def filter_and_map(
         self,
@@ -99,7 +104,8 @@ class Module(dict):
         Args:
             filter_fn: whether an item belongs to the result; asked at every level.
             map_fn: applied to each leaf. Default: the identity.
-            is_leaf_fn: where the walk stops. Default: at everything that is no module, dict or list.
+            is_leaf_fn: where the walk stops. Default: at everything that is no module, dict or
+                list.
 
         Returns:
             A tree of dicts and lists shaped like the module.
@@ -189,11 +195,14 @@ class Module(dict):
     def apply(
         self, map_fn: Callable[[mx.array], mx.array], filter_fn: Predicate | None = None
     ) -> Module:
-        """Replaces each parameter that ``filter_fn`` accepts (default: all) by ``map_fn(parameter)``; returns ``self``."""
+        """Replaces each parameter that ``filter_fn`` accepts by ``map_fn(parameter)``.
+
+        Without ``filter_fn`` it replaces all. Returns ``self``.
+        """
         self.update(self.filter_and_map(filter_fn or self.valid_parameter_filter, map_fn))
         return self
 
-    # ---- changing -------------------------------------------------------------------------------------------
+    # ---- changing ----------------------------------------------------------------------------
 
     def update(self, parameters: dict[str, Any], strict: bool = True) -> Module:  # type: ignore[override]
         """Replaces parameters by those of a (partial) tree of the same shape; returns ``self``.
@@ -209,10 +218,13 @@ class Module(dict):
         return self
 
     def update_modules(self, modules: dict[str, Any], strict: bool = True) -> Module:
-        """Replaces sub-modules by those of a (partial) tree; an empty dict leaves its place as it is.
+        """Replaces sub-modules by those of a (partial) tree.
+
+        An empty dict leaves its place as it is.
 
         Raises:
-            ValueError: if ``strict`` and a name is unknown or what stands there or comes is no module.
+            ValueError: if ``strict`` and a name is unknown or what stands there or comes is no
+                module.
         """
         _update_modules(self, modules, strict)
         return self
@@ -276,19 +288,25 @@ class Module(dict):
             dtype, mx.floating
         ),
     ) -> Module:
-        """Casts the parameters whose dtype the predicate accepts (default: floating); returns ``self``."""
+        """Casts the parameters whose dtype the predicate accepts.
+
+        Without a predicate these are the floating ones. Returns ``self``.
+        """
         accepts = predicate or (lambda dtype: True)
         return self.apply(lambda a: a.astype(dtype) if accepts(a.dtype) else a)
 
-    # ---- files ----------------------------------------------------------------------------------------------
+    # ---- files -------------------------------------------------------------------------------
 
     def load_weights(
         self, file_or_weights: str | list[tuple[str, mx.array]], strict: bool = True
     ) -> Module:
-        """Loads weights from a ``.npz`` or ``.safetensors`` file or from ``(name, array)`` pairs; returns ``self``.
+        """Loads weights from a ``.npz`` or ``.safetensors`` file or from ``(name, array)`` pairs.
+
+        Returns ``self``.
 
         Args:
-            file_or_weights: the file's path, or pairs with dotted names such as ``"layers.0.weight"``.
+            file_or_weights: the file's path, or pairs with dotted names such as
+                ``"layers.0.weight"``.
             strict: names and shapes must be exactly the module's.
 
         Raises:
@@ -304,7 +322,9 @@ class Module(dict):
         return self
 
     def save_weights(self, file: str) -> None:
-        """Saves the parameters under their dotted names; the extension, ``.npz`` or ``.safetensors``, is the format.
+        """Saves the parameters under their dotted names.
+
+        The extension, ``.npz`` or ``.safetensors``, is the format.
 
         Raises:
             ValueError: if the extension is another.
@@ -406,7 +426,8 @@ def _update_modules(target: Any, source: Any, strict: bool) -> None:
     elif isinstance(source, list):
         if len(source) > len(target):
             raise ValueError(
-                f"List index {len(target)} is out of bounds for destination of length {len(target)}."
+                f"List index {len(target)} is out of bounds for destination of length "
+                f"{len(target)}."
             )
         items = list(enumerate(source))
     else:
@@ -426,7 +447,9 @@ def _update_modules(target: Any, source: Any, strict: bool) -> None:
 def _check_weights(weights: dict[str, Any], parameters: dict[str, mx.array]) -> None:
     extra = sorted(weights.keys() - parameters.keys())
     if extra:
-        raise ValueError(f"Received {len(extra)} parameters not in model: \n" + ",\n".join(extra) + ".")
+        raise ValueError(
+            f"Received {len(extra)} parameters not in model: \n" + ",\n".join(extra) + "."
+        )
     missing = sorted(parameters.keys() - weights.keys())
     if missing:
         raise ValueError(f"Missing {len(missing)} parameters: \n" + ",\n".join(missing) + ".")

@@ -7,7 +7,9 @@ from mlx.nn.layers.base import Module
 
 
 class Dropout(Module):
-    r"""Zeroes each element with probability ``p`` while training and scales the rest by :math:`1 / (1 - p)`.
+    r"""Zeroes each element with probability ``p`` while training.
+
+    The rest is scaled by :math:`1 / (1 - p)`.
 
     Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting, 2014.
 

@@ -37,5 +37,8 @@ class Embedding(Module):
         return self["weight"][x]
 
     def as_linear(self, x: mx.array) -> mx.array:
-        """Uses the table as the weight of a linear map: ``x`` of shape (..., dims) gives (..., num_embeddings)."""
+        """Uses the table as the weight of a linear map.
+
+        ``x`` of shape (..., dims) gives (..., num_embeddings).
+        """
         return x @ self["weight"].T

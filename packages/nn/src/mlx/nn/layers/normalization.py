@@ -7,7 +7,9 @@ from mlx.nn.layers.base import Module
 
 
 class LayerNorm(Module):
-    r"""Normalises the last axis: :math:`y = \frac{x - E[x]}{\sqrt{Var[x] + \epsilon}} \gamma + \beta`.
+    r"""Normalises the last axis.
+
+    :math:`y = \frac{x - E[x]}{\sqrt{Var[x] + \epsilon}} \gamma + \beta`.
 
     Ba et al., Layer Normalization, 2016.
 
@@ -41,7 +43,9 @@ class LayerNorm(Module):
 
 
 class RMSNorm(Module):
-    r"""Divides the last axis by its root mean square: :math:`y = \frac{x}{\sqrt{E[x^2] + \epsilon}} \gamma`.
+    r"""Divides the last axis by its root mean square.
+
+    :math:`y = \frac{x}{\sqrt{E[x^2] + \epsilon}} \gamma`.
 
     Zhang and Sennrich, Root Mean Square Layer Normalization, 2019.
 
