@@ -1,0 +1,1 @@
+"""The questions of tools/golden.py, one topic a module."""
