@@ -89,6 +89,7 @@ def build(stage: Path | None = None, targets: tuple[str, ...] = ()) -> None:
         "MLX_SOABI": soabi,
         "MLX_OPENBLAS": copy_openblas(folder / "openblas"),
     }
+    settings["MLX_BUILD_TESTS"] = "ON"  # their target is built only by `make test-cpp`
     settings |= {name: value for name, value in os.environ.items() if OPTIONS.fullmatch(name)}
     arguments = [f"-D{name}={value}" for name, value in settings.items()]
     arguments += shlex.split(os.environ.get("CMAKE_ARGS", ""))

@@ -10,6 +10,7 @@ Usage: ``tools/symbols.py BUILD_FOLDER``.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,13 +37,15 @@ def strays(listing: str, isa: str) -> list[str]:
 
 def main(folder: Path) -> int:
     """Checks all kernel objects below ``folder``; returns 1 if one has a stray symbol."""
-    objects = sorted(folder.glob("CMakeFiles/kernels_*.dir/**/*.o"))
+    # What the build files name, not what lies there: an old object may have lost its source.
+    statement = re.compile(r"^build (CMakeFiles/kernels_(\w+)\.dir/\S+\.o):", re.M)
+    objects = statement.findall((folder / "build.ninja").read_text())
     if not objects:
-        print(f"[symbols] no kernel object file below {folder}.", file=sys.stderr)
+        print(f"[symbols] {folder} builds no kernel object file.", file=sys.stderr)
         return 2
     bad = 0
-    for path in objects:
-        isa = path.relative_to(folder / "CMakeFiles").parts[0][len("kernels_") : -len(".dir")]
+    for name, isa in objects:
+        path = folder / name
         listing = subprocess.run(
             ["nm", "-C", "--defined-only", str(path)], capture_output=True, text=True, check=True
         )

@@ -74,10 +74,6 @@ if(MLX_OPENBLAS)
   target_link_libraries(mlxk_settings INTERFACE ${OPENBLAS_LIBRARY})
 endif()
 
-if(NOT common_sources)
-  file(CONFIGURE OUTPUT ${generated}/empty.cpp CONTENT "")
-  set(common_sources ${generated}/empty.cpp)
-endif()
 add_library(mlxk ${common_sources})
 target_link_libraries(mlxk PUBLIC mlxk_settings)
 

@@ -107,6 +107,13 @@ inline int run(int argc, char** argv) {
   static const mlxk_check::Register register_##name(#name, test_##name);     \
   static void test_##name()
 
+// A case that forks a process with several threads: qemu-user and the thread sanitizer cannot.
+#if defined(MLXK_EMULATED) || defined(__SANITIZE_THREAD__)
+#define TEST_FORK(name) [[maybe_unused]] static void test_##name()
+#else
+#define TEST_FORK(name) TEST(name)
+#endif
+
 #define TEST_MAIN() \
   int main(int argc, char** argv) { return mlxk_check::run(argc, argv); }
 

@@ -183,8 +183,7 @@ TEST(several_threads_enqueue) {
   CHECK_EQ(count, 2000);
 }
 
-#ifndef __SANITIZE_THREAD__  // which cannot start threads in the child of a process that had several
-TEST(a_forked_child_has_streams) {
+TEST_FORK(a_forked_child_has_streams) {
   const StreamId stream = new_stream(DeviceKind::cpu);
   std::atomic<bool> go{false};
   enqueue(stream, [&] {
@@ -203,7 +202,6 @@ TEST(a_forked_child_has_streams) {
   go = true;
   synchronize(stream);
 }
-#endif
 
 TEST(interrupts_are_a_flag) {
   CHECK(!interrupt_requested());

@@ -94,8 +94,7 @@ TEST(sleeping_workers_wake) {
   }
 }
 
-#ifndef __SANITIZE_THREAD__  // which cannot start threads in the child of a process that had several
-TEST(a_forked_child_has_a_pool) {
+TEST_FORK(a_forked_child_has_a_pool) {
   set_thread_count(3);
   CHECK(covers(1000, 10));
   const pid_t child = fork();
@@ -104,7 +103,6 @@ TEST(a_forked_child_has_a_pool) {
   waitpid(child, &status, 0);
   CHECK_EQ(status, 0);
 }
-#endif
 
 TEST(cache_size_is_plausible) { CHECK(cache_bytes() >= 1 << 16); }
 
