@@ -1,0 +1,122 @@
+// One matrix of a product: where it lies, and the conversion of its 16-bit elements.
+#pragma once
+
+#include <stdint.h>
+#include <string.h>
+
+#include "mlxk/kernel.h"
+#include "scalar/types.h"
+
+namespace mlxk::cpu::MLXK_ISA {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int lanes = 16;
+#elif defined(__AVX2__)
+constexpr int lanes = 8;
+#else
+constexpr int lanes = 4;
+#endif
+typedef float vec __attribute__((vector_size(lanes * 4)));
+typedef uint32_t uvec __attribute__((vector_size(lanes * 4)));
+typedef uint16_t hvec __attribute__((vector_size(lanes * 2)));
+
+struct Matrix {
+  const char* data;
+  int64_t rows, cols;
+  int64_t row_stride, col_stride;  // elements
+  Dtype dtype;
+
+  Matrix transposed() const { return {data, cols, rows, col_stride, row_stride, dtype}; }
+  Matrix block(int64_t row, int64_t row_count, int64_t col, int64_t col_count) const {
+    int64_t offset = (row * row_stride + col * col_stride) * static_cast<int64_t>(itemsize(dtype));
+    return {data + offset, row_count, col_count, row_stride, col_stride, dtype};
+  }
+};
+
+// Loads one vector of float from contiguous float32, float16 or bfloat16.
+template <Dtype D>
+__attribute__((always_inline)) inline vec load(const char* p) {
+  vec v;
+  if constexpr (D == Dtype::float32) {
+    memcpy(&v, p, sizeof v);
+  } else {
+    hvec h;
+    memcpy(&h, p, sizeof h);
+    uvec u = __builtin_convertvector(h, uvec);
+    v = D == Dtype::bfloat16 ? mlxk_scalar::bf16_to_float<vec>(u) : mlxk_scalar::f16_to_float<vec>(u);
+  }
+  return v;
+}
+
+template <Dtype D>
+__attribute__((always_inline)) inline float load_one(const char* p) {
+  if constexpr (D == Dtype::float32) {
+    float x;
+    memcpy(&x, p, 4);
+    return x;
+  } else {
+    uint16_t h;
+    memcpy(&h, p, 2);
+    return D == Dtype::bfloat16 ? mlxk_scalar::bf16_to_float<float>(h) : mlxk_scalar::f16_to_float<float>(h);
+  }
+}
+
+template <Dtype D>
+__attribute__((always_inline)) inline void store_one(char* p, float x) {
+  if constexpr (D == Dtype::float32) {
+    memcpy(p, &x, 4);
+  } else {
+    uint16_t h = static_cast<uint16_t>(D == Dtype::bfloat16 ? mlxk_scalar::float_to_bf16(x)
+                                                             : mlxk_scalar::float_to_f16(x));
+    memcpy(p, &h, 2);
+  }
+}
+
+template <Dtype D>
+__attribute__((always_inline)) inline void store(char* p, vec v) {
+  if constexpr (D == Dtype::float32) {
+    memcpy(p, &v, sizeof v);
+  } else {
+    const uvec u = D == Dtype::bfloat16 ? mlxk_scalar::float_to_bf16(v) : mlxk_scalar::float_to_f16(v);
+    const hvec h = __builtin_convertvector(u, hvec);
+    memcpy(p, &h, sizeof h);
+  }
+}
+
+__attribute__((always_inline)) inline float sum_lanes(vec v) {
+  float total = 0;
+  for (int i = 0; i < lanes; ++i) total += v[i];
+  return total;
+}
+
+// What a product writes: out = alpha * product + beta * out, row-major.
+struct Target {
+  char* data;
+  int64_t row_stride;  // elements
+  Dtype dtype;
+  float alpha, beta;
+};
+
+// Writes `count` values of one row.
+template <Dtype D>
+inline void finish(const Target& out, int64_t row, int64_t col, const float* values, int64_t count) {
+  constexpr int64_t size = itemsize(D);
+  char* p = out.data + (row * out.row_stride + col) * size;
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    vec v;
+    memcpy(&v, values + i, sizeof v);
+    v *= out.alpha;
+    if (out.beta != 0) v += out.beta * load<D>(p + i * size);
+    store<D>(p + i * size, v);
+  }
+  for (; i < count; ++i) {
+    float v = values[i] * out.alpha;
+    if (out.beta != 0) v += out.beta * load_one<D>(p + i * size);
+    store_one<D>(p + i * size, v);
+  }
+}
+
+}  // namespace
+}  // namespace mlxk::cpu::MLXK_ISA

@@ -1,0 +1,123 @@
+// Products with few rows, bound by reading the matrix once: (m, k) @ (k, n) with m <= 8.
+//
+// A BLAS packs the matrix first, which costs more than the product. Here each element is loaded once and used for
+// all rows. Threads share the columns.
+#pragma once
+
+#include "cpu/matmul/operand.h"
+#include "mlxk/threads.h"
+
+namespace mlxk::cpu::MLXK_ISA {
+namespace {
+
+constexpr int max_rows = 8;
+
+// Columns contiguous: walks down the matrix with a tile of sums in L1.
+template <Dtype D, int M>
+void rows_by_columns(const float* x, int64_t k, const Matrix& b, int64_t begin, int64_t end, const Target& out) {
+  constexpr int64_t tile = 2048 / M;  // M * tile floats stay in L1
+  constexpr int64_t size = itemsize(D);
+  alignas(64) float sums[M * tile];
+  for (int64_t j0 = begin; j0 < end; j0 += tile) {
+    const int64_t width = end - j0 < tile ? end - j0 : tile;
+    const int64_t whole = width - width % lanes;
+    memset(sums, 0, sizeof sums);
+    const char* base = b.data + j0 * size;
+    int64_t i = 0;
+    for (; i + 4 <= k; i += 4) {
+      const char* row[4];
+      for (int u = 0; u < 4; ++u) row[u] = base + (i + u) * b.row_stride * size;
+      for (int64_t j = 0; j < whole; j += lanes) {
+        vec v[4];
+        for (int u = 0; u < 4; ++u) v[u] = load<D>(row[u] + j * size);
+        for (int r = 0; r < M; ++r) {
+          vec s;
+          memcpy(&s, sums + r * tile + j, sizeof s);
+          for (int u = 0; u < 4; ++u) s += x[r * k + i + u] * v[u];
+          memcpy(sums + r * tile + j, &s, sizeof s);
+        }
+      }
+      for (int64_t j = whole; j < width; ++j) {
+        for (int u = 0; u < 4; ++u) {
+          for (int r = 0; r < M; ++r) sums[r * tile + j] += x[r * k + i + u] * load_one<D>(row[u] + j * size);
+        }
+      }
+    }
+    for (; i < k; ++i) {
+      const char* row = base + i * b.row_stride * size;
+      for (int64_t j = 0; j < width; ++j) {
+        const float v = load_one<D>(row + j * size);
+        for (int r = 0; r < M; ++r) sums[r * tile + j] += x[r * k + i] * v;
+      }
+    }
+    for (int r = 0; r < M; ++r) finish<D>(out, r, j0, sums + r * tile, width);
+  }
+}
+
+// Rows contiguous (a transposed weight): one dot product per column and row.
+template <Dtype D, int M>
+void rows_by_dots(const float* x, int64_t k, const Matrix& b, int64_t begin, int64_t end, const Target& out) {
+  constexpr int64_t size = itemsize(D);
+  constexpr int unroll = M <= 2 ? 4 : M <= 4 ? 2 : 1;
+  const int64_t step = lanes * unroll;
+  for (int64_t j = begin; j < end; ++j) {
+    const char* column = b.data + j * b.col_stride * size;
+    vec sums[M][unroll] = {};
+    int64_t i = 0;
+    for (; i + step <= k; i += step) {
+      for (int u = 0; u < unroll; ++u) {
+        const vec v = load<D>(column + (i + u * lanes) * size);
+        for (int r = 0; r < M; ++r) {
+          vec a;
+          memcpy(&a, x + r * k + i + u * lanes, sizeof a);
+          sums[r][u] += a * v;
+        }
+      }
+    }
+    float total[M];
+    for (int r = 0; r < M; ++r) {
+      vec s = sums[r][0];
+      for (int u = 1; u < unroll; ++u) s += sums[r][u];
+      total[r] = sum_lanes(s);
+    }
+    for (; i < k; ++i) {
+      const float v = load_one<D>(column + i * size);
+      for (int r = 0; r < M; ++r) total[r] += x[r * k + i] * v;
+    }
+    for (int r = 0; r < M; ++r) finish<D>(out, r, j, &total[r], 1);
+  }
+}
+
+template <Dtype D, int M>
+void rows_for(const float* x, int64_t k, const Matrix& b, const Target& out) {
+  // About 64 KB of the matrix for a chunk: less is not worth a hand-off.
+  int64_t grain = 65536 / (static_cast<int64_t>(itemsize(D)) * (k ? k : 1));
+  grain = grain < 1 ? 1 : grain;
+  const bool dots = b.row_stride == 1;
+  if (!dots && grain < 64) grain = 64;
+  parallel_for(b.cols, grain, [&](int64_t begin, int64_t end) {
+    if (dots) {
+      rows_by_dots<D, M>(x, k, b, begin, end, out);
+    } else {
+      rows_by_columns<D, M>(x, k, b, begin, end, out);
+    }
+  });
+}
+
+// x: (m, k) float32 row-major, m <= max_rows; b has a unit stride.
+template <Dtype D>
+void few_rows(const float* x, int64_t m, int64_t k, const Matrix& b, const Target& out) {
+  switch (m) {
+    case 1: return rows_for<D, 1>(x, k, b, out);
+    case 2: return rows_for<D, 2>(x, k, b, out);
+    case 3: return rows_for<D, 3>(x, k, b, out);
+    case 4: return rows_for<D, 4>(x, k, b, out);
+    case 5: return rows_for<D, 5>(x, k, b, out);
+    case 6: return rows_for<D, 6>(x, k, b, out);
+    case 7: return rows_for<D, 7>(x, k, b, out);
+    default: return rows_for<D, 8>(x, k, b, out);
+  }
+}
+
+}  // namespace
+}  // namespace mlxk::cpu::MLXK_ISA

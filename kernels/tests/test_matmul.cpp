@@ -1,0 +1,205 @@
+// matmul and addmm against a naive product in double: shapes, layouts, batches, dtypes.
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "check.h"
+#include "mlxk/kernel.h"
+#include "mlxk/threads.h"
+#include "scalar/types.h"
+
+using namespace mlxk;
+
+namespace {
+
+struct Array {
+  std::vector<char> bytes;
+  std::vector<int64_t> shape, strides;
+  int64_t offset = 0;
+  Dtype dtype;
+
+  Tensor tensor() {
+    int64_t size = 1;
+    for (int64_t n : shape) size *= n;
+    return {bytes.data() + offset * itemsize(dtype), shape.data(), strides.data(), size,
+            static_cast<int32_t>(shape.size()), dtype};
+  }
+};
+
+void put(Array& a, int64_t i, double value) {
+  char* p = a.bytes.data() + i * itemsize(a.dtype);
+  const float f = static_cast<float>(value);
+  uint16_t h;
+  switch (a.dtype) {
+    case Dtype::float32: std::memcpy(p, &f, 4); break;
+    case Dtype::float64: std::memcpy(p, &value, 8); break;
+    case Dtype::bfloat16: h = mlxk_scalar::float_to_bf16(f); std::memcpy(p, &h, 2); break;
+    case Dtype::float16: h = mlxk_scalar::float_to_f16(f); std::memcpy(p, &h, 2); break;
+    default: std::memcpy(p, &f, 4); { const float im = f * 0.5f; std::memcpy(p + 4, &im, 4); }
+  }
+}
+
+double get(const Array& a, int64_t i, bool imaginary = false) {
+  const char* p = a.bytes.data() + (i + a.offset) * itemsize(a.dtype);
+  float f;
+  double d;
+  uint16_t h;
+  switch (a.dtype) {
+    case Dtype::float64: std::memcpy(&d, p, 8); return d;
+    case Dtype::bfloat16: std::memcpy(&h, p, 2); return mlxk_scalar::bf16_to_float<float>(h);
+    case Dtype::float16: std::memcpy(&h, p, 2); return mlxk_scalar::f16_to_float<float>(h);
+    default: std::memcpy(&f, p + (imaginary ? 4 : 0), 4); return f;
+  }
+}
+
+Array make(Dtype dtype, std::vector<int64_t> shape, std::vector<int64_t> strides, int64_t room, int64_t offset,
+           unsigned seed) {
+  Array a{std::vector<char>(static_cast<size_t>(room) * itemsize(dtype)), shape, strides, offset, dtype};
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<double> uniform(-1, 1);
+  for (int64_t i = 0; i < room; ++i) put(a, i, uniform(random));
+  return a;
+}
+
+Array row_major_array(Dtype dtype, std::vector<int64_t> shape, unsigned seed) {
+  std::vector<int64_t> strides(shape.size());
+  int64_t size = 1;
+  for (size_t i = shape.size(); i-- > 0;) {
+    strides[i] = size;
+    size *= shape[i];
+  }
+  return make(dtype, shape, strides, size, 0, seed);
+}
+
+void compare(const char* op, Array* c, Array a, Array b, double alpha, double beta) {
+  const size_t nd = a.shape.size();
+  const int64_t m = a.shape[nd - 2], k = a.shape[nd - 1], n = b.shape[b.shape.size() - 1];
+  std::vector<int64_t> shape(a.shape.begin(), a.shape.end() - 2);
+  int64_t batch = 1;
+  for (int64_t s : shape) batch *= s;
+  shape.push_back(m);
+  shape.push_back(n);
+  Array out = row_major_array(a.dtype, shape, 9);
+  for (char& byte : out.bytes) byte = static_cast<char>(0xff);  // NaN: nothing may be read
+  std::vector<Tensor> inputs;
+  if (c) inputs.push_back(c->tensor());
+  inputs.push_back(a.tensor());
+  inputs.push_back(b.tensor());
+  Tensor output = out.tensor();
+  const Params params = c ? Params(List{Value(alpha), Value(beta)}) : Params();
+  KernelCall call{inputs.data(), &output, static_cast<uint32_t>(inputs.size()), 1, &params, nullptr};
+  const Kernel* kernel = kernels(DeviceKind::cpu).find(op);
+  REQUIRE(kernel);
+  std::vector<char> workspace(kernel->workspace(call) + 64);
+  call.workspace = workspace.data() + (64 - reinterpret_cast<size_t>(workspace.data()) % 64);
+  kernel->run(call);
+  double worst = 0;
+  const bool complex = a.dtype == Dtype::complex64;
+  for (int64_t x = 0; x < batch; ++x) {
+    int64_t at_a = 0, at_b = 0, rest = x;
+    for (int i = static_cast<int>(nd) - 3; i >= 0; --i) {
+      const int64_t along = rest % a.shape[i];
+      rest /= a.shape[i];
+      at_a += along * a.strides[i];
+      const int own = i - static_cast<int>(nd - b.shape.size());
+      if (own >= 0 && b.shape[own] != 1) at_b += along * b.strides[own];
+    }
+    for (int64_t i = 0; i < m; ++i) {
+      for (int64_t j = 0; j < n; ++j) {
+        double sum = 0, imaginary = 0, scale = 1e-3;
+        for (int64_t t = 0; t < k; ++t) {
+          const int64_t pa = at_a + i * a.strides[nd - 2] + t * a.strides[nd - 1];
+          const int64_t pb = at_b + t * b.strides[b.shape.size() - 2] + j * b.strides[b.shape.size() - 1];
+          const double u = get(a, pa), v = get(b, pb);
+          sum += u * v;
+          scale += std::fabs(u * v);
+          if (complex) {
+            sum -= get(a, pa, true) * get(b, pb, true);
+            imaginary += u * get(b, pb, true) + get(a, pa, true) * v;
+          }
+        }
+        sum *= alpha;
+        imaginary *= alpha;
+        if (c) {
+          const int64_t pc = i * c->strides[0] + j * c->strides[1];
+          sum += beta * get(*c, pc);
+          scale += std::fabs(beta * get(*c, pc));
+          if (complex) imaginary += beta * get(*c, pc, true);
+        }
+        const int64_t at = (x * m + i) * n + j;
+        worst = std::fmax(worst, std::fabs(get(out, at) - sum) / scale);
+        if (!(get(out, at) == get(out, at))) worst = 1e9;
+        if (complex) worst = std::fmax(worst, std::fabs(get(out, at, true) - imaginary) / scale);
+      }
+    }
+  }
+  const double bound = a.dtype == Dtype::bfloat16 ? 5e-3 : a.dtype == Dtype::float16 ? 1e-3 : a.dtype == Dtype::float64 ? 1e-13 : 3e-6;
+  if (worst > bound) {
+    std::printf("%s dtype %s m %ld n %ld k %ld worst %g\n", op, name(a.dtype), long(m), long(n), long(k), worst);
+  }
+  CHECK(worst <= bound);
+}
+
+const Dtype dtypes[] = {Dtype::float32, Dtype::float64, Dtype::complex64, Dtype::bfloat16, Dtype::float16};
+
+}  // namespace
+
+TEST(shapes) {
+  const int64_t sizes[][3] = {{1, 1, 1}, {1, 7, 5}, {7, 1, 5}, {3, 5, 1}, {1, 300, 257}, {300, 1, 257}, {8, 65, 33},
+                              {5, 129, 64}, {9, 17, 31}, {64, 64, 64}, {100, 90, 513}, {37, 130, 1030}, {4, 4, 0}};
+  for (Dtype d : dtypes) {
+    for (auto& s : sizes) {
+      const int64_t m = s[0], n = s[1], k = s[2];
+      compare("matmul", nullptr, row_major_array(d, {m, k}, 1), row_major_array(d, {k, n}, 2), 1, 0);
+      // transposed operands, and operands inside larger rows
+      compare("matmul", nullptr, make(d, {m, k}, {1, m}, m * k, 0, 3), make(d, {k, n}, {1, k}, k * n, 0, 4), 1, 0);
+      compare("matmul", nullptr, make(d, {m, k}, {k + 3, 1}, m * (k + 3) + 1, 1, 5),
+              make(d, {k, n}, {1, k + 2}, n * (k + 2) + 2, 2, 6), 1, 0);
+    }
+  }
+}
+
+TEST(odd_strides_are_copied) {
+  for (Dtype d : dtypes) {
+    compare("matmul", nullptr, make(d, {9, 6}, {12, 2}, 9 * 12, 0, 1), make(d, {6, 11}, {0, 1}, 11, 0, 2), 1, 0);
+    compare("matmul", nullptr, make(d, {9, 6}, {-6, -1}, 54, 53, 1), make(d, {6, 11}, {0, 0}, 1, 0, 2), 1, 0);
+    compare("matmul", nullptr, make(d, {9, 1}, {0, 0}, 1, 0, 1), make(d, {1, 11}, {0, 0}, 1, 0, 2), 1, 0);
+    compare("matmul", nullptr, make(d, {12, 4}, {1, 12}, 48, 0, 1), make(d, {4, 20}, {40, 2}, 160, 0, 2), 1, 0);
+  }
+}
+
+TEST(batches) {
+  for (Dtype d : dtypes) {
+    compare("matmul", nullptr, row_major_array(d, {3, 4, 5, 6}, 1), row_major_array(d, {3, 4, 6, 7}, 2), 1, 0);
+    compare("matmul", nullptr, row_major_array(d, {3, 4, 5, 6}, 1), row_major_array(d, {6, 7}, 2), 1, 0);
+    compare("matmul", nullptr, row_major_array(d, {3, 4, 5, 6}, 1), row_major_array(d, {3, 1, 6, 7}, 2), 1, 0);
+    compare("matmul", nullptr, make(d, {4, 5, 6}, {6, 24, 1}, 120, 0, 1), row_major_array(d, {4, 6, 7}, 2), 1, 0);
+    compare("matmul", nullptr, make(d, {4, 5, 6}, {0, 12, 2}, 60, 0, 1), row_major_array(d, {4, 6, 7}, 2), 1, 0);
+    compare("matmul", nullptr, row_major_array(d, {2, 40, 50}, 1), row_major_array(d, {2, 50, 60}, 2), 1, 0);
+  }
+}
+
+TEST(addmm_adds) {
+  for (Dtype d : dtypes) {
+    for (int64_t m : {1, 5, 40}) {
+      Array row = make(d, {m, 30}, {0, 1}, 30, 0, 7);
+      compare("addmm", &row, row_major_array(d, {m, 20}, 1), row_major_array(d, {20, 30}, 2), 0.5, 2);
+      Array full = row_major_array(d, {m, 30}, 7);
+      compare("addmm", &full, row_major_array(d, {m, 600}, 1), make(d, {600, 30}, {1, 600}, 18000, 0, 2), 1, 1);
+    }
+  }
+}
+
+TEST(threads_do_not_change_what_is_right) {
+  const int before = thread_count();
+  for (int threads : {1, 2, 5}) {
+    set_thread_count(threads);
+    for (Dtype d : dtypes) {
+      compare("matmul", nullptr, row_major_array(d, {150, 140}, 1), row_major_array(d, {140, 170}, 2), 1, 0);
+      compare("matmul", nullptr, row_major_array(d, {2, 300}, 1), row_major_array(d, {300, 700}, 2), 1, 0);
+    }
+  }
+  set_thread_count(before);
+}
+
+TEST_MAIN()
