@@ -153,7 +153,8 @@ def random_samples() -> list[Any]:
     return table
 
 
-FILES = ["values", "creation", "gradients", "printing", "indexing", "transforms", "random"]
+FILES = ["values", "creation", "gradients", "printing", "indexing", "index_mixes"]
+FILES += ["transforms", "random"]
 TOPICS: dict[str, Callable[[], Any]] = {
     "promotion": promotion,
     "op_dtypes": op_dtypes,
