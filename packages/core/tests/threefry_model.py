@@ -31,7 +31,7 @@ Words = NDArray[np.uint32]
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = np.uint32(0x1BD11BDA)
 _BELOW_ONE = {"float32": 1 - 2.0**-24, "float16": 1 - 2.0**-11, "bfloat16": 1 - 2.0**-8}
-_ABOVE_MINUS_ONE = np.float32(-1 + 2.0**-24)
+_ABOVE_MINUS_ONE = -1 + 2.0**-24
 
 
 def threefry(key: Sequence[int] | Words, first: Words, second: Words) -> tuple[Words, Words]:
