@@ -35,6 +35,7 @@ struct Slot {
   uint32_t storage = 0;    // the slot whose memory this one has: itself, unless it is written in place
   uint32_t first = 0;      // instruction that writes it
   uint32_t last = 0;       // last instruction that touches it
+  uint32_t scratch = 0;    // of the planner
   size_t bytes = 0;
   size_t offset = 0;       // planned: in the arena
 };
@@ -62,7 +63,7 @@ struct Instruction {
 };
 
 // Where a result of a compiled Program lies.
-struct Result {
+struct ProgramResult {
   uint32_t slot = 0;
   Layout layout;
 };
@@ -97,7 +98,7 @@ struct Program {
   std::vector<uint32_t> input_slots;  // of each input
   std::vector<uint32_t> output_slots; // the slots that own an output buffer
   std::vector<BufferRef> constants;
-  std::vector<Result> results;        // compiled Programs
+  std::vector<ProgramResult> results;       // compiled Programs
   std::vector<Dims> dims;
   std::vector<Params> params;
   std::vector<ProgramRef> programs;
