@@ -87,12 +87,19 @@ def _dtypes_of(got: Any) -> Any:
 
 
 def op_dtypes() -> dict[str, Any]:
-    """The result dtype, or the exception, of each op for each dtype of its arguments."""
+    """The result dtype, or the exception, of each op for each dtype of its arguments.
+
+    Where MLX's kernel of a legal call is missing (a RuntimeError on evaluation), there is no entry.
+    """
     table: dict[str, Any] = {}
     for text in questions("ops")[1]:
         row = table.setdefault(text, {})
         for name in dtypes.DTYPES:
-            got = golden_codec.answer(SETUP.format(dtype=name) + text, mx, np)
+            code = SETUP.format(dtype=name) + text
+            got = golden_codec.answer(code, mx, np)
+            value = golden_codec.run(code, {"mx": mx, "np": np})
+            if got == ["!", "RuntimeError"] and not isinstance(value, BaseException):
+                continue
             row[name.rstrip("_")] = _dtypes_of(got)
     return table
 
@@ -197,10 +204,13 @@ def main() -> None:
     golden_codec.GOLDEN.mkdir(parents=True, exist_ok=True)
     names = [word for word in sys.argv[1:] if word != "--check"]
     for topic in names or TOPICS:
-        answer = TOPICS[topic]()
         if "--check" in sys.argv:
-            check(topic, json.loads(json.dumps(answer)))
+            try:
+                check(topic, json.loads(json.dumps(TOPICS[topic]())))
+            except Exception as error:  # an early mlx.core may lack what a topic needs
+                print(f"{topic}: stopped by {error!r}")
             continue
+        answer = TOPICS[topic]()
         text = json.dumps(answer, separators=(",", ":"), ensure_ascii=False)
         path = golden_codec.GOLDEN / f"{topic}.json"
         path.write_text(text + "\n")
