@@ -3,6 +3,7 @@
 SHELL := /bin/bash -o pipefail
 JOBS ?= $(shell nproc)
 PYTHONS ?= 3.10 3.14
+CPP = git ls-files 'kernels/*.h' 'kernels/*.cpp'
 UV := uv run --no-sync
 # Where the system has no cmake or ninja, PyPI's are used.
 FROM_PYPI := $(if $(and $(shell command -v cmake),$(shell command -v ninja)),,--with cmake --with ninja)
@@ -30,9 +31,10 @@ build: .venv/pyvenv.cfg ## Compile what changed, in place (seconds)
 	@$(BUILD_UV) python kernels/hatch_build.py
 
 .PHONY: format
-format: .venv/pyvenv.cfg ## Format Python and apply ruff's safe fixes
+format: .venv/pyvenv.cfg ## Format Python and C++, apply ruff's safe fixes
 	$(UV) ruff check --fix --exit-zero .
 	$(UV) ruff format .
+	$(CPP) | xargs $(UV) clang-format -i
 
 .PHONY: lint
 lint: .venv/pyvenv.cfg ## Check style, formatting and file sizes
