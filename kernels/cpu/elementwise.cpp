@@ -18,12 +18,9 @@ void spread(T value, char* to) {
 void spread_immediate(const Immediate& immediate, char* to) {
   const unsigned char* from = immediate.bytes;
   if (immediate.dtype == Dtype::float16 || immediate.dtype == Dtype::bfloat16) {
-    const bool brain = immediate.dtype == Dtype::bfloat16;
-    char halves[2 * block_size] = {};
-    memcpy(halves, from, 2);
-    const FloatBlock block = load_halves(halves, brain);
-    float value;
-    memcpy(&value, &block, 4);
+    uint16_t half;
+    memcpy(&half, from, 2);
+    const float value = immediate.dtype == Dtype::bfloat16 ? sc::bf16_to_float<float>(half) : sc::f16_to_float<float>(half);
     spread(value, to);
   } else if (immediate.dtype == Dtype::bool_) {
     spread<uint8_t>(from[0] != 0, to);

@@ -98,7 +98,12 @@ class Compiler {
       for (int j = 0; j < step.arg_count; j++) {
         const uint16_t v = value_of(step.args[j]);
         if (v < steps + inputs && step.formula != fused_copy) last_use_[v] = i;
-        if (is_input(v)) last_load_[storage_class(dtype_of(v))] = step.formula == fused_copy ? steps : i;
+        if (!is_input(v)) continue;
+        uint16_t& last_load = last_load_[storage_class(dtype_of(v))];
+        if (step.formula == fused_copy)
+          last_load = steps;  // it is read at the end
+        else if (last_load < i)
+          last_load = i;
       }
     }
     for (uint16_t i = 0; i < steps; i++) {

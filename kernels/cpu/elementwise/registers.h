@@ -7,6 +7,13 @@
 // Handlers are made for compute types only; float16 and bfloat16 exist in the loads and stores alone.
 #pragma once
 
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi"  // vectors are passed between functions of this file only
+// GCC 12's own AVX-512 intrinsics start from an undefined register.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -14,10 +21,6 @@
 #include "mlxk/dtype.h"
 #include "mlxk/kernel.h"
 #include "scalar/formulas.h"
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wpsabi"  // vectors are passed between functions of this file only
-#endif
 
 #define MLXK_INLINE static inline __attribute__((always_inline))
 
