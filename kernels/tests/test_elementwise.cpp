@@ -691,8 +691,8 @@ struct LongRun {
 TEST(handlers_end_in_jumps) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, 128 * 1024);
-  const int length = 12000;
+  pthread_attr_setstacksize(&attributes, 256 * 1024);
+  const int length = 24000;  // times 16 bytes a call at least
   for (uint16_t formula = 0; formula < rows().size(); formula++) {
     const Row& row = rows()[formula];
     for (const Dtype d : all_dtypes) {
