@@ -1,0 +1,201 @@
+// Fusion: maximal runs of elementwise and cast nodes that are neighbours in the order and share an iteration shape.
+//
+// A run of neighbours is convex by construction: nothing outside of it lies between two of its members. Nothing is
+// computed twice: a member that someone else needs becomes a further output. One linear pass.
+#include <algorithm>
+#include <cstring>
+
+#include "graph/lower.h"
+
+namespace mlxk {
+
+void Lowering::add_to_group(Node* node, const OpInfo& info) {
+  const Dims& shape = node->outputs[0].shape;
+  if (group_size_) {
+    const Node* first = group_[0];
+    const Dims& of_group = first->outputs[0].shape;
+    if (group_size_ == max_fused_steps || first->stream != node->stream ||
+        !(of_group.same(shape) || of_group == shape)) {
+      close_group();
+    }
+  }
+  for (;;) {
+    const size_t before = group_input_count_;
+    bool fits = true;
+    for (uint32_t i = 0; i < node->input_count && fits; ++i) {
+      const Edge& edge = node->inputs[i];
+      if (edge.node()->op == op_constant) continue;
+      LoweredValue& input = value(edge);
+      if (input.slot < 0 && !input.input) continue;  // a member of the group
+      size_t k = 0;
+      while (k < group_input_count_ && group_inputs_[k] != &input) ++k;
+      if (k < group_input_count_) continue;
+      if (group_input_count_ == max_fused_inputs) {
+        fits = false;
+      } else {
+        group_inputs_[group_input_count_++] = &input;
+      }
+    }
+    if (fits) break;
+    group_input_count_ = before;
+    close_group();
+  }
+  values_[mark_index(node)].step = static_cast<uint16_t>(group_size_);
+  group_[group_size_++] = node;
+}
+
+void Lowering::close_group() {
+  while (group_size_) {
+    const size_t count = group_prefix();
+    emit_group(count);
+    // What did not fit starts a group of its own.
+    Node* rest[max_fused_steps];
+    const size_t left = group_size_ - count;
+    std::copy(group_ + count, group_ + group_size_, rest);
+    group_size_ = 0;
+    group_input_count_ = 0;
+    for (size_t i = 0; i < left; ++i) add_to_group(rest[i], info(rest[i]->op));
+  }
+}
+
+// How many members, from the first, form a chain with few enough outputs. A prefix has an output for every member that
+// is live or has a use beyond the prefix.
+size_t Lowering::group_prefix() {
+  if (group_size_ <= max_fused_outputs) return group_size_;
+  uint32_t left[max_fused_steps];
+  int outputs = 0;
+  size_t best = 1;
+  for (size_t i = 0; i < group_size_; ++i) {
+    const Node* node = group_[i];
+    for (uint32_t k = 0; k < node->input_count; ++k) {
+      const Edge& edge = node->inputs[k];
+      if (edge.node()->op == op_constant) continue;
+      const LoweredValue& input = value(edge);
+      if (input.slot >= 0 || input.input) continue;
+      if (--left[input.step] == 0 && !input.live) --outputs;
+    }
+    const LoweredValue& own = values_[mark_index(node)];
+    left[i] = own.uses;
+    if (own.live || own.uses) ++outputs;
+    if (outputs <= max_fused_outputs) best = i + 1;
+  }
+  return best;
+}
+
+uint16_t Lowering::chain_input(const Edge& edge, LoweredValue& input) {
+  for (uint16_t i = 0; i < chain_input_count_; ++i) {
+    if (chain_inputs_[i] == &input) return i;
+  }
+  chain_inputs_[chain_input_count_] = &input;
+  chain_input_dtypes_[chain_input_count_] = edge.dtype();
+  return chain_input_count_++;
+}
+
+uint16_t Lowering::chain_immediate(Node* node) {
+  for (uint16_t i = 0; i < immediate_count_; ++i) {
+    if (immediate_nodes_[i] == node) return i;
+  }
+  immediate_nodes_[immediate_count_] = node;
+  immediates_[immediate_count_] = constant_bytes(node);
+  return immediate_count_++;
+}
+
+// Writes the first members of the group as one instruction.
+void Lowering::emit_group(size_t count) {
+  Node* first = group_[0];
+  const Dims shape = first->outputs[0].shape;
+  chain_input_count_ = 0;
+  immediate_count_ = 0;
+  uint32_t left[max_fused_steps];
+  for (size_t i = 0; i < count; ++i) {
+    Node* node = group_[i];
+    FusedStep& step = steps_[i];
+    const OpInfo& op = info(node->op);
+    step.formula = op.kind == Kind::cast ? fused_cast : op.formula;
+    step.arg_count = static_cast<uint8_t>(node->input_count);
+    step.dtype = node->outputs[0].dtype;
+    step.input_dtype = node->inputs[node->input_count - 1].dtype();
+    step.output = -1;
+    for (uint32_t k = 0; k < 3; ++k) {
+      if (k >= node->input_count) {
+        step.args[k] = {FusedArg::step, 0};
+        continue;
+      }
+      const Edge& edge = node->inputs[k];
+      if (edge.node()->op == op_constant) {
+        step.args[k] = {FusedArg::immediate, chain_immediate(edge.node())};
+        continue;
+      }
+      LoweredValue& input = value(edge);
+      if (input.slot < 0 && !input.input) {
+        --left[input.step];
+        step.args[k] = {FusedArg::step, input.step};
+      } else {
+        if (input.slot < 0) bind_input(edge.node(), &input, edge.output());
+        step.args[k] = {FusedArg::input, chain_input(edge, input)};
+      }
+    }
+    left[i] = values_[mark_index(node)].uses;
+  }
+
+  begin(first->stream);
+  for (uint16_t i = 0; i < chain_input_count_; ++i) {
+    const LoweredValue& input = *chain_inputs_[i];
+    const Layout& layout = layouts[input.layout];
+    if (layout.shape.same(shape) || layout.shape == shape) {
+      read(operand(input.slot, layout));
+      continue;
+    }
+    // Broadcast by stride 0.
+    int64_t local[16];
+    std::vector<int64_t> heap(shape.size() > 16 ? shape.size() : 0);
+    int64_t* strides = shape.size() > 16 ? heap.data() : local;
+    const size_t added = shape.size() - layout.shape.size();
+    for (size_t k = 0; k < shape.size(); ++k) {
+      const bool there = k >= added && layout.shape[k - added] == shape[k];
+      strides[k] = there ? layout.strides[k - added] : 0;
+    }
+    read(operand(input.slot, {shape, Dims(strides, shape.size()), layout.offset, layout.dtype}));
+  }
+  Dtype output_dtypes[max_fused_outputs];
+  uint16_t output_count = 0;
+  const int64_t elements = element_count(shape);
+  for (size_t i = 0; i < count; ++i) {
+    LoweredValue& own = values_[mark_index(group_[i])];
+    if (!own.live && left[i] == 0) continue;
+    const Dtype dtype = steps_[i].dtype;
+    own.slot = static_cast<int32_t>(add_slot(Slot::Kind::planned, elements * itemsize(dtype), first->stream));
+    own.layout = contiguous_layout(shape, dtype);
+    steps_[i].output = static_cast<int16_t>(output_count);
+    output_dtypes[output_count++] = dtype;
+    write(operand(own.slot, layouts[own.layout]));
+    if (own.live) bind(group_[i], 0, &own);
+  }
+
+  Instruction& instruction = finish(Instruction::Kind::fused, first);
+  const FusedChain chain{steps_, chain_input_dtypes_, output_dtypes, immediates_, static_cast<uint16_t>(count),
+                         chain_input_count_, output_count, immediate_count_};
+  const FusedEngine& engine = fused_engine();
+  void* code = program->code.take(engine.bytes(chain));
+  engine.compile(chain, code);
+  instruction.code = code;
+  if (!program->keep_chains) return;
+  Program& p = *program;
+  instruction.index = static_cast<uint32_t>(p.chains.size());
+  ChainRecord record;
+  record.steps = static_cast<uint32_t>(p.chain_steps.size());
+  record.immediates = static_cast<uint32_t>(p.chain_immediates.size());
+  record.inputs = static_cast<uint32_t>(p.chain_dtypes.size());
+  record.outputs = record.inputs + chain.input_count;
+  record.step_count = chain.step_count;
+  record.input_count = chain.input_count;
+  record.output_count = chain.output_count;
+  record.immediate_count = chain.immediate_count;
+  p.chains.push_back(record);
+  p.chain_steps.insert(p.chain_steps.end(), steps_, steps_ + count);
+  p.chain_dtypes.insert(p.chain_dtypes.end(), chain_input_dtypes_, chain_input_dtypes_ + chain.input_count);
+  p.chain_dtypes.insert(p.chain_dtypes.end(), output_dtypes, output_dtypes + output_count);
+  p.chain_immediates.insert(p.chain_immediates.end(), immediates_, immediates_ + immediate_count_);
+}
+
+}  // namespace mlxk
