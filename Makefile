@@ -106,3 +106,16 @@ docs: ## Build the documentation site into site/
 clean: ## Remove everything that was built
 	rm -rf build kernels/build dist site .venv
 	find kernels/src -name '*.so' -delete
+
+BENCH := build/bench
+.PHONY: bench-environments
+bench-environments: ## Create the environments of the libraries that bench compares with
+	for peer in "mlx mlx[cpu]==0.32.4" "torch torch==2.13.0 setuptools" "jax jax" "numpy scipy"; do \
+	  set -- $$peer; name=$$1; shift; \
+	  test -d $(BENCH)/$$name || python3 -m venv $(BENCH)/$$name || exit 1; \
+	  $(BENCH)/$$name/bin/python -m pip install --quiet numpy "$$@" || exit 1; \
+	done
+
+.PHONY: bench
+bench: .venv/pyvenv.cfg ## Compare with other libraries: ONE=word picks cases, ROUNDS=5
+	$(UV) python benchmarks/run.py --one "$(ONE)" --rounds $(or $(ROUNDS),5)

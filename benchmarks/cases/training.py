@@ -1,0 +1,122 @@
+"""One training step of the digits network: 64-256-256-10, gelu, cross entropy, Adam, batch of 32."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from . import case
+
+STEPS = 200
+
+
+def batch(rng: Any) -> list[Any]:
+    """Images and labels."""
+    return [rng.random((32, 64), dtype="float32"), rng.integers(0, 10, 32).astype("int32")]
+
+
+def mlx_step(compiled: bool) -> Any:
+    """Seconds of STEPS steps with mlx.nn."""
+
+    def run(mx: Any, x: Any, y: Any) -> float:
+        import mlx.nn as nn
+        import mlx.optimizers as optim
+
+        model = nn.Sequential(nn.Linear(64, 256), nn.gelu, nn.Linear(256, 256), nn.gelu, nn.Linear(256, 10))
+        optimizer = optim.Adam(1e-3)
+        optimizer.init(model.trainable_parameters())
+        state = [model.state, optimizer.state]
+
+        def step(x: Any, y: Any) -> Any:
+            def loss_of(x: Any, y: Any) -> Any:
+                return nn.losses.cross_entropy(model(x), y, reduction="mean")
+
+            loss, gradients = nn.value_and_grad(model, loss_of)(x, y)
+            optimizer.update(model, gradients)
+            return loss
+
+        if compiled:
+            step = partial(mx.compile, inputs=state, outputs=state)(step)
+        for _ in range(5):
+            mx.eval(step(x, y), state)
+        start = time.perf_counter()
+        for _ in range(STEPS):
+            mx.eval(step(x, y), state)
+        return time.perf_counter() - start
+
+    return run
+
+
+def torch_step(compiled: bool) -> Any:
+    """Seconds of STEPS steps with torch.nn."""
+
+    def run(torch: Any, x: Any, y: Any) -> float:
+        from torch import nn
+
+        model = nn.Sequential(
+            nn.Linear(64, 256), nn.GELU(), nn.Linear(256, 256), nn.GELU(), nn.Linear(256, 10)
+        )
+        optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+        y = y.long()
+
+        def loss_of(x: Any, y: Any) -> Any:
+            return nn.functional.cross_entropy(model(x), y)
+
+        forward = torch.compile(loss_of) if compiled else loss_of
+
+        def step() -> None:
+            optimizer.zero_grad()
+            forward(x, y).backward()
+            optimizer.step()
+
+        for _ in range(5):
+            step()
+        start = time.perf_counter()
+        for _ in range(STEPS):
+            step()
+        return time.perf_counter() - start
+
+    return run
+
+
+def jax_step(jnp: Any, x: Any, y: Any) -> float:
+    """Seconds of STEPS jitted steps, Adam by hand."""
+    import jax
+
+    sizes = ((64, 256), (256, 256), (256, 10))
+    keys = jax.random.split(jax.random.PRNGKey(0), len(sizes))
+    weights = [
+        (jax.random.uniform(k, s, minval=-1, maxval=1) / s[0] ** 0.5, jnp.zeros(s[1]))
+        for k, s in zip(keys, sizes, strict=True)
+    ]
+    zeros = jax.tree.map(jnp.zeros_like, weights)
+
+    def loss_of(weights: Any, x: Any, y: Any) -> Any:
+        for i, (w, b) in enumerate(weights):
+            x = x @ w + b
+            if i < len(weights) - 1:
+                x = jax.nn.gelu(x, approximate=False)
+        return -jnp.take_along_axis(jax.nn.log_softmax(x), y[:, None], 1).mean()
+
+    @partial(jax.jit, donate_argnums=(0, 1, 2))
+    def step(weights: Any, m: Any, v: Any, x: Any, y: Any) -> Any:
+        loss, g = jax.value_and_grad(loss_of)(weights, x, y)
+        m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
+        v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
+        weights = jax.tree.map(lambda w, m, v: w - 1e-3 * m / (jnp.sqrt(v) + 1e-8), weights, m, v)
+        return loss, weights, m, v
+
+    state = (weights, zeros, jax.tree.map(jnp.copy, zeros))
+    start = 0.0
+    for i in range(STEPS + 5):
+        if i == 5:
+            start = time.perf_counter()
+        loss, *state = step(*state, x, y)
+        loss.block_until_ready()
+    return time.perf_counter() - start
+
+
+HOST = {"host": True, "count": STEPS}
+case("digits step, eager", batch, mlx=mlx_step(False), torch=torch_step(False), **HOST)
+case("digits step, compiled", batch, mlx=mlx_step(True), torch=torch_step(True), jax=jax_step, **HOST)
