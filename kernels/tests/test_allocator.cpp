@@ -1,5 +1,6 @@
 #include "check.h"
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -148,13 +149,16 @@ TEST(host_waits_for_the_writer) {
   Event* event = new Event;
   event->retain();
   buffer->writer = event;
+  std::atomic<bool> asked{false};
   std::thread writer([&] {
+    while (!asked) std::this_thread::yield();
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     *static_cast<int*>(buffer->bytes) = 42;
     event->signal();
     event->release();
   });
   CHECK(!event->wait_for(0.001));
+  asked = true;
   CHECK_EQ(*static_cast<int*>(buffer->host()), 42);
   writer.join();
 }
