@@ -32,6 +32,9 @@ void simplify(Graph* graph);
 
 std::string print(const Graph& graph);                 // stable text
 std::vector<uint8_t> serialise(const Graph& graph);    // op names, params, shapes, a version
-Graph parse(const uint8_t* bytes, size_t size);        // hostile bytes: every length is checked
+Graph parse(const uint8_t* bytes, size_t size);        // hostile bytes: every length is checked, kinds are inferred again
+// Called by parse for each structural node: raises where inputs, params, shapes and dtypes are not what the op's infer
+// (Python) gives. Without it a hostile file could lie to a kernel.
+void set_structural_check(void (*check)(const Node* node));
 
 }  // namespace mlxk
