@@ -2,6 +2,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "graph/registry.h"
 #include "mlxk/error.h"
@@ -16,7 +17,14 @@ namespace {
 
 // The inputs' edges and trace; a cast node where the dtype is another.
 inline void set_input(Node* node, uint32_t i, const Edge& input, Dtype wanted) {
-  node->inputs[i] = input.dtype() == wanted ? input : cast(input, wanted, node->stream);
+  if (input.dtype() == wanted) {
+    node->inputs[i] = input;
+    return;
+  }
+  Edge made = cast(input, wanted, node->stream);
+  // The walks rely on inputs being older than their node.
+  if (made.node()->sequence > node->sequence) std::swap(made.node()->sequence, node->sequence);
+  node->inputs[i] = std::move(made);
 }
 
 inline void set_trace(Node* node) {
