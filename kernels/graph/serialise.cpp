@@ -69,6 +69,8 @@ Numbered numbered(const Graph& graph) {
     add(edge.node(), true);
   }
   for (Node* node : order) {
+    // Constants stand before their first use: a cached one is as old as what ran before.
+    if (node->op == op_constant) continue;
     for (uint32_t i = 0; i < node->input_count; ++i) add(node->inputs[i].node(), false);
     add(node, false);
   }
