@@ -1,6 +1,7 @@
 """Runs the benchmarks: one worker per library, interleaved rounds, one Markdown page.
 
-    python benchmarks/run.py [--one WORD] [--rounds 5] [--libraries ours,mlx,...] [--report build/bench/report.md]
+python benchmarks/run.py [--one WORD] [--rounds 5] [--libraries ours,mlx,...]
+                         [--report build/bench/report.md]
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ def machine_limits() -> dict[str, float]:
     source = HERE / "limits.cpp"
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         flags = ["-O3", "-march=native", "-std=c++20", "-pthread"]
-        subprocess.run([os.environ.get("CXX", "g++"), *flags, str(source), "-o", str(program)], check=True)
+        subprocess.run(
+            [os.environ.get("CXX", "g++"), *flags, str(source), "-o", str(program)], check=True
+        )
     text = subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout
     return {name: float(value) for name, value in (line.split() for line in text.splitlines())}
 
@@ -88,7 +91,11 @@ def measure(case: Case, workers: list[Worker], rounds: int) -> tuple[dict[str, f
     times: dict[str, list[float]] = {}
     samples: dict[str, list[float]] = {}
     remarks: list[str] = []
-    chosen = [w for w in workers if w.name in case.functions or (w.name == "ours" and "mlx" in case.functions)]
+    chosen = [
+        w
+        for w in workers
+        if w.name in case.functions or (w.name == "ours" and "mlx" in case.functions)
+    ]
     for turn in range(rounds):
         for worker in chosen:
             for mode in modes(worker, case):
@@ -156,11 +163,15 @@ def main() -> None:
     ]
     isa = os.environ.get("MLXK_ISA", "best")
     lines = [
-        f"# Benchmarks on {platform.processor() or platform.machine()}, {os.cpu_count()} cores, kernels: {isa}",
+        f"# Benchmarks on {platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
+        f"kernels: {isa}",
         "",
-        "Limits: " + ", ".join(f"{name} {value / 1e9:.1f} G/s" for name, value in limits.items()) + ".",
+        "Limits: "
+        + ", ".join(f"{name} {value / 1e9:.1f} G/s" for name, value in limits.items())
+        + ".",
         "",
-        "| case | ours (eager / compiled) | best peer | ratio | of the limit | to reach | reached | all peers |",
+        "| case | ours (eager / compiled) | best peer | ratio | of the limit | to reach "
+        "| reached | all peers |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     notes = []

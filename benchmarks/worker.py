@@ -1,7 +1,7 @@
 """Runs inside one library's environment; takes one JSON request a line and answers with one.
 
-A request names a case and a mode; the answer is the best time of a round in seconds and, at first, a sample of the result
-that run.py compares between the libraries.
+A request names a case and a mode; the answer is the best time of a round in seconds and, at first,
+a sample of the result that run.py compares between the libraries.
 """
 
 from __future__ import annotations

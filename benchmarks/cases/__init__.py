@@ -13,9 +13,10 @@ from typing import Any
 class Case:
     """One computation in every library that has it.
 
-    ``functions`` maps a library's name to a function of (module, *inputs); "mlx" serves ours too. ``limit`` names the
-    machine's limit that ``amount`` (bytes or operations) is held against; ``factor`` is the figure to reach, as a multiple
-    of the time at that limit. ``host`` cases time Python itself: the function is called as it is and never compiled.
+    ``functions`` maps a library's name to a function of (module, *inputs); "mlx" serves ours too.
+    ``limit`` names the machine's limit that ``amount`` (bytes or operations) is held against;
+    ``factor`` is the figure to reach, as a multiple of the time at that limit. ``host`` cases time
+    Python itself: the function is called as it is and never compiled.
     """
 
     name: str

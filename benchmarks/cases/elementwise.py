@@ -1,4 +1,7 @@
-"""16M float32: bound by memory. A copy of n bytes reads and writes n, so the amount is what a copy of the same traffic moves."""
+"""16M float32: bound by memory.
+
+A copy of n bytes reads and writes n, so the amount is what a copy of the same traffic moves.
+"""
 
 from __future__ import annotations
 
@@ -41,21 +44,64 @@ def gelu_jax(jnp: Any, x: Any) -> Any:
 COPY = {"limit": "copy", "factor": 1.3}
 SLOW = {"limit": "copy", "factor": 1.6}
 
-case("add", two, mlx=lambda m, x, y: x + y, torch=lambda m, x, y: x + y, jax=lambda m, x, y: x + y,
-     numpy=lambda m, x, y: x + y, amount=12 * N, **COPY)  # fmt: skip
-case("multiply add", three, mlx=lambda m, x, y, z: x * y + z, torch=lambda m, x, y, z: x * y + z,
-     jax=lambda m, x, y, z: x * y + z, numpy=lambda m, x, y, z: x * y + z, amount=16 * N, **COPY)  # fmt: skip
-case("cast to bfloat16", one, mlx=lambda m, x: x.astype(m.bfloat16), torch=lambda m, x: x.to(m.bfloat16),
-     jax=lambda m, x: x.astype(m.bfloat16), amount=6 * N, tolerance=1e-2, **COPY)  # fmt: skip
-case("cast to int32", one, mlx=lambda m, x: x.astype(m.int32), torch=lambda m, x: x.to(m.int32),
-     jax=lambda m, x: x.astype(m.int32), numpy=lambda m, x: x.astype(m.int32), amount=8 * N, **COPY)  # fmt: skip
+case(
+    "add",
+    two,
+    mlx=lambda m, x, y: x + y,
+    torch=lambda m, x, y: x + y,
+    jax=lambda m, x, y: x + y,
+    numpy=lambda m, x, y: x + y,
+    amount=12 * N,
+    **COPY,
+)
+case(
+    "multiply add",
+    three,
+    mlx=lambda m, x, y, z: x * y + z,
+    torch=lambda m, x, y, z: x * y + z,
+    jax=lambda m, x, y, z: x * y + z,
+    numpy=lambda m, x, y, z: x * y + z,
+    amount=16 * N,
+    **COPY,
+)
+case(
+    "cast to bfloat16",
+    one,
+    mlx=lambda m, x: x.astype(m.bfloat16),
+    torch=lambda m, x: x.to(m.bfloat16),
+    jax=lambda m, x: x.astype(m.bfloat16),
+    amount=6 * N,
+    tolerance=1e-2,
+    **COPY,
+)
+case(
+    "cast to int32",
+    one,
+    mlx=lambda m, x: x.astype(m.int32),
+    torch=lambda m, x: x.to(m.int32),
+    jax=lambda m, x: x.astype(m.int32),
+    numpy=lambda m, x: x.astype(m.int32),
+    amount=8 * N,
+    **COPY,
+)
 for name, options in {"exp": COPY, "tanh": SLOW, "sin": SLOW, "log": SLOW}.items():
     case(
         name,
         one if name != "log" else lambda rng: [rng.random(N, dtype="float32") + 0.1],
-        **{library: lambda m, x, name=name: getattr(m, name)(x) for library in ("mlx", "torch", "jax", "numpy")},
+        **{
+            library: lambda m, x, name=name: getattr(m, name)(x)
+            for library in ("mlx", "torch", "jax", "numpy")
+        },
         amount=8 * N,
         **options,
     )
-case("gelu", one, mlx=lambda m, x: x * (1 + m.erf(x / 2**0.5)) / 2,
-     torch=lambda m, x: m.nn.functional.gelu(x), jax=gelu_jax, numpy=gelu_numpy, amount=8 * N, **COPY)  # fmt: skip
+case(
+    "gelu",
+    one,
+    mlx=lambda m, x: x * (1 + m.erf(x / 2**0.5)) / 2,
+    torch=lambda m, x: m.nn.functional.gelu(x),
+    jax=gelu_jax,
+    numpy=gelu_numpy,
+    amount=8 * N,
+    **COPY,
+)

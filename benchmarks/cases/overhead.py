@@ -134,7 +134,15 @@ def imports(m: Any, a: Any, b: Any) -> float:
 HOST = {"host": True}
 case("eval of one add", tiny, mlx=eval_add, count=2000, target_us=2, **HOST)
 case("chain of 1000", tiny, mlx=chain, numpy=chain_numpy, target_us=200, **HOST)
-case("chain of 10^7, a node", tiny, mlx=long_chain, ours=long_chain, count=10_000_000, target_us=0.3, **HOST)
+case(
+    "chain of 10^7, a node",
+    tiny,
+    mlx=long_chain,
+    ours=long_chain,
+    count=10_000_000,
+    target_us=0.3,
+    **HOST,
+)
 case("compiled call", tiny, mlx=compiled_call, count=2000, target_us=2, **HOST)
 case("flatten 300 leaves", tiny, mlx=flatten, count=200, target_us=10, **HOST)
 case("import", tiny, mlx=imports, numpy=imports, target_us=60_000, **HOST)

@@ -61,21 +61,86 @@ def jax_nn(name: str) -> Any:
 
 READ = {"limit": "read", "factor": 1.2, "amount": 4 * N}
 
-case("sum", flat, mlx=lambda m, x: x.sum(), torch=lambda m, x: x.sum(), jax=lambda m, x: x.sum(),
-     numpy=lambda m, x: x.sum(), tolerance=1e-2, **READ)  # fmt: skip
-case("var", flat, mlx=lambda m, x: x.var(), torch=lambda m, x: x.var(correction=0), jax=lambda m, x: x.var(),
-     numpy=lambda m, x: x.var(), **READ)  # fmt: skip
-case("sum rows", square, mlx=lambda m, x: x.sum(1), torch=lambda m, x: x.sum(1), jax=lambda m, x: x.sum(1),
-     numpy=lambda m, x: x.sum(1), tolerance=1e-2, **READ)  # fmt: skip
-case("sum columns", square, mlx=lambda m, x: x.sum(0), torch=lambda m, x: x.sum(0), jax=lambda m, x: x.sum(0),
-     numpy=lambda m, x: x.sum(0), tolerance=1e-2, **READ)  # fmt: skip
-case("softmax", square, mlx=lambda m, x: m.softmax(x, axis=-1), torch=lambda m, x: m.softmax(x, -1),
-     jax=jax_nn("softmax"), numpy=softmax_numpy, amount=8 * N, limit="copy", factor=1.6)  # fmt: skip
-case("logsumexp", square, mlx=lambda m, x: m.logsumexp(x, axis=-1), torch=lambda m, x: m.logsumexp(x, -1),
-     jax=jax_nn("logsumexp"), numpy=logsumexp_numpy, amount=4 * N, limit="read", factor=1.6)  # fmt: skip
-case("layer norm", affine, mlx=lambda m, x, w, b: m.fast.layer_norm(x, w, b, 1e-5),
-     torch=lambda m, x, w, b: m.nn.functional.layer_norm(x, (D,), w, b), jax=layer_norm, numpy=layer_norm,
-     amount=8 * N, limit="copy", factor=1.4)  # fmt: skip
-case("rms norm", affine, mlx=lambda m, x, w, b: m.fast.rms_norm(x, w, 1e-5),
-     torch=lambda m, x, w, b: m.nn.functional.rms_norm(x, (D,), w, 1e-5), jax=rms_norm, numpy=rms_norm,
-     amount=8 * N, limit="copy", factor=1.4)  # fmt: skip
+case(
+    "sum",
+    flat,
+    mlx=lambda m, x: x.sum(),
+    torch=lambda m, x: x.sum(),
+    jax=lambda m, x: x.sum(),
+    numpy=lambda m, x: x.sum(),
+    tolerance=1e-2,
+    **READ,
+)
+case(
+    "var",
+    flat,
+    mlx=lambda m, x: x.var(),
+    torch=lambda m, x: x.var(correction=0),
+    jax=lambda m, x: x.var(),
+    numpy=lambda m, x: x.var(),
+    **READ,
+)
+case(
+    "sum rows",
+    square,
+    mlx=lambda m, x: x.sum(1),
+    torch=lambda m, x: x.sum(1),
+    jax=lambda m, x: x.sum(1),
+    numpy=lambda m, x: x.sum(1),
+    tolerance=1e-2,
+    **READ,
+)
+case(
+    "sum columns",
+    square,
+    mlx=lambda m, x: x.sum(0),
+    torch=lambda m, x: x.sum(0),
+    jax=lambda m, x: x.sum(0),
+    numpy=lambda m, x: x.sum(0),
+    tolerance=1e-2,
+    **READ,
+)
+case(
+    "softmax",
+    square,
+    mlx=lambda m, x: m.softmax(x, axis=-1),
+    torch=lambda m, x: m.softmax(x, -1),
+    jax=jax_nn("softmax"),
+    numpy=softmax_numpy,
+    amount=8 * N,
+    limit="copy",
+    factor=1.6,
+)
+case(
+    "logsumexp",
+    square,
+    mlx=lambda m, x: m.logsumexp(x, axis=-1),
+    torch=lambda m, x: m.logsumexp(x, -1),
+    jax=jax_nn("logsumexp"),
+    numpy=logsumexp_numpy,
+    amount=4 * N,
+    limit="read",
+    factor=1.6,
+)
+case(
+    "layer norm",
+    affine,
+    mlx=lambda m, x, w, b: m.fast.layer_norm(x, w, b, 1e-5),
+    torch=lambda m, x, w, b: m.nn.functional.layer_norm(x, (D,), w, b),
+    jax=layer_norm,
+    numpy=layer_norm,
+    amount=8 * N,
+    limit="copy",
+    factor=1.4,
+)
+case(
+    "rms norm",
+    affine,
+    mlx=lambda m, x, w, b: m.fast.rms_norm(x, w, 1e-5),
+    torch=lambda m, x, w, b: m.nn.functional.rms_norm(x, (D,), w, 1e-5),
+    jax=rms_norm,
+    numpy=rms_norm,
+    amount=8 * N,
+    limit="copy",
+    factor=1.4,
+)

@@ -1,4 +1,7 @@
-"""One training step of the digits network: 64-256-256-10, gelu, cross entropy, Adam, batch of 32."""
+"""One training step of the digits network.
+
+64-256-256-10, gelu, cross entropy, Adam, batch of 32.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ def mlx_step(compiled: bool) -> Any:
         import mlx.nn as nn
         import mlx.optimizers as optim
 
-        model = nn.Sequential(nn.Linear(64, 256), nn.gelu, nn.Linear(256, 256), nn.gelu, nn.Linear(256, 10))
+        model = nn.Sequential(
+            nn.Linear(64, 256), nn.gelu, nn.Linear(256, 256), nn.gelu, nn.Linear(256, 10)
+        )
         optimizer = optim.Adam(1e-3)
         optimizer.init(model.trainable_parameters())
         state = [model.state, optimizer.state]
@@ -119,4 +124,6 @@ def jax_step(jnp: Any, x: Any, y: Any) -> float:
 
 HOST = {"host": True, "count": STEPS}
 case("digits step, eager", batch, mlx=mlx_step(False), torch=torch_step(False), **HOST)
-case("digits step, compiled", batch, mlx=mlx_step(True), torch=torch_step(True), jax=jax_step, **HOST)
+case(
+    "digits step, compiled", batch, mlx=mlx_step(True), torch=torch_step(True), jax=jax_step, **HOST
+)
