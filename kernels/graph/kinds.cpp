@@ -6,6 +6,7 @@
 
 #include "graph/registry.h"
 #include "mlxk/error.h"
+#include "mlxk/half.h"
 
 namespace mlxk {
 
@@ -33,37 +34,12 @@ inline void set_trace(Node* node) {
   if (bits) node->trace = live_trace(bits);
 }
 
-// float32 to float16 and back, to nearest even: what a constant of that dtype holds.
-float round_to_float16(float value) {
-  const uint32_t bits = std::bit_cast<uint32_t>(value);
-  const uint32_t magnitude = bits & 0x7fffffffu;
-  const uint32_t sign = bits & 0x80000000u;
-  if (magnitude >= 0x7f800000u) return value;
-  const float m = std::bit_cast<float>(magnitude);
-  float rounded;
-  if (m < 6.103515625e-05f) {          // 2**-14: float16's subnormals are multiples of 2**-24
-    rounded = (m + 0.5f) - 0.5f;       // 0.5 has the same last place
-  } else {
-    const uint32_t even = (magnitude >> 13) & 1;
-    rounded = std::bit_cast<float>((magnitude + 0xfffu + even) & ~0x1fffu);
-    if (rounded > 65504.0f) rounded = INFINITY;
-  }
-  return std::bit_cast<float>(std::bit_cast<uint32_t>(rounded) | sign);
-}
-
-float round_to_bfloat16(float value) {
-  uint32_t bits = std::bit_cast<uint32_t>(value);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return value;
-  bits += 0x7fffu + ((bits >> 16) & 1);
-  return std::bit_cast<float>(bits & 0xffff0000u);
-}
-
 double rounded(double value, Dtype dtype) {
   switch (dtype) {
     case Dtype::float16:
-      return round_to_float16(static_cast<float>(value));
+      return float16_value(float16_bits(static_cast<float>(value)));
     case Dtype::bfloat16:
-      return round_to_bfloat16(static_cast<float>(value));
+      return bfloat16_value(bfloat16_bits(static_cast<float>(value)));
     case Dtype::float64:
       return value;
     default:

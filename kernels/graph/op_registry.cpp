@@ -130,11 +130,15 @@ const Op& register_op(Op op) {
   if (found == all.by_name.end()) return all.insert(std::move(op));
   OpRecord& known = *all.ops[found->second];
   const bool builtin = known.id <= op_trace_leaf;
-  if (!builtin || known.face || known.kind != op.kind) {
+  if (known.face || known.kind != op.kind || (!builtin && !op.face)) {
     raise(ErrorKind::value, "[register_op] an op named %s exists.", op.name.c_str());
   }
-  known.face = std::move(op.face);
-  known.param_names = std::move(op.param_names);
+  op.id = known.id;
+  op.scalar = known.scalar;
+  op.movement = known.movement;
+  op.arity = known.arity;
+  static_cast<Op&>(known) = std::move(op);
+  fill_rules(&known);
   return known;
 }
 

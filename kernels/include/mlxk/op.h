@@ -59,8 +59,8 @@ struct Op {
   std::shared_ptr<Opaque> face;  // the Python Op object
 };
 
-// Fills id, scalar, movement; raises where the name is taken or no formula of that name exists. The ops below exist from
-// the start: registering one of them again, with its kind, gives it its face and parameter names.
+// Fills id, scalar, movement; raises where the name is taken or no formula of that name exists. An op without a face may
+// be registered once more, with its kind, and gets its face and fields then; so the ops below, which exist from the start.
 const Op& register_op(Op op);
 enum BuiltinOp : OpId { op_constant, op_data, op_placeholder, op_cast, op_call, op_trace_leaf };
 const Op& op(OpId id);

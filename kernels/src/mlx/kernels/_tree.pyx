@@ -1,0 +1,350 @@
+# cython: language_level=3
+# distutils: language = c++
+"""Trees: nested dicts, lists, tuples, named tuples, None and registered containers; and their keys.
+
+A dict keeps the order of its keys; a subclass of dict, list or tuple that is not registered and no
+named tuple comes back as a plain one. Everything else is a leaf.
+"""
+
+cimport cython
+from cpython.dict cimport PyDict_Check, PyDict_CheckExact
+from cpython.float cimport PyFloat_CheckExact
+from cpython.list cimport PyList_Check
+from cpython.long cimport PyLong_CheckExact
+from cpython.object cimport Py_EQ, Py_NE, PyObject
+from cpython.tuple cimport PyTuple_Check
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy
+from libcpp.vector cimport vector
+
+from mlx.kernels._array cimport array
+from mlx.kernels.library cimport *
+
+cdef extern from "Python.h":
+    int enter_recursion "Py_EnterRecursiveCall"(const char*) except -1
+    void leave_recursion "Py_LeaveRecursiveCall"()
+
+cdef extern from *:
+    """
+    static inline uint32_t mlxk_trace_of(const mlxk::Edge& edge) { return edge.node()->trace; }
+    static inline uint64_t mlxk_mix(const uint64_t* words, size_t count) {
+      uint64_t hash = count * 0x9e3779b97f4a7c15ull;
+      for (size_t i = 0; i < count; ++i) {
+        hash = (hash ^ words[i]) * 0xff51afd7ed558ccdull;
+        hash ^= hash >> 32;
+      }
+      return hash;
+    }
+    """
+    uint32_t mlxk_trace_of(const Edge&)
+    uint64_t mlxk_mix(const uint64_t*, size_t)
+
+
+# type -> (flatten, unflatten)
+cdef dict containers = {}
+
+
+def register_container(type kind not None, flatten, unflatten):
+    """Makes a type a container of trees.
+
+    Args:
+        kind: The type; its subclasses are not included.
+        flatten: From an instance to ``(children, data)``: a sequence, and what else describes it, hashable.
+        unflatten: From ``(data, children)`` to an instance.
+
+    Raises:
+        ValueError: The type is a container already.
+    """
+    if kind in containers or kind in (dict, list, tuple, type(None)):
+        raise ValueError(f"[register_container] {kind.__name__} is a container already.")
+    if not callable(flatten) or not callable(unflatten):
+        raise TypeError("[register_container] flatten and unflatten are functions.")
+    containers[kind] = (flatten, unflatten)
+
+
+cdef object leaf_mark = object()
+
+
+@cython.final
+cdef class TreeDef:
+    """The structure of a tree without its leaves: hashable, comparable, and able to rebuild."""
+
+    # leaf_mark; None; or (kind, data, children): kind a type, data keys or what flatten gave.
+    cdef readonly object spec
+    cdef readonly Py_ssize_t leaf_count
+
+    def __hash__(self):
+        return hash(self.spec)
+
+    def __richcmp__(left, right, int comparison):
+        if not isinstance(right, TreeDef):
+            return NotImplemented
+        cdef bint same = (<TreeDef>left).spec == (<TreeDef>right).spec
+        if comparison == Py_EQ:
+            return same
+        if comparison == Py_NE:
+            return not same
+        return NotImplemented
+
+    def __repr__(self):
+        return f"TreeDef({describe(self.spec)})"
+
+
+cdef str describe(object spec):
+    if spec is leaf_mark:
+        return "*"
+    if spec is None:
+        return "None"
+    kind, data, children = spec
+    parts = [describe(child) for child in children]
+    if kind is dict:
+        return "{" + ", ".join(f"{k!r}: {v}" for k, v in zip(data, parts)) + "}"
+    if kind is list:
+        return "[" + ", ".join(parts) + "]"
+    if kind is tuple:
+        return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
+    return f"{kind.__name__}(" + ", ".join(parts) + ")"
+
+
+cdef object flatten_into(object tree, list leaves):
+    cdef list parts
+    if isinstance(tree, array):
+        leaves.append(tree)
+        return leaf_mark
+    if tree is None:
+        return None
+    registered = containers.get(type(tree)) if containers else None
+    if registered is None and not (PyDict_Check(tree) or PyList_Check(tree) or PyTuple_Check(tree)):
+        leaves.append(tree)
+        return leaf_mark
+    enter_recursion(b" while a tree was flattened")
+    try:
+        if registered is not None:
+            children, data = registered[0](tree)
+            parts = [flatten_into(child, leaves) for child in children]
+            return type(tree), data, tuple(parts)
+        if PyDict_Check(tree):
+            keys = tuple(tree.keys())
+            parts = [flatten_into(tree[key], leaves) for key in keys]
+            return dict, keys, tuple(parts)
+        parts = [flatten_into(child, leaves) for child in tree]
+        if PyList_Check(tree):
+            return list, None, tuple(parts)
+        kind = type(tree)
+        if kind is not tuple and hasattr(kind, "_fields"):
+            return kind, None, tuple(parts)
+        return tuple, None, tuple(parts)
+    finally:
+        leave_recursion()
+
+
+def tree_flatten(tree):
+    """The leaves of a tree, in order, and its structure.
+
+    Args:
+        tree: Any tree.
+
+    Returns:
+        ``(leaves, treedef)``; ``tree_unflatten(treedef, leaves)`` is the tree again.
+    """
+    cdef list leaves = []
+    cdef TreeDef treedef = TreeDef.__new__(TreeDef)
+    treedef.spec = flatten_into(tree, leaves)
+    treedef.leaf_count = len(leaves)
+    return leaves, treedef
+
+
+def tree_leaves(tree):
+    """The leaves of a tree, in order."""
+    cdef list leaves = []
+    flatten_into(tree, leaves)
+    return leaves
+
+
+cdef object build(object spec, object leaves):
+    if spec is leaf_mark:
+        return next(leaves)
+    if spec is None:
+        return None
+    kind, data, children = spec
+    cdef list parts = [build(child, leaves) for child in children]
+    if kind is dict:
+        return dict(zip(data, parts))
+    if kind is list:
+        return parts
+    if kind is tuple:
+        return tuple(parts)
+    registered = containers.get(kind)
+    if registered is not None:
+        return registered[1](data, parts)
+    return kind(*parts)
+
+
+def tree_unflatten(TreeDef treedef not None, leaves):
+    """The tree of a structure and its leaves.
+
+    Args:
+        treedef: What ``tree_flatten`` returned.
+        leaves: As many leaves as it has places.
+
+    Raises:
+        ValueError: There are more or fewer leaves than places.
+    """
+    leaves = list(leaves)
+    if len(leaves) != treedef.leaf_count:
+        raise ValueError(
+            f"[tree_unflatten] {len(leaves)} leaves do not fill {treedef.leaf_count} places."
+        )
+    return build(treedef.spec, iter(leaves))
+
+
+# ---- keys of compiled functions ----------------------------------------------------------------
+
+cdef enum:
+    word_none, word_array, word_dict, word_list, word_tuple, word_object, word_int, word_float
+    word_true, word_false
+
+
+@cython.final
+@cython.freelist(64)
+cdef class TreeKey:
+    """What a compiled function was called with, but for the values of its arrays.
+
+    Structure, shapes, dtypes and traits of the arrays, and every other leaf by type and value
+    (floats by their bits). Equal keys may share a program.
+    """
+
+    cdef vector[uint64_t] words
+    cdef tuple objects
+    cdef Py_hash_t hashed
+
+    def __hash__(self):
+        return self.hashed
+
+    def __richcmp__(left, right, int comparison):
+        cdef TreeKey a
+        cdef TreeKey b
+        cdef bint same
+        if not isinstance(right, TreeKey) or (comparison != Py_EQ and comparison != Py_NE):
+            return NotImplemented
+        a = left
+        b = right
+        same = (
+            a.words.size() == b.words.size()
+            and memcmp(a.words.data(), b.words.data(), 8 * a.words.size()) == 0
+            and a.objects == b.objects
+        )
+        return same if comparison == Py_EQ else not same
+
+
+cdef int key_into(object tree, TreeKey key, list arrays, list objects, bint shapeless,
+                  uint32_t* trace) except -1:
+    cdef const Dims* shape
+    cdef double real
+    cdef uint64_t bits
+    cdef int64_t number
+    cdef size_t i
+    cdef Py_ssize_t position
+    if isinstance(tree, array):
+        arrays.append(tree)
+        shape = &(<array>tree).edge.shape()
+        trace[0] |= mlxk_trace_of((<array>tree).edge)
+        key.words.push_back(
+            word_array | <uint64_t>(<int>(<array>tree).edge.dtype()) << 8 | <uint64_t>shape.size() << 16
+        )
+        if not shapeless:
+            for i in range(shape.size()):
+                key.words.push_back(<uint64_t>shape[0][i])
+        return 0
+    if tree is None:
+        key.words.push_back(word_none)
+        return 0
+    if PyFloat_CheckExact(tree):
+        real = tree
+        memcpy(&bits, &real, 8)
+        key.words.push_back(word_float)
+        key.words.push_back(bits)
+        return 0
+    if tree is True or tree is False:
+        key.words.push_back(word_true if tree else word_false)
+        return 0
+    if PyLong_CheckExact(tree) and -(1 << 62) < tree < 1 << 62:
+        number = tree
+        key.words.push_back(word_int)
+        key.words.push_back(<uint64_t>number)
+        return 0
+    registered = containers.get(type(tree)) if containers else None
+    if registered is None and not (PyDict_Check(tree) or PyList_Check(tree) or PyTuple_Check(tree)):
+        hash(tree)  # raises its own TypeError
+        key.words.push_back(word_object)
+        objects.append(type(tree))
+        objects.append(tree)
+        return 0
+    enter_recursion(b" while a tree was flattened")
+    try:
+        if registered is not None:
+            children, data = registered[0](tree)
+            children = list(children)
+            key.words.push_back(word_object | <uint64_t>(<Py_ssize_t>len(children)) << 8)
+            objects.append(type(tree))
+            objects.append(data)
+            for child in children:
+                key_into(child, key, arrays, objects, shapeless, trace)
+        elif PyDict_Check(tree):
+            key.words.push_back(word_dict | <uint64_t>(<Py_ssize_t>len(tree)) << 8)
+            for name, child in (<dict>tree).items():
+                objects.append(name)
+                key_into(child, key, arrays, objects, shapeless, trace)
+        elif PyList_Check(tree):
+            key.words.push_back(word_list | <uint64_t>(<Py_ssize_t>len(tree)) << 8)
+            position = 0
+            while position < len(<list>tree):
+                key_into((<list>tree)[position], key, arrays, objects, shapeless, trace)
+                position += 1
+        else:
+            key.words.push_back(word_tuple | <uint64_t>(<Py_ssize_t>len(tree)) << 8)
+            kind = type(tree)
+            if kind is not tuple:
+                objects.append(kind)
+            for child in <tuple>tree:
+                key_into(child, key, arrays, objects, shapeless, trace)
+    finally:
+        leave_recursion()
+    return 0
+
+
+cdef extern from "mlxk/runtime.h" namespace "mlxk":
+    enum class DeviceKind "mlxk::DeviceKind"(uint8_t):
+        pass
+    StreamId c_default_stream "mlxk::default_stream"(DeviceKind) except +raise_python
+    DeviceKind c_default_device "mlxk::default_device"()
+
+
+def flatten_key(tree, bint shapeless=False):
+    """The arrays of a tree and the key under which a program for it is kept.
+
+    Args:
+        tree: The arguments, and whatever else the program depends on.
+        shapeless: The lengths of the axes do not matter.
+
+    Returns:
+        ``(arrays, key, traced)``: the arrays in order; a hashable key, which also names the default
+        stream; whether an array belongs to an open trace or depends on a placeholder.
+
+    Raises:
+        TypeError: A leaf that is no array cannot be hashed.
+    """
+    cdef TreeKey key = TreeKey.__new__(TreeKey)
+    cdef list arrays = []
+    cdef list objects = []
+    cdef uint32_t trace = 0
+    key.words.reserve(32)
+    key.words.push_back(c_default_stream(c_default_device()))
+    key_into(tree, key, arrays, objects, shapeless, &trace)
+    key.objects = tuple(objects)
+    key.hashed = <Py_hash_t>mlxk_mix(key.words.data(), key.words.size())
+    if objects:
+        key.hashed ^= hash(key.objects)
+    if key.hashed == -1:
+        key.hashed = -2
+    return arrays, key, trace != 0 and live_trace(trace) != 0

@@ -1,0 +1,394 @@
+# The op registry and the builders.
+
+
+cdef dict kind_codes = {
+    "constant": 0, "data": 1, "placeholder": 2, "elementwise": 3, "cast": 4, "reduction": 5,
+    "movement": 6, "structural": 7, "call": 8,
+}
+cdef dict domain_codes = {
+    "any": 0, "numeric": 1, "inexact": 2, "real": 3, "integral": 4, "boolean": 5, "complex": 6,
+}
+cdef dict result_codes = {"same": 0, "boolean": 1, "real": 2, "sum": 3, "index": 4}
+
+
+cdef extern from *:
+    """
+    static inline void mlxk_fill_op(mlxk::Op& op, int kind, int domain, int result) {
+      op.kind = static_cast<mlxk::Kind>(kind);
+      op.domain = static_cast<mlxk::Domain>(domain);
+      op.result = static_cast<mlxk::Result>(result);
+    }
+    static inline int mlxk_kind(const mlxk::Op& op) { return static_cast<int>(op.kind); }
+    """
+    void mlxk_fill_op(Op&, int, int, int)
+    int mlxk_kind(const Op&)
+
+
+cdef int code_in(dict codes, str value, str field) except -1:
+    code = codes.get(value)
+    if code is None:
+        raise ValueError(f"[register_op] {field} is {value!r}, not one of {', '.join(codes)}.")
+    return code
+
+
+def register_op(
+    str name not None,
+    str kind not None,
+    *,
+    str domain="any",
+    str result="same",
+    int arity=0,
+    params=(),
+    bint condition=False,
+    bint effect=False,
+    bint blocking=False,
+    face=None,
+):
+    """Registers an op and returns its id.
+
+    Args:
+        name: The op's one name: of its scalar formula, movement rule and kernels.
+        kind: ``"elementwise"``, ``"cast"``, ``"reduction"``, ``"movement"`` or ``"structural"``;
+            for the built-in ops also theirs.
+        domain: The dtypes it computes in: ``"any"``, ``"numeric"``, ``"inexact"``, ``"real"``,
+            ``"integral"``, ``"boolean"`` or ``"complex"``.
+        result: The dtype it gives: ``"same"``, ``"boolean"``, ``"real"``, ``"sum"``, ``"index"``.
+        arity: The number of operands of an elementwise op; 0 takes the formula's.
+        params: The names of its parameters, in order.
+        condition: The first operand is a condition: it becomes bool, outside the promotion.
+        effect: It is never merged, dropped or reordered.
+        blocking: It runs on its stream's own thread.
+        face: The Python object that holds its rules.
+
+    Raises:
+        ValueError: The name is taken, a field has no such value, or no formula has that name.
+    """
+    cdef Op op
+    op.name = name.encode()
+    mlxk_fill_op(
+        op,
+        code_in(kind_codes, kind, "kind"),
+        code_in(domain_codes, domain, "domain"),
+        code_in(result_codes, result, "result"),
+    )
+    if not 0 <= arity <= 3:
+        raise ValueError(f"[register_op] arity is {arity}, not one of 0, 1, 2, 3.")
+    op.arity = arity
+    op.condition = condition
+    op.effect = effect
+    op.blocking = blocking
+    for param in params:
+        op.param_names.push_back((<str?>param).encode())
+    if face is not None:
+        op.face = python_object(face)
+    return c_register_op(op).id
+
+
+cdef const Op* op_of(int op_id) except NULL:
+    if not 0 <= op_id < <int>c_op_count():
+        raise ValueError(f"[op] no op has the id {op_id}.")
+    return &c_op(op_id)
+
+
+def op_face(int op_id):
+    """The Python object registered with the op, or None."""
+    cdef PyObject* face = python_of(op_of(op_id).face)
+    return <object>face if face != NULL else None
+
+
+def op_id_of(str name not None):
+    """The id of the op of that name.
+
+    Raises:
+        ValueError: There is none.
+    """
+    cdef const Op* found = find_op(name.encode())
+    if found == NULL:
+        raise ValueError(f"[op] no op is named {name!r}.")
+    return found.id
+
+
+def set_hook(str name not None, target):
+    """Gives a slot of the array class its meaning.
+
+    Args:
+        name: An operator (``"add"``, ``"matmul"``, ``"less"``, ...: the name of the op), or one of
+            ``"getitem"``, ``"setitem"``, ``"repr"``, ``"format"``, ``"array_namespace"``,
+            ``"stack"`` (of a list of arrays), ``"stream"`` (a stream argument to its id).
+        target: For an operator the id of an elementwise op, or a function; else a function; None
+            takes the meaning away.
+
+    Returns:
+        The former target, or None.
+    """
+    cdef const Op* op
+    cdef int former_id
+    cdef PyObject* former_function
+    encoded = name.encode()
+    operator = encoded in operator_names
+    if not operator and name not in hook_names:
+        raise ValueError(f"[set_hook] no hook is named {name!r}.")
+    if not operator:
+        if target is not None and not callable(target):
+            raise TypeError(f"[set_hook] {name} needs a function.")
+        former = hooks.pop(name, None)
+        if target is not None:
+            hooks[name] = target
+        return former
+    former_function = slot_target(encoded, &former_id)
+    former = <object>former_function if former_function != NULL else None
+    if former_id >= 0:
+        former = former_id
+    if target is None:
+        set_slot(encoded, NULL, NULL)
+    elif isinstance(target, int):
+        op = op_of(target)
+        if mlxk_kind(op[0]) != 3:
+            raise ValueError(f"[set_hook] {name} needs an elementwise op or a function.")
+        set_slot(encoded, op, NULL)
+    elif callable(target):
+        set_slot(encoded, NULL, <PyObject*>target)
+    else:
+        raise TypeError(f"[set_hook] {name} needs an op id or a function.")
+    return former
+
+
+cdef tuple hook_names = (
+    "getitem", "setitem", "repr", "format", "array_namespace", "stack", "stream",
+)
+cdef set operator_names = {slot_names[i] for i in range(slot_count)}
+
+cdef extern from "operators.h" namespace "mlxk::face":
+    int slot_count
+    const char** slot_names
+
+
+# The id of a stream argument: None, an id, or what core's hook turns into one.
+cdef int stream_id(object stream) except -1:
+    if stream is None:
+        return current_stream()
+    if not isinstance(stream, int):
+        stream = hook("stream")(stream)
+    if not 0 <= stream < 65535:
+        raise ValueError(f"[stream] no stream has the id {stream}.")
+    return stream
+
+
+cdef int params_of(object values, Params* out) except -1:
+    to_params(values, out)
+    return 0
+
+
+cdef object value_object(const Value& value):
+    return from_value(value)
+
+
+cdef object build(int op_id, PyObject** operands, int count, object stream):
+    cdef const Op* op = op_of(op_id)
+    made = build_elementwise(op[0], operands, count, <PyObject*>stream)
+    if made is NotImplemented:
+        raise TypeError(
+            f"[{op.name.decode()}] an operand is neither an array nor a scalar."
+        )
+    return made
+
+
+def elementwise1(int op_id, a, stream=None):
+    """A node of an elementwise op of one operand; a Python scalar stands for an array."""
+    cdef PyObject* operands[1]
+    operands[0] = <PyObject*>a
+    return build(op_id, operands, 1, stream)
+
+
+def elementwise2(int op_id, a, b, stream=None):
+    """A node of an elementwise op of two operands; Python scalars are weak."""
+    cdef PyObject* operands[2]
+    operands[0] = <PyObject*>a
+    operands[1] = <PyObject*>b
+    return build(op_id, operands, 2, stream)
+
+
+def elementwise3(int op_id, a, b, c, stream=None):
+    """A node of an elementwise op of three operands; Python scalars are weak."""
+    cdef PyObject* operands[3]
+    operands[0] = <PyObject*>a
+    operands[1] = <PyObject*>b
+    operands[2] = <PyObject*>c
+    return build(op_id, operands, 3, stream)
+
+
+def cast(array a not None, Dtype dtype not None, stream=None):
+    """The array in another dtype; the array itself where it has that dtype."""
+    if mlxk_code(a.edge.dtype()) == dtype.code:
+        return a
+    return wrap(c_cast(a.edge, mlxk_dtype(dtype.code), stream_id(stream)))
+
+
+def constant(value, dtype=None):
+    """A 0-d constant from a Python scalar; equal constants are one node.
+
+    Raises:
+        TypeError: The value is no Python scalar.
+        ValueError: An int does not fit the dtype.
+    """
+    cdef Scalar scalar
+    read_scalar(value, &scalar)
+    if scalar.kind == scalar_none:
+        raise TypeError(f"[constant] a {type(value).__name__} is no Python scalar.")
+    cdef int code = code_or_none(dtype)
+    if code < 0:
+        code = mlxk_code(own_dtype(scalar))
+    return wrap(scalar_edge(scalar, mlxk_dtype(code), "constant"))
+
+
+cdef extern from "scalars.h" namespace "mlxk::face":
+    CDtype own_dtype(const Scalar&)
+    Edge scalar_edge(const Scalar&, CDtype, const char*) except +raise_python
+
+
+def reduction(int op_id, array a not None, axes=None, bint keepdims=False, stream=None):
+    """A node of a reduction.
+
+    Args:
+        op_id: The op.
+        a: The array.
+        axes: An axis, a tuple of axes, or None for all.
+        keepdims: Whether the reduced axes stay with length 1.
+        stream: The stream.
+
+    Raises:
+        ValueError: An axis is out of range or named twice, or the op has no such dtype.
+    """
+    cdef const Op* op = op_of(op_id)
+    cdef Dims normalised
+    normalise_axes(axes, a.edge.shape().size(), &normalised, op.name.c_str())
+    return wrap(c_reduction(op[0], a.edge, normalised, keepdims, stream_id(stream)))
+
+
+def movement(int op_id, array a not None, params=(), stream=None):
+    """A node of a movement op; ``params`` in the order of its rule."""
+    cdef const Op* op = op_of(op_id)
+    cdef Params values
+    to_params(params, &values)
+    return wrap(c_movement(op[0], a.edge, values, stream_id(stream)))
+
+
+cdef extern from "build.h" namespace "mlxk::face":
+    Edge build_shaped(const Op&, const Edge&, const Dims&, StreamId) except +raise_python
+    cbool matmul_rows(const Op&, const Edge&, const Edge&, StreamId, Edge*) except +raise_python
+
+
+def reshape(int op_id, array a not None, shape, stream=None):
+    """A node of a movement op whose one parameter is a shape: an int or a tuple of ints."""
+    cdef const Op* op = op_of(op_id)
+    cdef Dims lengths
+    to_dims(shape, &lengths, op.name.c_str())
+    return wrap(build_shaped(op[0], a.edge, lengths, stream_id(stream)))
+
+
+def matmul(int op_id, a, b, stream=None):
+    """The node of a product of two matrices, or None where the general rule is needed.
+
+    Given two 2-d arrays of one inexact dtype whose shapes agree: ``(m, k) @ (k, n)``.
+    """
+    cdef Edge made
+    if not isinstance(a, array) or not isinstance(b, array):
+        return None
+    if not matmul_rows(op_of(op_id)[0], (<array>a).edge, (<array>b).edge, stream_id(stream), &made):
+        return None
+    return wrap(made)
+
+
+def structural(int op_id, inputs, params, shapes, dtypes, stream=None):
+    """A node of a structural op, whose shapes and dtypes the caller inferred.
+
+    Args:
+        op_id: The op.
+        inputs: Its input arrays.
+        params: Its parameters, in order.
+        shapes: The shape of each output.
+        dtypes: The dtype of each output.
+        stream: The stream.
+
+    Returns:
+        The output array; a tuple of them where there are several.
+    """
+    cdef vector[Edge] edges
+    cdef vector[Dims] lengths
+    cdef vector[CDtype] codes
+    cdef Params values
+    cdef Dims length
+    cdef CNode* node
+    cdef uint32_t i
+    cdef const Op* op = op_of(op_id)
+    for given in inputs:
+        edges.push_back((<array?>given).edge)
+    for shape in shapes:
+        to_dims(shape, &length, op.name.c_str())
+        lengths.push_back(length)
+    for dtype in dtypes:
+        codes.push_back(mlxk_dtype((<Dtype?>dtype).code))
+    if lengths.size() != codes.size():
+        raise ValueError(f"[{op.name.decode()}] shapes and dtypes differ in number.")
+    to_params(params, &values)
+    node = c_structural(
+        op[0], edges.data(), edges.size(), values, lengths.data(), codes.data(), lengths.size(),
+        stream_id(stream),
+    )
+    first = wrap(mlxk_adopt(node, 0))
+    if lengths.size() == 1:
+        return first
+    outputs = [first]
+    for i in range(1, <uint32_t>lengths.size()):
+        outputs.append(wrap(Edge(node, i)))
+    return tuple(outputs)
+
+
+def elementwise_function(int op_id, str name not None, int arity=0, doc=None):
+    """The native function of an elementwise op. See ElementwiseFunction."""
+    cdef const Op* op = op_of(op_id)
+    if arity and arity != op.arity:
+        raise ValueError(
+            f"[elementwise_function] {name} takes {op.arity} operands, not {arity}."
+        )
+    return ElementwiseFunction(op_id, name, doc)
+
+
+cdef class ElementwiseFunction:
+    """A public function that is one elementwise op: called without a Python frame.
+
+    Args:
+        op_id: The op.
+        name: Its ``__name__``.
+        doc: Its docstring.
+        signature: Its ``__signature__``, where given.
+        module: Its ``__module__``.
+    """
+
+    cdef void* call
+    cdef const Op* op
+    cdef dict __dict__
+
+    def __init__(self, int op_id, str name not None, doc=None, signature=None, module="mlx.core"):
+        cdef const Op* op = op_of(op_id)
+        if mlxk_kind(op[0]) != 3:
+            raise ValueError(f"[ElementwiseFunction] {op.name.decode()} is not elementwise.")
+        init_function(self, op)
+        self.__name__ = name
+        self.__qualname__ = name
+        self.__doc__ = doc
+        self.__module__ = module
+        if signature is not None:
+            self.__signature__ = signature
+
+    def __call__(self, *operands, stream=None):  # replaced by call_function in operators.h
+        raise NotImplementedError
+
+    def __get__(self, instance, owner):  # replaced by bind_function in operators.h
+        raise NotImplementedError
+
+    def __repr__(self):
+        return f"<function {self.__name__}>"
+
+    def __reduce__(self):
+        return self.__name__

@@ -1,0 +1,104 @@
+"""Trees and the keys of compiled functions."""
+
+import math
+from collections import OrderedDict, namedtuple
+
+import pytest
+from mlx import kernels as k
+
+Point = namedtuple("Point", ["x", "y"])
+
+
+class Box:
+    def __init__(self, content, label):
+        self.content = content
+        self.label = label
+
+
+k.register_container(Box, lambda b: ([b.content], b.label), lambda label, c: Box(c[0], label))
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        1,
+        None,
+        "a",
+        [],
+        (),
+        {},
+        [1, [2, (3,)]],
+        {"b": 1, "a": {"c": [None, 2]}},
+        Point(1, [2]),
+        (1,),
+    ],
+)
+def test_round_trip(tree):
+    leaves, treedef = k.tree_flatten(tree)
+    again = k.tree_unflatten(treedef, leaves)
+    assert again == tree
+    assert type(again) is type(tree)
+    assert k.tree_leaves(tree) == leaves
+    assert k.tree_flatten(again)[1] == treedef
+    assert hash(k.tree_flatten(again)[1]) == hash(treedef)
+
+
+def test_structures():
+    leaves, treedef = k.tree_flatten({"b": [k.array(1), None], "a": (2,)})
+    assert len(leaves) == 2
+    assert repr(treedef) == "TreeDef({'b': [*, None], 'a': (*,)})"
+    assert treedef != k.tree_flatten([1])[1]
+    assert isinstance(k.tree_unflatten(treedef, [1, 2])["a"], tuple)
+    with pytest.raises(ValueError, match="3 leaves do not fill 2 places"):
+        k.tree_unflatten(treedef, [1, 2, 3])
+    ordered = OrderedDict(a=1)
+    leaves, treedef = k.tree_flatten(ordered)
+    assert type(k.tree_unflatten(treedef, leaves)) is dict
+
+
+def test_registered_containers():
+    leaves, treedef = k.tree_flatten([Box([1, 2], "x")])
+    assert leaves == [1, 2]
+    (box,) = k.tree_unflatten(treedef, [3, 4])
+    assert (box.content, box.label) == ([3, 4], "x")
+    with pytest.raises(ValueError, match="already"):
+        k.register_container(Box, print, print)
+    with pytest.raises(ValueError, match="already"):
+        k.register_container(dict, print, print)
+
+
+def test_endless_trees_raise():
+    endless = []
+    endless.append(endless)
+    with pytest.raises(RecursionError):
+        k.tree_flatten(endless)
+    with pytest.raises(RecursionError):
+        k.flatten_key(endless)
+
+
+def key(*tree, **options):
+    return k.flatten_key(tree, **options)[1]
+
+
+def test_keys():
+    a = k.array([1.0, 2.0])
+    b = k.array([3.0, 4.0])
+    arrays, first, traced = k.flatten_key(({"x": a}, [b, 2]))
+    assert [x.tolist() for x in arrays] == [[1, 2], [3, 4]]
+    assert not traced
+    assert first == k.flatten_key(({"x": b}, [a, 2]))[1]
+    assert hash(first) == hash(k.flatten_key(({"x": b}, [a, 2]))[1])
+    assert {first: 1}[k.flatten_key(({"x": b}, [a, 2]))[1]] == 1
+    different = [
+        key(a), key(k.array([1.0])), key(k.array([1, 2])), key([a]), key((a,)), key({"x": a}),
+        key({"y": a}), key(1), key(2), key(1.0), key(True), key(None), key(0.0), key(-0.0),
+        key("a"), key("b"), key(2**80), key(print), key(Point(1, 1)), key((1, 1)), key(k.int8),
+        key(Box(1, "x")), key(Box(1, "y")), key(), key([], []), key([[]]),
+    ]  # fmt: skip
+    assert len(set(different)) == len(different)
+    assert key(math.nan) == key(math.nan)
+    assert key(a, shapeless=True) == key(k.array([1.0]), shapeless=True)
+    assert key(a, shapeless=True) != key(k.array([[1.0]]), shapeless=True)
+    with pytest.raises(TypeError, match="unhashable"):
+        key(set())
+    assert k.flatten_key([k.placeholder((), k.int8, "f")])[2]
