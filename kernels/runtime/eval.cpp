@@ -342,6 +342,7 @@ class Evaluation {
       event->signal(error);
       poison(event.get());
       if (!async) std::rethrow_exception(error);
+      enqueue(job.program.streams[0], [error] { std::rethrow_exception(error); });  // for synchronize()
     }
   }
 
@@ -359,9 +360,12 @@ class Evaluation {
     for (size_t i = 0; i < count; ++i) {
       if (i == own) continue;
       try {
-        enqueue(job->program.streams[i], [job, i] {
+        enqueue(job->program.streams[i], [held = job, i, async]() mutable {
           WithoutGraphLock here;
-          run_and_signal(*job, i);
+          run_and_signal(*held, i);
+          const EventRef done = held->done[i];
+          held.reset();  // while this thread is known to hold no lock
+          if (async && done->error()) std::rethrow_exception(done->error());  // for synchronize()
         });
       } catch (...) {
         fail_stream(*job, i, std::current_exception());

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "mlxk/error.h"
 #include "mlxk/graph.h"
 #include "mlxk/kernel.h"
 #include "mlxk/op.h"
@@ -96,6 +97,9 @@ inline void register_test_kernels() {
     Kernel fail;
     fail.run = [](const KernelCall&) { throw std::runtime_error("the kernel failed"); };
     table.add("test_fail", fail);
+    Kernel error;
+    error.run = [](const KernelCall&) { raise(ErrorKind::value, "[test_error] no."); };
+    table.add("test_error", error);
     return true;
   }();
   (void)done;

@@ -1,5 +1,6 @@
 // eval over all kinds of nodes: results, memory, errors, streams, traces.
 #include <cstdlib>
+#include <mutex>
 #include <thread>
 
 #include "check.h"
@@ -192,6 +193,76 @@ TEST(a_million_ops_deep) {
   Edge x = floats({0, 1});
   for (int i = 0; i < 1000000; ++i) x = ew("add", x, scalar(1));
   CHECK(values<float>(x) == Floats({1000000, 1000001}));
+}
+
+TEST(async_errors_surface_at_synchronize) {
+  const StreamId stream = new_stream(DeviceKind::cpu);
+  const Edge x = structural_like("test_fail", floats({1, 2}), 1, stream)[0];
+  evaluate({x}, true);
+  CHECK_THROWS(std::runtime_error, "the kernel failed", synchronize(stream));
+  synchronize(stream);
+}
+
+TEST(errors_name_the_line) {
+  set_source_names([](uint32_t source) { return "train.py:" + std::to_string(source); });
+  const uint32_t former = set_source(12);
+  const Edge x = structural_like("test_error", floats({1, 2}), 1)[0];
+  set_source(former);
+  CHECK_THROWS(Error, "[test_error] no. The array was made at train.py:12.", evaluate({x}));
+  set_source_names(nullptr);
+}
+
+TEST(threads_share_arrays_under_the_graph_lock) {
+  static std::mutex mutex;
+  mutex.lock();
+  set_graph_lock({[]() -> void* {
+                    mutex.unlock();
+                    return nullptr;
+                  },
+                  [](void*) { mutex.lock(); }});
+  {
+    const Edge shared = floats(Floats(50000, 1.0f));
+    std::vector<Edge> latest(1, ew("add", shared, scalar(1)));
+    const auto work = [&](int seed) {
+      outside_graph_lock(true);
+      for (int i = 0; i < 50; ++i) {
+        mutex.lock();
+        outside_graph_lock(false);
+        // Each works on what the other may still be computing.
+        Edge mine = ew("add", latest[0], scalar(1));
+        for (int k = 0; k < i % 5; ++k) mine = reverse(mine);
+        latest[0] = ew("subtract", mine, scalar(1));
+        eval(latest.data(), 1, (i + seed) % 3 == 0);
+        mine = Edge();
+        outside_graph_lock(true);
+        mutex.unlock();
+      }
+    };
+    mutex.unlock();
+    std::thread a(work, 0), b(work, 1);
+    a.join();
+    b.join();
+    mutex.lock();
+    CHECK(values<float>(latest[0]) == Floats(50000, 2.0f));
+  }
+  set_graph_lock({nullptr, nullptr});
+  mutex.unlock();
+}
+
+TEST(an_interrupt_ends_a_run) {
+  static bool interrupt_now = true;
+  KernelTable& table = kernels(DeviceKind::cpu);
+  Kernel signal;
+  signal.run = [](const KernelCall&) {
+    if (interrupt_now) request_interrupt();
+  };
+  table.add("test_interrupt", signal);
+  const Edge x = reverse(structural_like("test_interrupt", floats({1, 2}), 1)[0]);
+  CHECK_THROWS(Error, "[eval] interrupted.", evaluate({x}));
+  interrupt_now = false;
+  const Edge y = reverse(structural_like("test_interrupt", floats({1, 2}), 1)[0]);
+  evaluate({y});  // the old request is over
+  CHECK(!interrupt_requested());
 }
 
 TEST(empty_arrays) {

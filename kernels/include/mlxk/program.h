@@ -130,6 +130,7 @@ struct GraphLock {
   void (*lock)(void* state);
 };
 void set_graph_lock(GraphLock lock);  // the face installs PyEval_SaveThread / RestoreThread
+// A run that sees interrupt_requested() ends with a runtime error "[eval] interrupted."; the face then delivers the signal.
 void eval(const Edge* roots, size_t count, bool async);
 
 // Text of an interned source id ("train.py:12"), for errors raised while running. Called with or without the graph lock.
