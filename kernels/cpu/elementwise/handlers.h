@@ -13,11 +13,6 @@
 #else
 #define MLXK_TAIL
 #endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MLXK_HANDLER static __attribute__((no_sanitize("address", "thread", "undefined")))
-#else
-#define MLXK_HANDLER static
-#endif
 
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
@@ -53,7 +48,7 @@ MLXK_INLINE char* at(const Frame* frame, uint32_t place, int64_t index) {
   return p.data + index * p.step;
 }
 
-MLXK_HANDLER void finish(const Code*, const Frame*, int64_t, Register, Register, Register, Register, Register, Register,
+static void finish(const Code*, const Frame*, int64_t, Register, Register, Register, Register, Register, Register,
                          Register, Register) {}
 
 // ---- loads and stores ------------------------------------------------------------------------------------------
@@ -73,7 +68,7 @@ constexpr bool is_direct(Dtype d) { return storage_of(d) < as_bool; }
 constexpr Storage spilled_as(Dtype compute) { return compute == Dtype::bool_ ? as_1 : storage_of(compute); }
 
 template <Storage storage, int to>
-MLXK_HANDLER void load_handler(MLXK_ARGUMENTS) {
+static void load_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   const char* from = at(frame, code->x, index);
   if constexpr (storage == as_1)
@@ -110,7 +105,7 @@ MLXK_INLINE void store_as(char* to, const Registers& all) {
 }
 
 template <Storage storage, bool output>
-MLXK_HANDLER void store_handler(MLXK_ARGUMENTS) {
+static void store_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   char* to = at(frame, code->x, index);
   if (output && frame->streaming)
@@ -120,26 +115,26 @@ MLXK_HANDLER void store_handler(MLXK_ARGUMENTS) {
   MLXK_NEXT;
 }
 
-MLXK_HANDLER void copy_to_b(MLXK_ARGUMENTS) {
+static void copy_to_b(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   MLXK_EACH(4, i, all.r[4 + i] = all.r[i]);
   MLXK_NEXT;
 }
-MLXK_HANDLER void swap_b(MLXK_ARGUMENTS) {
+static void swap_b(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   MLXK_EACH(4, i, const Register kept = all.r[i]; all.r[i] = all.r[4 + i]; all.r[4 + i] = kept);
   MLXK_NEXT;
 }
 
 template <bool brain>
-MLXK_HANDLER void round_handler(MLXK_ARGUMENTS) {
+static void round_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   put(all, 0, round_halves(take<float>(all, 0), brain));
   MLXK_NEXT;
 }
 
 template <class To, class From>
-MLXK_HANDLER void convert_handler(MLXK_ARGUMENTS) {
+static void convert_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   put(all, 0, convert<To, From>(take<From>(all, 0)));
   MLXK_NEXT;
@@ -173,7 +168,7 @@ MLXK_INLINE void put_results(Registers& all, const F& f) {
 }
 
 template <class Op, ResultKind kind, class T>
-MLXK_HANDLER void unary_handler(MLXK_ARGUMENTS) {
+static void unary_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   const Block<T> x = take<T>(all, 0);
   put_results<kind, T>(all, [&](int i) __attribute__((always_inline)) { return Op::apply(x.v[i]); });
@@ -184,7 +179,7 @@ MLXK_HANDLER void unary_handler(MLXK_ARGUMENTS) {
 enum BinaryForm : uint8_t { a_memory, memory_a, a_b };
 
 template <class Op, ResultKind kind, class T, BinaryForm form>
-MLXK_HANDLER void binary_handler(MLXK_ARGUMENTS) {
+static void binary_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   const Block<T> a = take<T>(all, 0);
   Block<T> other;
@@ -205,7 +200,7 @@ struct ThreeOperands {
 
 // The operand number `accumulated` is a, the other two lie in memory. The first of select is a block of bools.
 template <class Op, ResultKind kind, class T, int accumulated, bool selects>
-MLXK_HANDLER void ternary_handler(MLXK_ARGUMENTS) {
+static void ternary_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   using First = typename sc::enable<true, bool>::type;
   const char* first = at(frame, code->x, index);

@@ -194,6 +194,40 @@ MLXK_INLINE void store(char* to, const Block<T>& block) {
   }
 }
 
+// ---- halves of registers ---------------------------------------------------------------------------------------
+
+typedef long long HalfRegister __attribute__((vector_size(register_bytes / 2)));
+template <class Lane>
+using Half = Lanes<Lane, register_bytes / 2 / static_cast<int>(sizeof(Lane))>;
+
+MLXK_INLINE HalfRegister low_half(Register r) {
+#if defined(__AVX512F__)
+  return (HalfRegister)_mm512_castsi512_si256((__m512i)r);
+#elif defined(__AVX2__)
+  return (HalfRegister)_mm256_castsi256_si128((__m256i)r);
+#else
+  return HalfRegister{r[0]};
+#endif
+}
+MLXK_INLINE HalfRegister high_half(Register r) {
+#if defined(__AVX512F__)
+  return (HalfRegister)_mm512_extracti64x4_epi64((__m512i)r, 1);
+#elif defined(__AVX2__)
+  return (HalfRegister)_mm256_extracti128_si256((__m256i)r, 1);
+#else
+  return HalfRegister{r[1]};
+#endif
+}
+MLXK_INLINE Register join(HalfRegister low, HalfRegister high) {
+#if defined(__AVX512F__)
+  return (Register)_mm512_inserti64x4(_mm512_castsi256_si512((__m256i)low), (__m256i)high, 1);
+#elif defined(__AVX2__)
+  return (Register)_mm256_inserti128_si256(_mm256_castsi128_si256((__m128i)low), (__m128i)high, 1);
+#else
+  return Register{low[0], high[0]};
+#endif
+}
+
 // ---- float16 and bfloat16 --------------------------------------------------------------------------------------
 
 using FloatBlock = Block<float>;
@@ -228,9 +262,10 @@ MLXK_INLINE FloatBlock load_halves(const char* from, bool brain) {
 }
 template <bool streaming>
 MLXK_INLINE void store_halves(char* to, const FloatBlock& block, bool brain) {
-  MLXK_EACH(FloatBlock::count / 2, i, struct { Halves low, high; } pair;
-            pair.low = halves_from(block.v[2 * i], brain); pair.high = halves_from(block.v[2 * i + 1], brain);
-            write_register<streaming>(to + i * register_bytes, __builtin_bit_cast(Register, pair)));
+  MLXK_EACH(FloatBlock::count / 2, i,
+            write_register<streaming>(to + i * register_bytes,
+                                      join((HalfRegister)halves_from(block.v[2 * i], brain),
+                                           (HalfRegister)halves_from(block.v[2 * i + 1], brain))));
 }
 MLXK_INLINE FloatBlock round_halves(FloatBlock block, bool brain) {
   MLXK_EACH(FloatBlock::count, i,
@@ -267,6 +302,33 @@ struct Masks {
   M m[bytes];
 };
 
+// Two registers of masks as one of half the lane width.
+template <int bytes>
+MLXK_INLINE auto pack_masks(typename Masks<bytes>::M x, typename Masks<bytes>::M y) {
+  using Packed = typename Masks<bytes / 2>::M;
+#if defined(__AVX2__) && !defined(__AVX512BW__)
+  __m256i packed;
+  if constexpr (bytes == 2)
+    packed = _mm256_packs_epi16((__m256i)x, (__m256i)y);
+  else if constexpr (bytes == 4)
+    packed = _mm256_packs_epi32((__m256i)x, (__m256i)y);
+  else
+    packed = (__m256i)_mm256_shuffle_ps((__m256)x, (__m256)y, 0x88);
+  return (Packed)_mm256_permute4x64_epi64(packed, 0xd8);
+#elif defined(__SSE2__) && !defined(__AVX512BW__)
+  if constexpr (bytes == 2)
+    return (Packed)_mm_packs_epi16((__m128i)x, (__m128i)y);
+  else if constexpr (bytes == 4)
+    return (Packed)_mm_packs_epi32((__m128i)x, (__m128i)y);
+  else
+    return (Packed)_mm_shuffle_ps((__m128)x, (__m128)y, 0x88);
+#else
+  using Narrow = Half<typename Masks<bytes / 2>::Lane>;
+  return (Packed)join((HalfRegister)__builtin_convertvector(x, Narrow),
+                      (HalfRegister)__builtin_convertvector(y, Narrow));
+#endif
+}
+
 template <int bytes>
 MLXK_INLINE Block<bool> bools_from(const Masks<bytes>& masks) {
   using Bools = Block<bool>::F;
@@ -274,21 +336,20 @@ MLXK_INLINE Block<bool> bools_from(const Masks<bytes>& masks) {
   if constexpr (bytes == 1) {
     block.v[0] = (Bools)(-masks.m[0]);
     return block;
-  }
+  } else {
 #if defined(__AVX512BW__)
-  uint64_t all = 0;
-  MLXK_EACH(bytes, i, uint64_t some; if constexpr (bytes == 2) some = _mm512_movepi16_mask((__m512i)masks.m[i]);
-            else if constexpr (bytes == 4) some = _mm512_movepi32_mask((__m512i)masks.m[i]);
-            else some = _mm512_movepi64_mask((__m512i)masks.m[i]); all |= some << (i * Masks<bytes>::lanes));
-  block.v[0] = (Bools)_mm512_maskz_set1_epi8(all, 1);
+    uint64_t all = 0;
+    MLXK_EACH(bytes, i, uint64_t some; if constexpr (bytes == 2) some = _mm512_movepi16_mask((__m512i)masks.m[i]);
+              else if constexpr (bytes == 4) some = _mm512_movepi32_mask((__m512i)masks.m[i]);
+              else some = _mm512_movepi64_mask((__m512i)masks.m[i]); all |= some << (i * Masks<bytes>::lanes));
+    block.v[0] = (Bools)_mm512_maskz_set1_epi8(all, 1);
+    return block;
 #else
-  char bytes_out[block_size];
-  typedef Lanes<sc::int8, Masks<bytes>::lanes> Narrow;
-  MLXK_EACH(bytes, i, const Narrow narrow = -__builtin_convertvector(masks.m[i], Narrow);
-            memcpy(bytes_out + i * Masks<bytes>::lanes, &narrow, sizeof narrow));
-  memcpy(&block.v[0], bytes_out, block_size);
+    Masks<bytes / 2> packed;
+    MLXK_EACH(bytes / 2, i, packed.m[i] = pack_masks<bytes>(masks.m[2 * i], masks.m[2 * i + 1]));
+    return bools_from<bytes / 2>(packed);
 #endif
-  return block;
+  }
 }
 
 template <int bytes>
@@ -298,20 +359,22 @@ MLXK_INLINE Masks<bytes> masks_from(const Block<bool>& block) {
   if constexpr (bytes == 1) {
     masks.m[0] = -(M)block.v[0];
     return masks;
-  }
+  } else {
 #if defined(__AVX512BW__)
-  const uint64_t all = _mm512_test_epi8_mask((__m512i)block.v[0], (__m512i)block.v[0]);
-  MLXK_EACH(bytes, i, const uint64_t some = all >> (i * Masks<bytes>::lanes);
-            if constexpr (bytes == 2) masks.m[i] = (M)_mm512_movm_epi16((__mmask32)some);
-            else if constexpr (bytes == 4) masks.m[i] = (M)_mm512_movm_epi32((__mmask16)some);
-            else masks.m[i] = (M)_mm512_movm_epi64((__mmask8)some));
+    const uint64_t all = _mm512_test_epi8_mask((__m512i)block.v[0], (__m512i)block.v[0]);
+    MLXK_EACH(bytes, i, const uint64_t some = all >> (i * Masks<bytes>::lanes);
+              if constexpr (bytes == 2) masks.m[i] = (M)_mm512_movm_epi16((__mmask32)some);
+              else if constexpr (bytes == 4) masks.m[i] = (M)_mm512_movm_epi32((__mmask16)some);
+              else masks.m[i] = (M)_mm512_movm_epi64((__mmask8)some));
 #else
-  char bytes_in[block_size];
-  memcpy(bytes_in, &block.v[0], block_size);
-  typedef Lanes<sc::int8, Masks<bytes>::lanes> Narrow;
-  MLXK_EACH(bytes, i, masks.m[i] = -__builtin_convertvector(read<Narrow>(bytes_in + i * Masks<bytes>::lanes), M));
+    const Masks<bytes / 2> narrow = masks_from<bytes / 2>(block);
+    using Narrow = Half<typename Masks<bytes / 2>::Lane>;
+    MLXK_EACH(bytes / 2, i,
+              masks.m[2 * i] = __builtin_convertvector((Narrow)low_half((Register)narrow.m[i]), M);
+              masks.m[2 * i + 1] = __builtin_convertvector((Narrow)high_half((Register)narrow.m[i]), M));
 #endif
-  return masks;
+    return masks;
+  }
 }
 
 // ---- conversions between compute types -------------------------------------------------------------------------
@@ -325,45 +388,73 @@ constexpr bool is_complex_type = sc::same_type<T, sc::complex64>::value;
 template <class T>
 constexpr bool is_unsigned_type = sc::lane_info<T>::is == 'U';
 
-// Lanes of one type to as many lanes of another. Integers wrap; floats go towards zero, through int32 for narrow
-// integers, with the least integer for what does not fit; anything but zero is true.
-template <class To, class From, int lanes, class X>
-MLXK_INLINE auto convert_lanes(X x) {
-  if constexpr (sc::same_type<To, From>::value) {
-    return x;
-  } else if constexpr (is_bool<To>) {
-    typedef Lanes<char, lanes> Out;
-    return (Out)(-__builtin_convertvector(x != X{}, Lanes<sc::int8, lanes>));
-  } else if constexpr (is_bool<From>) {
-    return __builtin_convertvector((Lanes<sc::uint8, lanes>)x, Lanes<To, lanes>);
-  } else if constexpr (is_real<From> && !is_real<To>) {
-    if constexpr (sizeof(To) == 8 && sizeof(From) == 4) {
-      return convert_lanes<To, double, lanes>(__builtin_convertvector(x, Lanes<double, lanes>));
-    } else if constexpr (is_unsigned_type<To> && sizeof(To) == sizeof(From)) {
-      return sc::float_to_unsigned<X>(x);
-    } else if constexpr (sizeof(From) == 8 && sizeof(To) < 8) {
-      // As from float32: towards int32, and for uint32 the upper half of its range 2^31 lower.
-      typedef sc::int_t<X> Wide;
-      const Wide least = Wide{} - 2147483648LL, high = is_unsigned_type<To> && sizeof(To) == 4
-                                                           ? (Wide)(x >= X{} + 2147483648.0) : Wide{};
-      const Wide wide = sc::float_to_signed<X>(high ? x - 2147483648.0 : x);
-      const Wide fits = (Wide)((wide >= least) & (wide <= Wide{} + 2147483647LL));
-      return __builtin_convertvector((fits ? wide : least) ^ (high & least), Lanes<To, lanes>);
-    } else {
-      return __builtin_convertvector(sc::float_to_signed<X>(x), Lanes<To, lanes>);
-    }
-  } else {
-    return __builtin_convertvector(x, Lanes<To, lanes>);
-  }
+template <bool is_unsigned, int bytes>
+struct integer_of;
+#define MLXK_INTEGER(bytes, signed_type, unsigned_type) \
+  template <>                                           \
+  struct integer_of<false, bytes> {                     \
+    using type = sc::signed_type;                       \
+  };                                                    \
+  template <>                                           \
+  struct integer_of<true, bytes> {                      \
+    using type = sc::unsigned_type;                     \
+  };
+MLXK_INTEGER(1, int8, uint8)
+MLXK_INTEGER(2, int16, uint16)
+MLXK_INTEGER(4, int32, uint32)
+MLXK_INTEGER(8, int64, uint64)
+#undef MLXK_INTEGER
+
+// Lanes twice as wide: each register becomes two.
+template <class To, class From>
+MLXK_INLINE Block<To> widened(const Block<From>& from) {
+  Block<To> to;
+  MLXK_EACH(Block<From>::count, i, const Register r = (Register)from.v[i];
+            to.v[2 * i] = __builtin_convertvector((Half<From>)low_half(r), typename Block<To>::F);
+            to.v[2 * i + 1] = __builtin_convertvector((Half<From>)high_half(r), typename Block<To>::F));
+  return to;
+}
+// Lanes half as wide: two registers become one.
+template <class To, class From>
+MLXK_INLINE Block<To> narrowed(const Block<From>& from) {
+  Block<To> to;
+  MLXK_EACH(Block<To>::count, i,
+            to.v[i] = (typename Block<To>::F)join(
+                (HalfRegister)__builtin_convertvector(from.v[2 * i], Half<To>),
+                (HalfRegister)__builtin_convertvector(from.v[2 * i + 1], Half<To>)));
+  return to;
+}
+template <class To, class From>
+MLXK_INLINE Block<To> reinterpreted(const Block<From>& from) {
+  Block<To> to;
+  MLXK_EACH(Block<To>::count, i, to.v[i] = (typename Block<To>::F)from.v[i]);
+  return to;
 }
 
+// float64 to an integer of at most four bytes, as from float32: towards int32, and for uint32 the upper half of its
+// range 2^31 lower.
+MLXK_INLINE Block<sc::int64> clamped(const Block<double>& from, bool to_uint32) {
+  using X = Block<double>::F;
+  using Wide = Block<sc::int64>::F;
+  Block<sc::int64> to;
+  MLXK_EACH(Block<double>::count, i, const X x = from.v[i]; const Wide least = Wide{} - 2147483648LL;
+            const Wide high = to_uint32 ? (Wide)(x >= X{} + 2147483648.0) : Wide{};
+            const Wide wide = sc::float_to_signed<X>(high ? x - 2147483648.0 : x);
+            const Wide fits = (Wide)((wide >= least) & (wide <= Wide{} + 2147483647LL));
+            to.v[i] = (fits ? wide : least) ^ (high & least));
+  return to;
+}
+
+// Integers wrap; floats go towards zero, through int32 for narrow integers, with the least integer for what does not
+// fit; anything but zero is true. Widths change by steps of two.
 template <class To, class From>
 MLXK_INLINE Block<To> convert(const Block<From>& from) {
-  Block<To> to;
-  if constexpr (is_complex_type<From>) {
+  if constexpr (sc::same_type<To, From>::value) {
+    return from;
+  } else if constexpr (is_complex_type<From>) {
     if constexpr (is_bool<To>) {
       Masks<4> masks;
-      MLXK_EACH(4, i, masks.m[i] = (typename Masks<4>::M)sc::truth(from.v[i]));
+      MLXK_EACH(4, i, masks.m[i] = (Masks<4>::M)sc::truth(from.v[i]));
       return bools_from<4>(masks);
     } else {
       Block<float> re;
@@ -372,26 +463,52 @@ MLXK_INLINE Block<To> convert(const Block<From>& from) {
     }
   } else if constexpr (is_complex_type<To>) {
     const Block<float> re = convert<float, From>(from);
+    Block<To> to;
     MLXK_EACH(4, i, to.v[i].re = re.v[i]; to.v[i].im = Floats{});
     return to;
-  } else if constexpr (sc::same_type<To, From>::value) {
-    return from;
   } else if constexpr (is_bool<To>) {
     Masks<sizeof(From)> masks;
     MLXK_EACH(Block<From>::count, i,
               masks.m[i] = (typename Masks<sizeof(From)>::M)(from.v[i] != typename Block<From>::F{}));
     return bools_from<sizeof(From)>(masks);
-  } else {
-    // The wider type decides how many lanes go at once; the narrower one's registers are cut into parts.
-    constexpr int lanes = register_bytes / (sizeof(To) > sizeof(From) ? sizeof(To) : sizeof(From));
-    using FromLanes = Lanes<typename Block<From>::Lane, lanes>;
-    char in[sizeof(from)], out[sizeof(to)];
-    memcpy(in, &from, sizeof in);
-    MLXK_EACH(block_size / lanes, i,
-              const auto part = convert_lanes<To, From, lanes>(read<FromLanes>(in + i * sizeof(FromLanes)));
-              memcpy(out + i * sizeof(part), &part, sizeof part));
-    memcpy(&to, out, sizeof to);
+  } else if constexpr (is_bool<From>) {
+    return convert<To, sc::uint8>(reinterpreted<sc::uint8>(from));
+  } else if constexpr (is_real<From>) {
+    if constexpr (is_real<To>) {
+      if constexpr (sizeof(To) == 8)
+        return widened<To>(from);
+      else
+        return narrowed<To>(from);
+    } else if constexpr (sizeof(From) == 4 && sizeof(To) == 8) {
+      return convert<To, double>(widened<double>(from));
+    } else if constexpr (sizeof(From) == 8 && sizeof(To) < 8) {
+      return convert<To, sc::int64>(clamped(from, is_unsigned_type<To> && sizeof(To) == 4));
+    } else if constexpr (is_unsigned_type<To> && sizeof(To) == sizeof(From)) {
+      Block<To> to;
+      MLXK_EACH(Block<To>::count, i, to.v[i] = sc::float_to_unsigned<typename Block<From>::F>(from.v[i]));
+      return to;
+    } else {
+      using Integer = typename integer_of<false, sizeof(From)>::type;
+      Block<Integer> integers;
+      MLXK_EACH(Block<From>::count, i, integers.v[i] = sc::float_to_signed<typename Block<From>::F>(from.v[i]));
+      return convert<To, Integer>(integers);
+    }
+  } else if constexpr (is_real<To> && sizeof(From) == sizeof(To)) {
+    Block<To> to;
+    MLXK_EACH(Block<To>::count, i, to.v[i] = __builtin_convertvector(from.v[i], typename Block<To>::F));
     return to;
+  } else if constexpr (is_real<To> && sizeof(From) == 8) {
+    return narrowed<To>(from);
+  } else if constexpr (is_real<To> && sizeof(From) == 4) {
+    return widened<To>(from);
+  } else if constexpr (sizeof(From) == sizeof(To)) {
+    return reinterpreted<To>(from);
+  } else if constexpr (sizeof(From) < sizeof(To)) {
+    using Wider = typename integer_of<is_unsigned_type<From>, 2 * sizeof(From)>::type;
+    return convert<To, Wider>(widened<Wider>(from));
+  } else {
+    using Narrower = typename integer_of<is_unsigned_type<From>, sizeof(From) / 2>::type;
+    return convert<To, Narrower>(narrowed<Narrower>(from));
   }
 }
 
