@@ -1,8 +1,9 @@
 // Copies between any two layouts, with conversion between any two dtypes.
 //
-// Conversions are the elementwise machine's: a copy that changes the dtype runs a chain of one cast, tile by tile where
-// the output is not row-major. Same-dtype copies move items of 1, 2, 4 or 8 bytes: whole rows where both sides have
-// stride one, square blocks where the two sides have their short strides on different axes, else item by item.
+// Conversions are the elementwise machine's: a copy that changes the dtype runs a chain of one
+// cast, tile by tile where the output is not row-major. Same-dtype copies move items of 1, 2, 4 or
+// 8 bytes: whole rows where both sides have stride one, square blocks where the two sides have
+// their short strides on different axes, else item by item.
 #include "mlxk/error.h"
 #include "mlxk/kernel.h"
 #include "mlxk/threads.h"
@@ -26,7 +27,8 @@ struct Axes {
   int64_t *shape, *from, *to;  // strides in items
 };
 
-// Sorts by the output's strides, so that writes go forward, and joins neighbours. `storage`: 3 * (ndim + 1) numbers.
+// Sorts by the output's strides, so that writes go forward, and joins neighbours. `storage`: 3 *
+// (ndim + 1) numbers.
 Axes joined_axes(const Tensor& input, const Tensor& output, int64_t* storage) {
   const int ndim = output.ndim;
   Axes axes{0, storage, storage + ndim + 1, storage + 2 * (ndim + 1)};
@@ -65,7 +67,7 @@ Axes joined_axes(const Tensor& input, const Tensor& output, int64_t* storage) {
   return axes;
 }
 
-// ---- rows ------------------------------------------------------------------------------------------------------
+// ---- rows ---------------------------------------------------------------------------------------
 
 #if defined(__AVX512F__)
 typedef __m512i Wide;
@@ -112,10 +114,10 @@ void copy_row(const T* from, int64_t from_stride, T* to, int64_t to_stride, int6
   }
 }
 
-// ---- transposed blocks -----------------------------------------------------------------------------------------
+// ---- transposed blocks --------------------------------------------------------------------------
 
-// to[i * to_stride + j] = from[j * from_stride + i] for i, j below the block's side. Rows are loaded whole, the block
-// is turned in L1 or registers, and rows are stored whole.
+// to[i * to_stride + j] = from[j * from_stride + i] for i, j below the block's side. Rows are
+// loaded whole, the block is turned in L1 or registers, and rows are stored whole.
 template <class T>
 void transpose_block(const T* from, int64_t from_stride, T* to, int64_t to_stride) {
   T rows[block][block];
@@ -131,7 +133,8 @@ void transpose_block(const T* from, int64_t from_stride, T* to, int64_t to_strid
 // 8x8 of four bytes in registers: pairs, then quadruples, then halves change places.
 void transpose_8x8(const uint32_t* from, int64_t from_stride, uint32_t* to, int64_t to_stride) {
   __m256 r[8], t[8];
-  for (int j = 0; j < 8; j++) r[j] = _mm256_loadu_ps(reinterpret_cast<const float*>(from + j * from_stride));
+  for (int j = 0; j < 8; j++)
+    r[j] = _mm256_loadu_ps(reinterpret_cast<const float*>(from + j * from_stride));
   for (int j = 0; j < 8; j += 2) {
     t[j] = _mm256_unpacklo_ps(r[j], r[j + 1]);
     t[j + 1] = _mm256_unpackhi_ps(r[j], r[j + 1]);
@@ -143,22 +146,28 @@ void transpose_8x8(const uint32_t* from, int64_t from_stride, uint32_t* to, int6
     r[j + 3] = _mm256_shuffle_ps(t[j + 1], t[j + 3], 0xee);
   }
   for (int j = 0; j < 4; j++) {
-    _mm256_storeu_ps(reinterpret_cast<float*>(to + j * to_stride), _mm256_permute2f128_ps(r[j], r[j + 4], 0x20));
-    _mm256_storeu_ps(reinterpret_cast<float*>(to + (j + 4) * to_stride), _mm256_permute2f128_ps(r[j], r[j + 4], 0x31));
+    _mm256_storeu_ps(reinterpret_cast<float*>(to + j * to_stride),
+                     _mm256_permute2f128_ps(r[j], r[j + 4], 0x20));
+    _mm256_storeu_ps(reinterpret_cast<float*>(to + (j + 4) * to_stride),
+                     _mm256_permute2f128_ps(r[j], r[j + 4], 0x31));
   }
 }
 template <>
-void transpose_block<uint32_t>(const uint32_t* from, int64_t from_stride, uint32_t* to, int64_t to_stride) {
+void transpose_block<uint32_t>(const uint32_t* from, int64_t from_stride, uint32_t* to,
+                               int64_t to_stride) {
   for (int64_t i = 0; i < block; i += 8)
     for (int64_t j = 0; j < block; j += 8)
       transpose_8x8(from + j * from_stride + i, from_stride, to + i * to_stride + j, to_stride);
 }
 #endif
 
-// Rows [begin, end) of the output of one plane: the last axis has stride one in the output, `rows` has it in the input.
+// Rows [begin, end) of the output of one plane: the last axis has stride one in the output, `rows`
+// has it in the input.
 template <class T>
-void transpose_rows(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t rows, int64_t columns) {
-  // Strips of this many columns keep the lines of the input that a strip of output rows shares in L1 and the TLB.
+void transpose_rows(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t rows,
+                    int64_t columns) {
+  // Strips of this many columns keep the lines of the input that a strip of output rows shares in
+  // L1 and the TLB.
   constexpr int64_t strip = 128;
   for (int64_t s = 0; s < columns; s += strip) {
     const int64_t stop = s + strip < columns ? s + strip : columns;
@@ -168,16 +177,18 @@ void transpose_rows(const T* from, int64_t from_stride, T* to, int64_t to_stride
       for (; j + block <= stop; j += block)
         transpose_block(from + j * from_stride + i, from_stride, to + i * to_stride + j, to_stride);
       for (; j < stop; j++)
-        for (int64_t k = 0; k < block; k++) to[(i + k) * to_stride + j] = from[j * from_stride + i + k];
+        for (int64_t k = 0; k < block; k++)
+          to[(i + k) * to_stride + j] = from[j * from_stride + i + k];
     }
     for (; i < rows; i++)
       for (int64_t j = s; j < stop; j++) to[i * to_stride + j] = from[j * from_stride + i];
   }
 }
 
-// ---- any layout ------------------------------------------------------------------------------------------------
+// ---- any layout ---------------------------------------------------------------------------------
 
-// Calls body(offset in the input, offset in the output) for items [begin, end) of the outer `count` axes.
+// Calls body(offset in the input, offset in the output) for items [begin, end) of the outer `count`
+// axes.
 template <class Body>
 void walk(const Axes& axes, int count, int64_t begin, int64_t end, const Body& body) {
   int64_t* index = static_cast<int64_t*>(__builtin_alloca(sizeof(int64_t) * (count + 1)));
@@ -201,8 +212,7 @@ void walk(const Axes& axes, int count, int64_t begin, int64_t end, const Body& b
   }
 }
 
-template <class T>
-void copy_items(const Axes& axes, int64_t size, const T* from, T* to) {
+template <class T> void copy_items(const Axes& axes, int64_t size, const T* from, T* to) {
   const int last = axes.count - 1;
   const int64_t width = axes.shape[last], from_stride = axes.from[last], to_stride = axes.to[last];
   const bool streams = size * sizeof(T) > cache_bytes();
@@ -210,7 +220,8 @@ void copy_items(const Axes& axes, int64_t size, const T* from, T* to) {
     parallel_for(size, parallel_bytes / sizeof(T), [&](int64_t begin, int64_t end) {
       const int64_t bytes = (end - begin) * sizeof(T);
       if (streams)
-        stream_bytes(reinterpret_cast<const char*>(from + begin), reinterpret_cast<char*>(to + begin), bytes);
+        stream_bytes(reinterpret_cast<const char*>(from + begin),
+                     reinterpret_cast<char*>(to + begin), bytes);
       else
         memcpy(to + begin, from + begin, bytes);
     });
@@ -218,7 +229,8 @@ void copy_items(const Axes& axes, int64_t size, const T* from, T* to) {
   }
   if (last == 0) {
     parallel_for(size, parallel_bytes / sizeof(T) / 4, [&](int64_t begin, int64_t end) {
-      copy_row(from + begin * from_stride, from_stride, to + begin * to_stride, to_stride, end - begin);
+      copy_row(from + begin * from_stride, from_stride, to + begin * to_stride, to_stride,
+               end - begin);
     });
     return;
   }
@@ -265,11 +277,13 @@ void copy_items(const Axes& axes, int64_t size, const T* from, T* to) {
 }
 
 void copy_same_dtype(const Tensor& input, const Tensor& output) {
-  int64_t* numbers = static_cast<int64_t*>(__builtin_alloca(sizeof(int64_t) * 3 * (output.ndim + 1)));
+  int64_t* numbers =
+      static_cast<int64_t*>(__builtin_alloca(sizeof(int64_t) * 3 * (output.ndim + 1)));
   const Axes axes = joined_axes(input, output, numbers);
   switch (itemsize(output.dtype)) {
     case 1:
-      return copy_items(axes, output.size, static_cast<const uint8_t*>(input.data), static_cast<uint8_t*>(output.data));
+      return copy_items(axes, output.size, static_cast<const uint8_t*>(input.data),
+                        static_cast<uint8_t*>(output.data));
     case 2:
       return copy_items(axes, output.size, static_cast<const uint16_t*>(input.data),
                         static_cast<uint16_t*>(output.data));
@@ -282,7 +296,7 @@ void copy_same_dtype(const Tensor& input, const Tensor& output) {
   }
 }
 
-// ---- conversion ------------------------------------------------------------------------------------------------
+// ---- conversion ---------------------------------------------------------------------------------
 
 bool is_row_major(const Tensor& t) {
   int64_t expected = 1;
@@ -306,7 +320,8 @@ void convert(const Tensor& input, const Tensor& output, const void* compiled) {
   int64_t* shape = static_cast<int64_t*>(__builtin_alloca(sizeof(int64_t) * output.ndim));
   int64_t *from = static_cast<int64_t*>(__builtin_alloca(sizeof(int64_t) * output.ndim)),
           *to = static_cast<int64_t*>(__builtin_alloca(sizeof(int64_t) * output.ndim));
-  for (int d = 0; d < output.ndim; d++) shape[d] = output.shape[d], from[d] = input.strides[d], to[d] = output.strides[d];
+  for (int d = 0; d < output.ndim; d++)
+    shape[d] = output.shape[d], from[d] = input.strides[d], to[d] = output.strides[d];
   const Axes axes{output.ndim, shape, from, to};
   const int64_t from_size = itemsize(input.dtype), to_size = itemsize(output.dtype);
   const int64_t grain = parallel_bytes / 4 / (to_size * width) + 1;
@@ -317,11 +332,20 @@ void convert(const Tensor& input, const Tensor& output, const void* compiled) {
       for (int64_t i = 0; i < width; i += piece) {
         int64_t count = width - i < piece ? width - i : piece;
         const int64_t one = 1;
-        const Tensor part{static_cast<char*>(input.data) + (from_offset + i * from[last]) * from_size,
-                          &count, &from[last], count, 1, input.dtype};
+        const Tensor part{
+            static_cast<char*>(input.data) + (from_offset + i * from[last]) * from_size,
+            &count,
+            &from[last],
+            count,
+            1,
+            input.dtype};
         const Tensor row{buffer, &count, &one, count, 1, output.dtype};
         const Tensor place{static_cast<char*>(output.data) + (to_offset + i * to[last]) * to_size,
-                           &count, &to[last], count, 1, output.dtype};
+                           &count,
+                           &to[last],
+                           count,
+                           1,
+                           output.dtype};
         fused_engine().run(compiled, &part, &row);
         copy_same_dtype(row, place);
       }
@@ -343,7 +367,8 @@ void copy(const Tensor& input, const Tensor& output) {
   step.args[0] = {FusedArg::input, 0};
   const FusedChain chain{&step, &input.dtype, &output.dtype, nullptr, 1, 1, 1, 0};
   alignas(64) char compiled[cast_bytes];
-  if (fused_engine().bytes(chain) > cast_bytes) raise(ErrorKind::runtime, "[copy] a cast passes %zu bytes.", cast_bytes);
+  if (fused_engine().bytes(chain) > cast_bytes)
+    raise(ErrorKind::runtime, "[copy] a cast passes %zu bytes.", cast_bytes);
   fused_engine().compile(chain, compiled);
   convert(input, output, compiled);
 }

@@ -1,6 +1,7 @@
 // The registry of kernels, and the choice of an instruction set when it is first asked.
 //
-// MLXK_ISA=v2|v3|v4 overrides the choice. Stems with an avx512bf16 file register it over their v4 entries.
+// MLXK_ISA=v2|v3|v4 overrides the choice. Stems with an avx512bf16 file register it over their v4
+// entries.
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -51,18 +52,20 @@ struct Registry {
   void (*copy)(const Tensor&, const Tensor&) = nullptr;
 };
 Registry& bare_registry() {
-  static Registry* const registry = new Registry;  // never destroyed: threads may outlive static destructors
+  static Registry* const registry =
+      new Registry;  // never destroyed: threads may outlive static destructors
   return *registry;
 }
 
 #if defined(__x86_64__)
 bool runs_v3() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-         __builtin_cpu_supports("bmi2");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
 }
 bool runs_v4() {
   return runs_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
 }
 
 void load_cpu(KernelTable& table) {

@@ -1,4 +1,5 @@
-// The elementwise kernels: every fused chain, and so every single elementwise op, on the accumulator machine.
+// The elementwise kernels: every fused chain, and so every single elementwise op, on the
+// accumulator machine.
 //
 // elementwise/registers.h  blocks of values in registers
 // elementwise/handlers.h   the machine's instructions
@@ -11,8 +12,7 @@ namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
 // One immediate in its compute type, spread over a block.
-template <class T>
-void spread(T value, char* to) {
+template <class T> void spread(T value, char* to) {
   for (int i = 0; i < block_size; i++) memcpy(to + i * sizeof(T), &value, sizeof(T));
 }
 void spread_immediate(const Immediate& immediate, char* to) {
@@ -20,7 +20,8 @@ void spread_immediate(const Immediate& immediate, char* to) {
   if (immediate.dtype == Dtype::float16 || immediate.dtype == Dtype::bfloat16) {
     uint16_t half;
     memcpy(&half, from, 2);
-    const float value = immediate.dtype == Dtype::bfloat16 ? sc::bf16_to_float<float>(half) : sc::f16_to_float<float>(half);
+    const float value = immediate.dtype == Dtype::bfloat16 ? sc::bf16_to_float<float>(half)
+                                                           : sc::f16_to_float<float>(half);
     spread(value, to);
   } else if (immediate.dtype == Dtype::bool_) {
     spread<uint8_t>(from[0] != 0, to);
@@ -60,13 +61,14 @@ uint16_t* scratch_of(const FusedChain& chain, void* memory) {
 size_t chain_bytes(const FusedChain& chain) {
   Compiler compiler(chain, nullptr, MLXK_SCRATCH(chain));
   compiler.run();
-  return sizeof(Compiled) + compiler.code_count() * sizeof(Code) + chain.immediate_count * immediate_stride(chain);
+  return sizeof(Compiled) + compiler.code_count() * sizeof(Code) +
+         chain.immediate_count * immediate_stride(chain);
 }
 
 void compile_chain(const FusedChain& chain, void* memory) {
   if (chain.input_count > max_fused_inputs || chain.output_count > max_fused_outputs) {
-    raise(ErrorKind::runtime, "[fuse] %d inputs and %d outputs pass the limits of %d and %d.", chain.input_count,
-          chain.output_count, max_fused_inputs, max_fused_outputs);
+    raise(ErrorKind::runtime, "[fuse] %d inputs and %d outputs pass the limits of %d and %d.",
+          chain.input_count, chain.output_count, max_fused_inputs, max_fused_outputs);
   }
   Compiled* compiled = new (memory) Compiled{};
   Compiler compiler(chain, const_cast<Code*>(compiled->codes()), MLXK_SCRATCH(chain));
@@ -83,7 +85,8 @@ void compile_chain(const FusedChain& chain, void* memory) {
   }
   for (int k = 0; k < chain.output_count; k++)
     compiled->output_size[k] = static_cast<uint8_t>(itemsize(chain.output_dtypes[k]));
-  compiled->immediate_offset = static_cast<uint32_t>(sizeof(Compiled) + compiled->code_count * sizeof(Code));
+  compiled->immediate_offset =
+      static_cast<uint32_t>(sizeof(Compiled) + compiled->code_count * sizeof(Code));
   compiled->immediate_stride = static_cast<uint32_t>(immediate_stride(chain));
   for (int j = 0; j < chain.immediate_count; j++)
     spread_immediate(chain.immediates[j],

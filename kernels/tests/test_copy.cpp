@@ -55,10 +55,9 @@ struct Side {
     int64_t size = 1;
     for (const int64_t n : shape) size *= n;
     return {bytes.data() + offset * itemsize(dtype), shape.data(), strides.data(), size,
-            static_cast<int32_t>(shape.size()), dtype};
+            static_cast<int32_t>(shape.size()),      dtype};
   }
-  template <class Body>
-  void each(const Body& body) {
+  template <class Body> void each(const Body& body) {
     std::vector<int64_t> index(shape.size());
     const int64_t size = tensor().size;
     for (int64_t k = 0; k < size; k++) {
@@ -94,7 +93,9 @@ TEST(any_layout_to_any_layout) {
     to.draw_layout(false);
     for (unsigned char& byte : from.bytes) byte = static_cast<unsigned char>(rng());
     std::vector<unsigned char> expected;
-    from.each([&](int64_t, const unsigned char* at) { expected.insert(expected.end(), at, at + itemsize(d)); });
+    from.each([&](int64_t, const unsigned char* at) {
+      expected.insert(expected.end(), at, at + itemsize(d));
+    });
     std::vector<unsigned char> outside = to.bytes;
     set_thread_count(round % 3 == 0 ? 1 : round % 3 == 1 ? 2 : 5);
     copy_tensor(from.tensor(), to.tensor());
@@ -154,7 +155,8 @@ TEST(large_copies) {
     bool right = true;
     for (int i = 0; i < 1031; i++)
       for (int j = 0; j < 1217; j++)
-        right &= !memcmp(to.bytes.data() + 4 * (i * 1217 + j), from.bytes.data() + 4 * (j * 1031 + i), 4);
+        right &= !memcmp(to.bytes.data() + 4 * (i * 1217 + j),
+                         from.bytes.data() + 4 * (j * 1031 + i), 4);
     CHECK(right);
   }
   // Beyond the last-level cache, from and to odd addresses.
@@ -165,7 +167,8 @@ TEST(large_copies) {
   to.offset = 5;
   from.bytes.resize(n + 3);
   to.bytes.resize(n + 6);
-  for (size_t i = 0; i < from.bytes.size(); i++) from.bytes[i] = static_cast<unsigned char>(i * 2654435761u >> 13);
+  for (size_t i = 0; i < from.bytes.size(); i++)
+    from.bytes[i] = static_cast<unsigned char>(i * 2654435761u >> 13);
   copy_tensor(from.tensor(), to.tensor());
   CHECK(!memcmp(to.bytes.data() + 5, from.bytes.data() + 3, n));
   CHECK_EQ(int{to.bytes[4]}, 0);

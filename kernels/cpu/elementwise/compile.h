@@ -1,8 +1,10 @@
-// From a FusedChain to Codes: which value is in a, which in b, which is spilled, and when outputs are stored.
+// From a FusedChain to Codes: which value is in a, which in b, which is spilled, and when outputs
+// are stored.
 //
-// One linear pass decides and emits. A value that is used again when a is overwritten moves to b if b is free, else to
-// a spill place; inputs are read again instead. All stores of an output come after the last load of an input of the
-// same item size, because that output may lie in the input's memory.
+// One linear pass decides and emits. A value that is used again when a is overwritten moves to b if
+// b is free, else to a spill place; inputs are read again instead. All stores of an output come
+// after the last load of an input of the same item size, because that output may lie in the input's
+// memory.
 #pragma once
 
 #include "cpu/elementwise/table.h"
@@ -11,17 +13,19 @@
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
-// What compile() writes at the start of the memory; the Codes follow, then the immediates, each spread over a block.
-// Places are numbered: inputs, outputs, immediates, spills.
+// What compile() writes at the start of the memory; the Codes follow, then the immediates, each
+// spread over a block. Places are numbered: inputs, outputs, immediates, spills.
 struct Compiled {
   uint32_t code_count, input_count, output_count, immediate_count, spill_count;
   uint32_t immediate_offset, immediate_stride;  // bytes
-  float cost;                 // estimated nanoseconds an element
+  float cost;                                   // estimated nanoseconds an element
   uint8_t input_size[max_fused_inputs], output_size[max_fused_outputs];
 
   const Code* codes() const { return reinterpret_cast<const Code*>(this + 1); }
   const char* immediates() const { return reinterpret_cast<const char*>(this) + immediate_offset; }
-  uint32_t place_count() const { return input_count + output_count + immediate_count + spill_count; }
+  uint32_t place_count() const {
+    return input_count + output_count + immediate_count + spill_count;
+  }
 };
 constexpr uint16_t nothing = 0xffff;
 
@@ -36,7 +40,9 @@ class Compiler {
         place_(scratch + chain.step_count + chain.input_count),
         alias_(place_ + chain.step_count + chain.input_count) {}
 
-  static size_t scratch_count(const FusedChain& chain) { return 3 * chain.step_count + 2 * chain.input_count; }
+  static size_t scratch_count(const FusedChain& chain) {
+    return 3 * chain.step_count + 2 * chain.input_count;
+  }
 
   void run() {
     find_uses();
@@ -59,7 +65,7 @@ class Compiler {
   float cost() const { return cost_; }
 
  private:
-  // ---- values ---------------------------------------------------------------------------------------------------
+  // ---- values -----------------------------------------------------------------------------------
 
   uint16_t value_of(const FusedArg& arg) const {
     if (arg.kind == FusedArg::step) return alias_[arg.index];
@@ -67,12 +73,15 @@ class Compiler {
     return chain_.step_count + chain_.input_count + arg.index;
   }
   bool is_step(uint16_t v) const { return v < chain_.step_count; }
-  bool is_input(uint16_t v) const { return !is_step(v) && v < chain_.step_count + chain_.input_count; }
+  bool is_input(uint16_t v) const {
+    return !is_step(v) && v < chain_.step_count + chain_.input_count;
+  }
   uint16_t input_of(uint16_t v) const { return v - chain_.step_count; }
   uint16_t immediate_of(uint16_t v) const { return v - chain_.step_count - chain_.input_count; }
   Dtype dtype_of(uint16_t v) const {
     if (is_step(v)) return chain_.steps[v].dtype;
-    return is_input(v) ? chain_.input_dtypes[input_of(v)] : chain_.immediates[immediate_of(v)].dtype;
+    return is_input(v) ? chain_.input_dtypes[input_of(v)]
+                       : chain_.immediates[immediate_of(v)].dtype;
   }
   uint16_t place_of(uint16_t v) const {  // where the value lies in its compute type, or nothing
     if (is_step(v)) return place_[v];
@@ -80,11 +89,15 @@ class Compiler {
     if (place_[v] != nothing) return place_[v];
     return is_direct(dtype_of(v)) ? input_of(v) : nothing;
   }
-  bool used_later(uint16_t v) const { return is_step(v) && last_use_[v] != nothing && last_use_[v] > step_; }
+  bool used_later(uint16_t v) const {
+    return is_step(v) && last_use_[v] != nothing && last_use_[v] > step_;
+  }
   bool is_deferred(const FusedStep& step, uint16_t i) const {
     return last_load_[storage_class(chain_.output_dtypes[step.output])] > i;
   }
-  static int storage_class(Dtype d) { return itemsize(d) == 1 ? 0 : itemsize(d) == 2 ? 1 : itemsize(d) == 4 ? 2 : 3; }
+  static int storage_class(Dtype d) {
+    return itemsize(d) == 1 ? 0 : itemsize(d) == 2 ? 1 : itemsize(d) == 4 ? 2 : 3;
+  }
 
   void find_uses() {
     const uint16_t steps = chain_.step_count, inputs = chain_.input_count;
@@ -121,7 +134,7 @@ class Compiler {
     if (itemsize(d) == 8) has_wide_ = true;
   }
 
-  // ---- code -----------------------------------------------------------------------------------------------------
+  // ---- code -------------------------------------------------------------------------------------
 
   void emit(Handler handler, uint32_t x = 0, uint32_t y = 0) {
     if (out_) out_[count_] = Code{handler, x, y};
@@ -214,7 +227,7 @@ class Compiler {
     spill_a();
   }
 
-  // ---- steps ----------------------------------------------------------------------------------------------------
+  // ---- steps ------------------------------------------------------------------------------------
 
   void emit_step(const FusedStep& step) {
     const Dtype type = compute_dtype(step.input_dtype);
@@ -225,11 +238,13 @@ class Compiler {
       save_a(false);
       made = compute_dtype(dtype_of(v));
     } else {
-      if (step.formula >= formula_count) raise(ErrorKind::runtime, "[fuse] no formula %d.", step.formula);
+      if (step.formula >= formula_count)
+        raise(ErrorKind::runtime, "[fuse] no formula %d.", step.formula);
       const FormulaRow& row = formula_table.rows[step.formula];
       const Handler* run = row.run[static_cast<int>(type)];
       if (row.arity != step.arg_count || !run[0]) {
-        raise(ErrorKind::runtime, "[fuse] %s is not defined on %s.", scalar_formula(step.formula).name, name(type));
+        raise(ErrorKind::runtime, "[fuse] %s is not defined on %s.",
+              scalar_formula(step.formula).name, name(type));
       }
       if (row.arity == 1)
         emit_unary(step, run);
@@ -241,13 +256,15 @@ class Compiler {
       if (row.result == result_bool_) made = Dtype::bool_;
       if (row.result == result_real && made == Dtype::complex64) made = Dtype::float32;
     }
-    const Handler convert = convert_table.run[static_cast<int>(compute_dtype(step.dtype))][static_cast<int>(made)];
+    const Handler convert =
+        convert_table.run[static_cast<int>(compute_dtype(step.dtype))][static_cast<int>(made)];
     if (convert) emit(convert);
     a_ = step_;
     if (b_ == step_) b_ = nothing;
     const bool stored_now = step.output >= 0 && !is_deferred(step, step_);
     // A store rounds by itself; so a value that goes nowhere else needs no rounding of its own.
-    if (last_use_[step_] != nothing || (step.output >= 0 && chain_.output_dtypes[step.output] != step.dtype)) {
+    if (last_use_[step_] != nothing ||
+        (step.output >= 0 && chain_.output_dtypes[step.output] != step.dtype)) {
       if (step.dtype == Dtype::float16) emit(round_handler<false>);
       if (step.dtype == Dtype::bfloat16) emit(round_handler<true>);
     }
@@ -322,10 +339,11 @@ class Compiler {
     }
     move_to_a(step, kept);
     save_a(false);
-    emit(run[accumulated], place_of(v[accumulated == 0 ? 1 : 0]), place_of(v[accumulated == 2 ? 1 : 2]));
+    emit(run[accumulated], place_of(v[accumulated == 0 ? 1 : 0]),
+         place_of(v[accumulated == 2 ? 1 : 2]));
   }
 
-  // ---- outputs --------------------------------------------------------------------------------------------------
+  // ---- outputs ----------------------------------------------------------------------------------
 
   void store(int output) {
     emit(store_a<true>[storage_of(chain_.output_dtypes[output])], chain_.input_count + output);
@@ -347,7 +365,8 @@ class Compiler {
     store(step.output);
   }
 
-  // First everything that is still to be stored is brought together in spill places, then it is written.
+  // First everything that is still to be stored is brought together in spill places, then it is
+  // written.
   void emit_deferred_stores() {
     uint32_t waiting = 0;
     for (uint16_t i = 0; i < chain_.step_count; i++) waiting += is_waiting(i);
@@ -355,7 +374,8 @@ class Compiler {
     const uint16_t all = chain_.step_count;
     if (waiting > 1) {
       if (a_ != nothing && is_step(a_) && last_use_[a_] == all) spill_a();
-      if (b_ != nothing && b_ != a_ && is_step(b_) && last_use_[b_] == all && place_[b_] == nothing) {
+      if (b_ != nothing && b_ != a_ && is_step(b_) && last_use_[b_] == all &&
+          place_[b_] == nothing) {
         swap();
         spill_a();
       }
@@ -391,7 +411,8 @@ class Compiler {
 
   const FusedChain& chain_;
   Code* out_;
-  uint16_t* last_use_;  // by step and input: the last step that reads it, step_count if a store at the end does
+  uint16_t* last_use_;  // by step and input: the last step that reads it, step_count if a store at
+                        // the end does
   uint16_t* place_;     // by step and input: a spill place
   uint16_t* alias_;     // by step: the value it is, which differs for copies
   uint16_t last_load_[4] = {0, 0, 0, 0};  // by item size: the last step that reads an input of it

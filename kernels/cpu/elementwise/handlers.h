@@ -1,9 +1,10 @@
 // The handlers of the accumulator machine and the table that finds them.
 //
-// A chain is a list of Codes. Each handler works on one block: the accumulator a in registers 0.., a second
-// value b in registers 4.. (only in chains whose compute types all fit four registers, that is four bytes), other
-// operands in memory: inputs, spread immediates and spilled values all look alike there. A handler ends in a call of
-// the next Code's handler with the same arguments, which the compiler makes a jump; the last one returns.
+// A chain is a list of Codes. Each handler works on one block: the accumulator a in registers 0..,
+// a second value b in registers 4.. (only in chains whose compute types all fit four registers,
+// that is four bytes), other operands in memory: inputs, spread immediates and spilled values all
+// look alike there. A handler ends in a call of the next Code's handler with the same arguments,
+// which the compiler makes a jump; the last one returns.
 #pragma once
 
 #include "cpu/elementwise/registers.h"
@@ -13,6 +14,10 @@
 #else
 #define MLXK_TAIL
 #endif
+
+// Sanitizers would keep frames that a jump drops, and triple the time of the build; guard pages
+// in the tests show what handlers touch.
+#define MLXK_HANDLER static __attribute__((no_sanitize("address", "thread", "undefined")))
 
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
@@ -28,32 +33,43 @@ struct Frame {
 };
 
 struct Code;
-typedef void (*Handler)(const Code* code, const Frame* frame, int64_t index, Register r0, Register r1, Register r2,
-                        Register r3, Register r4, Register r5, Register r6, Register r7);
+typedef void (*Handler)(const Code* code, const Frame* frame, int64_t index, Register r0,
+                        Register r1, Register r2, Register r3, Register r4, Register r5,
+                        Register r6, Register r7);
 struct Code {
   Handler run;
   uint32_t x, y;  // places
 };
 
-#define MLXK_ARGUMENTS                                                                                             \
-  const Code *code, const Frame *frame, int64_t index, Register r0, Register r1, Register r2, Register r3,         \
-      Register r4, Register r5, Register r6, Register r7
+#define MLXK_ARGUMENTS                                                                        \
+  const Code *code, const Frame *frame, int64_t index, Register r0, Register r1, Register r2, \
+      Register r3, Register r4, Register r5, Register r6, Register r7
 #define MLXK_TAKE_REGISTERS Registers all = {{r0, r1, r2, r3, r4, r5, r6, r7}}
-#define MLXK_NEXT                                                                                                  \
-  MLXK_TAIL return code[1].run(code + 1, frame, index, all.r[0], all.r[1], all.r[2], all.r[3], all.r[4], all.r[5], \
-                               all.r[6], all.r[7])
+#define MLXK_NEXT                                                                              \
+  MLXK_TAIL return code[1].run(code + 1, frame, index, all.r[0], all.r[1], all.r[2], all.r[3], \
+                               all.r[4], all.r[5], all.r[6], all.r[7])
 
 MLXK_INLINE char* at(const Frame* frame, uint32_t place, int64_t index) {
   const Place& p = frame->places[place];
   return p.data + index * p.step;
 }
 
-static void finish(const Code*, const Frame*, int64_t, Register, Register, Register, Register, Register, Register,
-                         Register, Register) {}
+MLXK_HANDLER void finish(const Code*, const Frame*, int64_t, Register, Register, Register, Register,
+                         Register, Register, Register, Register) {}
 
-// ---- loads and stores ------------------------------------------------------------------------------------------
+// ---- loads and stores ---------------------------------------------------------------------------
 
-enum Storage : uint8_t { as_1, as_2, as_4, as_8, as_complex, as_bool, as_float16, as_bfloat16, storage_count };
+enum Storage : uint8_t {
+  as_1,
+  as_2,
+  as_4,
+  as_8,
+  as_complex,
+  as_bool,
+  as_float16,
+  as_bfloat16,
+  storage_count
+};
 
 constexpr Storage storage_of(Dtype d) {
   if (d == Dtype::bool_) return as_bool;
@@ -62,13 +78,15 @@ constexpr Storage storage_of(Dtype d) {
   if (d == Dtype::bfloat16) return as_bfloat16;
   return itemsize(d) == 1 ? as_1 : itemsize(d) == 2 ? as_2 : itemsize(d) == 4 ? as_4 : as_8;
 }
-// Whether a value of the dtype in memory can be an operand as it lies there. Foreign bools may be any byte.
+// Whether a value of the dtype in memory can be an operand as it lies there. Foreign bools may be
+// any byte.
 constexpr bool is_direct(Dtype d) { return storage_of(d) < as_bool; }
 // Of a value that the machine itself wrote.
-constexpr Storage spilled_as(Dtype compute) { return compute == Dtype::bool_ ? as_1 : storage_of(compute); }
+constexpr Storage spilled_as(Dtype compute) {
+  return compute == Dtype::bool_ ? as_1 : storage_of(compute);
+}
 
-template <Storage storage, int to>
-static void load_handler(MLXK_ARGUMENTS) {
+template <Storage storage, int to> MLXK_HANDLER void load_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   const char* from = at(frame, code->x, index);
   if constexpr (storage == as_1)
@@ -104,8 +122,7 @@ MLXK_INLINE void store_as(char* to, const Registers& all) {
     store_halves<streaming>(to, take<float>(all, 0), storage == as_bfloat16);
 }
 
-template <Storage storage, bool output>
-static void store_handler(MLXK_ARGUMENTS) {
+template <Storage storage, bool output> MLXK_HANDLER void store_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   char* to = at(frame, code->x, index);
   if (output && frame->streaming)
@@ -115,38 +132,35 @@ static void store_handler(MLXK_ARGUMENTS) {
   MLXK_NEXT;
 }
 
-static void copy_to_b(MLXK_ARGUMENTS) {
+MLXK_HANDLER void copy_to_b(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   MLXK_EACH(4, i, all.r[4 + i] = all.r[i]);
   MLXK_NEXT;
 }
-static void swap_b(MLXK_ARGUMENTS) {
+MLXK_HANDLER void swap_b(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   MLXK_EACH(4, i, const Register kept = all.r[i]; all.r[i] = all.r[4 + i]; all.r[4 + i] = kept);
   MLXK_NEXT;
 }
 
-template <bool brain>
-static void round_handler(MLXK_ARGUMENTS) {
+template <bool brain> MLXK_HANDLER void round_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   put(all, 0, round_halves(take<float>(all, 0), brain));
   MLXK_NEXT;
 }
 
-template <class To, class From>
-static void convert_handler(MLXK_ARGUMENTS) {
+template <class To, class From> MLXK_HANDLER void convert_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   put(all, 0, convert<To, From>(take<From>(all, 0)));
   MLXK_NEXT;
 }
 
-// ---- formulas --------------------------------------------------------------------------------------------------
+// ---- formulas -----------------------------------------------------------------------------------
 
 // The result column of the .def files.
 enum ResultKind : uint8_t { result_same, result_bool_, result_real };
 
-template <class T>
-constexpr int mask_bytes = sizeof(typename Block<T>::Lane);
+template <class T> constexpr int mask_bytes = sizeof(typename Block<T>::Lane);
 
 // Puts op of each register of a block where the accumulator is. f(i) is op of the i-th registers.
 template <ResultKind kind, class T, class F>
@@ -167,11 +181,11 @@ MLXK_INLINE void put_results(Registers& all, const F& f) {
   }
 }
 
-template <class Op, ResultKind kind, class T>
-static void unary_handler(MLXK_ARGUMENTS) {
+template <class Op, ResultKind kind, class T> MLXK_HANDLER void unary_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   const Block<T> x = take<T>(all, 0);
-  put_results<kind, T>(all, [&](int i) __attribute__((always_inline)) { return Op::apply(x.v[i]); });
+  put_results<kind, T>(all,
+                       [&](int i) __attribute__((always_inline)) { return Op::apply(x.v[i]); });
   MLXK_NEXT;
 }
 
@@ -179,7 +193,7 @@ static void unary_handler(MLXK_ARGUMENTS) {
 enum BinaryForm : uint8_t { a_memory, memory_a, a_b };
 
 template <class Op, ResultKind kind, class T, BinaryForm form>
-static void binary_handler(MLXK_ARGUMENTS) {
+MLXK_HANDLER void binary_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   const Block<T> a = take<T>(all, 0);
   Block<T> other;
@@ -193,19 +207,20 @@ static void binary_handler(MLXK_ARGUMENTS) {
   MLXK_NEXT;
 }
 
-template <class T>
-struct ThreeOperands {
+template <class T> struct ThreeOperands {
   Block<T> x, y, z;
 };
 
-// The operand number `accumulated` is a, the other two lie in memory. The first of select is a block of bools.
+// The operand number `accumulated` is a, the other two lie in memory. The first of select is a
+// block of bools.
 template <class Op, ResultKind kind, class T, int accumulated, bool selects>
-static void ternary_handler(MLXK_ARGUMENTS) {
+MLXK_HANDLER void ternary_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   using First = typename sc::enable<true, bool>::type;
   const char* first = at(frame, code->x, index);
   const char* second = at(frame, code->y, index);
-  const Block<T> y = accumulated == 1 ? take<T>(all, 0) : load<T>(accumulated == 0 ? first : second);
+  const Block<T> y =
+      accumulated == 1 ? take<T>(all, 0) : load<T>(accumulated == 0 ? first : second);
   const Block<T> z = accumulated == 2 ? take<T>(all, 0) : load<T>(second);
   if constexpr (selects) {
     Block<First> chosen;
@@ -223,8 +238,9 @@ static void ternary_handler(MLXK_ARGUMENTS) {
       x = take<T>(all, 0);
     else
       x = load<T>(first);
-    put_results<kind, T>(all,
-                         [&](int i) __attribute__((always_inline)) { return Op::apply(x.v[i], y.v[i], z.v[i]); });
+    put_results<kind, T>(all, [&](int i) __attribute__((always_inline)) {
+      return Op::apply(x.v[i], y.v[i], z.v[i]);
+    });
   }
   MLXK_NEXT;
 }

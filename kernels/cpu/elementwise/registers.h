@@ -1,10 +1,13 @@
-// A block of values in vector registers: loads, stores, masks and conversions between compute types.
+// A block of values in vector registers: loads, stores, masks and conversions between compute
+// types.
 //
-// A block holds block_size elements of one compute type, packed in order over one to eight registers: as many elements
-// as a register has bytes, so that a type of s bytes fills s registers. complex64 keeps the real parts in the first
-// half of its registers and the imaginary parts in the second; in memory they alternate.
+// A block holds block_size elements of one compute type, packed in order over one to eight
+// registers: as many elements as a register has bytes, so that a type of s bytes fills s registers.
+// complex64 keeps the real parts in the first half of its registers and the imaginary parts in the
+// second; in memory they alternate.
 //
-// Handlers are made for compute types only; float16 and bfloat16 exist in the loads and stores alone.
+// Handlers are made for compute types only; float16 and bfloat16 exist in the loads and stores
+// alone.
 #pragma once
 
 #if defined(__GNUC__) && !defined(__clang__)
@@ -43,32 +46,29 @@ struct Registers {
   Register r[8];
 };
 
-template <class T, int lanes>
-using Lanes = typename sc::vector_of<T, lanes>::type;
+template <class T, int lanes> using Lanes = typename sc::vector_of<T, lanes>::type;
 
-template <class T>
-struct lane_of {
+template <class T> struct lane_of {
   using type = T;
 };
-template <>
-struct lane_of<bool> {
+template <> struct lane_of<bool> {
   using type = char;  // 0 or 1
 };
-template <>
-struct lane_of<sc::complex64> {
+template <> struct lane_of<sc::complex64> {
   using type = float;
 };
 
-// body(i) for each i below count, unrolled before any other pass, so that arrays of registers stay registers.
+// body(i) for each i below count, unrolled before any other pass, so that arrays of registers stay
+// registers.
 template <int... i, class Body>
 MLXK_INLINE void unrolled(std::integer_sequence<int, i...>, const Body& body) {
   (body(i), ...);
 }
-#define MLXK_EACH(count, i, ...) \
-  unrolled(std::make_integer_sequence<int, (count)>{}, [&](int i) __attribute__((always_inline)) { __VA_ARGS__; })
+#define MLXK_EACH(count, i, ...)                       \
+  unrolled(std::make_integer_sequence<int, (count)>{}, \
+           [&](int i) __attribute__((always_inline)) { __VA_ARGS__; })
 
-template <class T>
-struct Block {
+template <class T> struct Block {
   using Lane = typename lane_of<T>::type;
   static constexpr int lanes = register_bytes / sizeof(Lane);
   static constexpr int count = block_size / lanes;
@@ -77,8 +77,7 @@ struct Block {
   static constexpr int registers = count;
   Value v[count];
 };
-template <>
-struct Block<sc::complex64> {
+template <> struct Block<sc::complex64> {
   using Lane = float;
   static constexpr int lanes = register_bytes / 4;
   static constexpr int count = block_size / lanes;
@@ -88,8 +87,7 @@ struct Block<sc::complex64> {
   Value v[count];
 };
 
-template <class T>
-MLXK_INLINE Block<T> take(const Registers& registers, int at) {
+template <class T> MLXK_INLINE Block<T> take(const Registers& registers, int at) {
   Block<T> block;
   if constexpr (sc::same_type<T, sc::complex64>::value) {
     MLXK_EACH(Block<T>::count, i, block.v[i].re = (typename Block<T>::F)registers.r[at + i];
@@ -100,8 +98,7 @@ MLXK_INLINE Block<T> take(const Registers& registers, int at) {
   return block;
 }
 
-template <class T>
-MLXK_INLINE void put(Registers& registers, int at, const Block<T>& block) {
+template <class T> MLXK_INLINE void put(Registers& registers, int at, const Block<T>& block) {
   if constexpr (sc::same_type<T, sc::complex64>::value) {
     MLXK_EACH(Block<T>::count, i, registers.r[at + i] = (Register)block.v[i].re;
               registers.r[at + Block<T>::count + i] = (Register)block.v[i].im);
@@ -110,18 +107,14 @@ MLXK_INLINE void put(Registers& registers, int at, const Block<T>& block) {
   }
 }
 
-// ---- memory ----------------------------------------------------------------------------------------------------
+// ---- memory -------------------------------------------------------------------------------------
 
-template <class V>
-MLXK_INLINE V read(const char* from) {
+template <class V> MLXK_INLINE V read(const char* from) {
   V value;
   memcpy(&value, from, sizeof(V));
   return value;
 }
-template <class V>
-MLXK_INLINE void write(char* to, V value) {
-  memcpy(to, &value, sizeof(V));
-}
+template <class V> MLXK_INLINE void write(char* to, V value) { memcpy(to, &value, sizeof(V)); }
 
 // One whole register past the caches. `to` is aligned to it.
 MLXK_INLINE void write_streaming(char* to, Register value) {
@@ -158,47 +151,45 @@ MLXK_INLINE void interleave(F even, F odd, F* x, F* y, std::integer_sequence<int
   *y = MLXK_SHUFFLE(F, even, odd, n / 2 + i / 2 + (i % 2) * n);
 }
 
-template <class T>
-MLXK_INLINE Block<T> load(const char* from) {
+template <class T> MLXK_INLINE Block<T> load(const char* from) {
   using B = Block<T>;
   B block;
   if constexpr (sc::same_type<T, sc::complex64>::value) {
     MLXK_EACH(B::count, i,
               deinterleave(read<typename B::F>(from + 2 * i * register_bytes),
-                           read<typename B::F>(from + (2 * i + 1) * register_bytes), &block.v[i].re, &block.v[i].im,
-                           std::make_integer_sequence<int, B::lanes>{}));
+                           read<typename B::F>(from + (2 * i + 1) * register_bytes), &block.v[i].re,
+                           &block.v[i].im, std::make_integer_sequence<int, B::lanes>{}));
   } else {
     MLXK_EACH(B::count, i, block.v[i] = read<typename B::F>(from + i * register_bytes));
   }
   return block;
 }
 
-template <bool streaming>
-MLXK_INLINE void write_register(char* to, Register value) {
+template <bool streaming> MLXK_INLINE void write_register(char* to, Register value) {
   if constexpr (streaming)
     write_streaming(to, value);
   else
     write(to, value);
 }
 
-template <bool streaming, class T>
-MLXK_INLINE void store(char* to, const Block<T>& block) {
+template <bool streaming, class T> MLXK_INLINE void store(char* to, const Block<T>& block) {
   using B = Block<T>;
   if constexpr (sc::same_type<T, sc::complex64>::value) {
     MLXK_EACH(B::count, i, typename B::F x, y;
-              interleave(block.v[i].re, block.v[i].im, &x, &y, std::make_integer_sequence<int, B::lanes>{});
+              interleave(block.v[i].re, block.v[i].im, &x, &y,
+                         std::make_integer_sequence<int, B::lanes>{});
               write_register<streaming>(to + 2 * i * register_bytes, (Register)x);
               write_register<streaming>(to + (2 * i + 1) * register_bytes, (Register)y));
   } else {
-    MLXK_EACH(B::count, i, write_register<streaming>(to + i * register_bytes, (Register)block.v[i]));
+    MLXK_EACH(B::count, i,
+              write_register<streaming>(to + i * register_bytes, (Register)block.v[i]));
   }
 }
 
-// ---- halves of registers ---------------------------------------------------------------------------------------
+// ---- halves of registers ------------------------------------------------------------------------
 
 typedef long long HalfRegister __attribute__((vector_size(register_bytes / 2)));
-template <class Lane>
-using Half = Lanes<Lane, register_bytes / 2 / static_cast<int>(sizeof(Lane))>;
+template <class Lane> using Half = Lanes<Lane, register_bytes / 2 / static_cast<int>(sizeof(Lane))>;
 
 MLXK_INLINE HalfRegister low_half(Register r) {
 #if defined(__AVX512F__)
@@ -228,7 +219,7 @@ MLXK_INLINE Register join(HalfRegister low, HalfRegister high) {
 #endif
 }
 
-// ---- float16 and bfloat16 --------------------------------------------------------------------------------------
+// ---- float16 and bfloat16 -----------------------------------------------------------------------
 
 using FloatBlock = Block<float>;
 using Floats = FloatBlock::F;
@@ -257,7 +248,8 @@ MLXK_INLINE Halves halves_from(Floats f, bool brain) {
 
 MLXK_INLINE FloatBlock load_halves(const char* from, bool brain) {
   FloatBlock block;
-  MLXK_EACH(FloatBlock::count, i, block.v[i] = floats_from(read<Halves>(from + i * (register_bytes / 2)), brain));
+  MLXK_EACH(FloatBlock::count, i,
+            block.v[i] = floats_from(read<Halves>(from + i * (register_bytes / 2)), brain));
   return block;
 }
 template <bool streaming>
@@ -269,33 +261,28 @@ MLXK_INLINE void store_halves(char* to, const FloatBlock& block, bool brain) {
 }
 MLXK_INLINE FloatBlock round_halves(FloatBlock block, bool brain) {
   MLXK_EACH(FloatBlock::count, i,
-            block.v[i] = brain ? sc::round_bf16<Floats>(block.v[i]) : floats_from(halves_from(block.v[i], false), false));
+            block.v[i] = brain ? sc::round_bf16<Floats>(block.v[i])
+                               : floats_from(halves_from(block.v[i], false), false));
   return block;
 }
 
-// ---- masks -----------------------------------------------------------------------------------------------------
+// ---- masks --------------------------------------------------------------------------------------
 
-template <int bytes>
-struct mask_lane;
-template <>
-struct mask_lane<1> {
+template <int bytes> struct mask_lane;
+template <> struct mask_lane<1> {
   using type = sc::int8;
 };
-template <>
-struct mask_lane<2> {
+template <> struct mask_lane<2> {
   using type = sc::int16;
 };
-template <>
-struct mask_lane<4> {
+template <> struct mask_lane<4> {
   using type = sc::int32;
 };
-template <>
-struct mask_lane<8> {
+template <> struct mask_lane<8> {
   using type = sc::int64;
 };
 // The masks of a block whose lanes have so many bytes: 0 or -1 in each lane.
-template <int bytes>
-struct Masks {
+template <int bytes> struct Masks {
   using Lane = typename mask_lane<bytes>::type;
   static constexpr int lanes = register_bytes / bytes;
   using M = Lanes<Lane, lanes>;
@@ -324,13 +311,12 @@ MLXK_INLINE auto pack_masks(typename Masks<bytes>::M x, typename Masks<bytes>::M
     return (Packed)_mm_shuffle_ps((__m128)x, (__m128)y, 0x88);
 #else
   using Narrow = Half<typename Masks<bytes / 2>::Lane>;
-  return (Packed)join((HalfRegister)__builtin_convertvector(x, Narrow),
-                      (HalfRegister)__builtin_convertvector(y, Narrow));
+  return (Packed)join((HalfRegister) __builtin_convertvector(x, Narrow),
+                      (HalfRegister) __builtin_convertvector(y, Narrow));
 #endif
 }
 
-template <int bytes>
-MLXK_INLINE Block<bool> bools_from(const Masks<bytes>& masks) {
+template <int bytes> MLXK_INLINE Block<bool> bools_from(const Masks<bytes>& masks) {
   using Bools = Block<bool>::F;
   Block<bool> block;
   if constexpr (bytes == 1) {
@@ -339,9 +325,11 @@ MLXK_INLINE Block<bool> bools_from(const Masks<bytes>& masks) {
   } else {
 #if defined(__AVX512BW__)
     uint64_t all = 0;
-    MLXK_EACH(bytes, i, uint64_t some; if constexpr (bytes == 2) some = _mm512_movepi16_mask((__m512i)masks.m[i]);
+    MLXK_EACH(bytes, i, uint64_t some;
+              if constexpr (bytes == 2) some = _mm512_movepi16_mask((__m512i)masks.m[i]);
               else if constexpr (bytes == 4) some = _mm512_movepi32_mask((__m512i)masks.m[i]);
-              else some = _mm512_movepi64_mask((__m512i)masks.m[i]); all |= some << (i * Masks<bytes>::lanes));
+              else some = _mm512_movepi64_mask((__m512i)masks.m[i]);
+              all |= some << (i * Masks<bytes>::lanes));
     block.v[0] = (Bools)_mm512_maskz_set1_epi8(all, 1);
     return block;
 #else
@@ -352,8 +340,7 @@ MLXK_INLINE Block<bool> bools_from(const Masks<bytes>& masks) {
   }
 }
 
-template <int bytes>
-MLXK_INLINE Masks<bytes> masks_from(const Block<bool>& block) {
+template <int bytes> MLXK_INLINE Masks<bytes> masks_from(const Block<bool>& block) {
   Masks<bytes> masks;
   using M = typename Masks<bytes>::M;
   if constexpr (bytes == 1) {
@@ -369,34 +356,29 @@ MLXK_INLINE Masks<bytes> masks_from(const Block<bool>& block) {
 #else
     const Masks<bytes / 2> narrow = masks_from<bytes / 2>(block);
     using Narrow = Half<typename Masks<bytes / 2>::Lane>;
-    MLXK_EACH(bytes / 2, i,
-              masks.m[2 * i] = __builtin_convertvector((Narrow)low_half((Register)narrow.m[i]), M);
-              masks.m[2 * i + 1] = __builtin_convertvector((Narrow)high_half((Register)narrow.m[i]), M));
+    MLXK_EACH(
+        bytes / 2, i,
+        masks.m[2 * i] = __builtin_convertvector((Narrow)low_half((Register)narrow.m[i]), M);
+        masks.m[2 * i + 1] = __builtin_convertvector((Narrow)high_half((Register)narrow.m[i]), M));
 #endif
     return masks;
   }
 }
 
-// ---- conversions between compute types -------------------------------------------------------------------------
+// ---- conversions between compute types ----------------------------------------------------------
 
-template <class T>
-constexpr bool is_bool = sc::same_type<T, bool>::value;
+template <class T> constexpr bool is_bool = sc::same_type<T, bool>::value;
 template <class T>
 constexpr bool is_real = sc::same_type<T, float>::value || sc::same_type<T, double>::value;
-template <class T>
-constexpr bool is_complex_type = sc::same_type<T, sc::complex64>::value;
-template <class T>
-constexpr bool is_unsigned_type = sc::lane_info<T>::is == 'U';
+template <class T> constexpr bool is_complex_type = sc::same_type<T, sc::complex64>::value;
+template <class T> constexpr bool is_unsigned_type = sc::lane_info<T>::is == 'U';
 
-template <bool is_unsigned, int bytes>
-struct integer_of;
+template <bool is_unsigned, int bytes> struct integer_of;
 #define MLXK_INTEGER(bytes, signed_type, unsigned_type) \
-  template <>                                           \
-  struct integer_of<false, bytes> {                     \
+  template <> struct integer_of<false, bytes> {         \
     using type = sc::signed_type;                       \
   };                                                    \
-  template <>                                           \
-  struct integer_of<true, bytes> {                      \
+  template <> struct integer_of<true, bytes> {          \
     using type = sc::unsigned_type;                     \
   };
 MLXK_INTEGER(1, int8, uint8)
@@ -406,38 +388,37 @@ MLXK_INTEGER(8, int64, uint64)
 #undef MLXK_INTEGER
 
 // Lanes twice as wide: each register becomes two.
-template <class To, class From>
-MLXK_INLINE Block<To> widened(const Block<From>& from) {
+template <class To, class From> MLXK_INLINE Block<To> widened(const Block<From>& from) {
   Block<To> to;
-  MLXK_EACH(Block<From>::count, i, const Register r = (Register)from.v[i];
-            to.v[2 * i] = __builtin_convertvector((Half<From>)low_half(r), typename Block<To>::F);
-            to.v[2 * i + 1] = __builtin_convertvector((Half<From>)high_half(r), typename Block<To>::F));
+  MLXK_EACH(
+      Block<From>::count, i, const Register r = (Register)from.v[i];
+      to.v[2 * i] = __builtin_convertvector((Half<From>)low_half(r), typename Block<To>::F);
+      to.v[2 * i + 1] = __builtin_convertvector((Half<From>)high_half(r), typename Block<To>::F));
   return to;
 }
 // Lanes half as wide: two registers become one.
-template <class To, class From>
-MLXK_INLINE Block<To> narrowed(const Block<From>& from) {
+template <class To, class From> MLXK_INLINE Block<To> narrowed(const Block<From>& from) {
   Block<To> to;
   MLXK_EACH(Block<To>::count, i,
             to.v[i] = (typename Block<To>::F)join(
-                (HalfRegister)__builtin_convertvector(from.v[2 * i], Half<To>),
-                (HalfRegister)__builtin_convertvector(from.v[2 * i + 1], Half<To>)));
+                (HalfRegister) __builtin_convertvector(from.v[2 * i], Half<To>),
+                (HalfRegister) __builtin_convertvector(from.v[2 * i + 1], Half<To>)));
   return to;
 }
-template <class To, class From>
-MLXK_INLINE Block<To> reinterpreted(const Block<From>& from) {
+template <class To, class From> MLXK_INLINE Block<To> reinterpreted(const Block<From>& from) {
   Block<To> to;
   MLXK_EACH(Block<To>::count, i, to.v[i] = (typename Block<To>::F)from.v[i]);
   return to;
 }
 
-// float64 to an integer of at most four bytes, as from float32: towards int32, and for uint32 the upper half of its
-// range 2^31 lower.
+// float64 to an integer of at most four bytes, as from float32: towards int32, and for uint32 the
+// upper half of its range 2^31 lower.
 MLXK_INLINE Block<sc::int64> clamped(const Block<double>& from, bool to_uint32) {
   using X = Block<double>::F;
   using Wide = Block<sc::int64>::F;
   Block<sc::int64> to;
-  MLXK_EACH(Block<double>::count, i, const X x = from.v[i]; const Wide least = Wide{} - 2147483648LL;
+  MLXK_EACH(Block<double>::count, i, const X x = from.v[i];
+            const Wide least = Wide{} - 2147483648LL;
             const Wide high = to_uint32 ? (Wide)(x >= X{} + 2147483648.0) : Wide{};
             const Wide wide = sc::float_to_signed<X>(high ? x - 2147483648.0 : x);
             const Wide fits = (Wide)((wide >= least) & (wide <= Wide{} + 2147483647LL));
@@ -445,10 +426,9 @@ MLXK_INLINE Block<sc::int64> clamped(const Block<double>& from, bool to_uint32) 
   return to;
 }
 
-// Integers wrap; floats go towards zero, through int32 for narrow integers, with the least integer for what does not
-// fit; anything but zero is true. Widths change by steps of two.
-template <class To, class From>
-MLXK_INLINE Block<To> convert(const Block<From>& from) {
+// Integers wrap; floats go towards zero, through int32 for narrow integers, with the least integer
+// for what does not fit; anything but zero is true. Widths change by steps of two.
+template <class To, class From> MLXK_INLINE Block<To> convert(const Block<From>& from) {
   if constexpr (sc::same_type<To, From>::value) {
     return from;
   } else if constexpr (is_complex_type<From>) {
@@ -468,8 +448,9 @@ MLXK_INLINE Block<To> convert(const Block<From>& from) {
     return to;
   } else if constexpr (is_bool<To>) {
     Masks<sizeof(From)> masks;
-    MLXK_EACH(Block<From>::count, i,
-              masks.m[i] = (typename Masks<sizeof(From)>::M)(from.v[i] != typename Block<From>::F{}));
+    MLXK_EACH(
+        Block<From>::count, i,
+        masks.m[i] = (typename Masks<sizeof(From)>::M)(from.v[i] != typename Block<From>::F{}));
     return bools_from<sizeof(From)>(masks);
   } else if constexpr (is_bool<From>) {
     return convert<To, sc::uint8>(reinterpreted<sc::uint8>(from));
@@ -485,17 +466,20 @@ MLXK_INLINE Block<To> convert(const Block<From>& from) {
       return convert<To, sc::int64>(clamped(from, is_unsigned_type<To> && sizeof(To) == 4));
     } else if constexpr (is_unsigned_type<To> && sizeof(To) == sizeof(From)) {
       Block<To> to;
-      MLXK_EACH(Block<To>::count, i, to.v[i] = sc::float_to_unsigned<typename Block<From>::F>(from.v[i]));
+      MLXK_EACH(Block<To>::count, i,
+                to.v[i] = sc::float_to_unsigned<typename Block<From>::F>(from.v[i]));
       return to;
     } else {
       using Integer = typename integer_of<false, sizeof(From)>::type;
       Block<Integer> integers;
-      MLXK_EACH(Block<From>::count, i, integers.v[i] = sc::float_to_signed<typename Block<From>::F>(from.v[i]));
+      MLXK_EACH(Block<From>::count, i,
+                integers.v[i] = sc::float_to_signed<typename Block<From>::F>(from.v[i]));
       return convert<To, Integer>(integers);
     }
   } else if constexpr (is_real<To> && sizeof(From) == sizeof(To)) {
     Block<To> to;
-    MLXK_EACH(Block<To>::count, i, to.v[i] = __builtin_convertvector(from.v[i], typename Block<To>::F));
+    MLXK_EACH(Block<To>::count, i,
+              to.v[i] = __builtin_convertvector(from.v[i], typename Block<To>::F));
     return to;
   } else if constexpr (is_real<To> && sizeof(From) == 8) {
     return narrowed<To>(from);

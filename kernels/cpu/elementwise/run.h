@@ -1,9 +1,9 @@
 // Running a compiled chain over tensors: layouts, tails, threads.
 //
-// Where all inputs are row-major or one element repeated, the chain walks them in place. Else the iteration space is
-// collapsed to as few axes as the inputs allow and walked in tiles; an input that does not lie in order within a tile
-// is gathered into a buffer on the stack. The last, partial block goes through buffers, so that nothing outside the
-// tensors is touched.
+// Where all inputs are row-major or one element repeated, the chain walks them in place. Else the
+// iteration space is collapsed to as few axes as the inputs allow and walked in tiles; an input
+// that does not lie in order within a tile is gathered into a buffer on the stack. The last,
+// partial block goes through buffers, so that nothing outside the tensors is touched.
 #pragma once
 
 #include "cpu/elementwise/compile.h"
@@ -12,13 +12,14 @@
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
-constexpr int64_t tile_size = 1024;              // elements; a multiple of every block_size
+constexpr int64_t tile_size = 1024;               // elements; a multiple of every block_size
 constexpr float parallel_nanoseconds = 20000.0f;  // work that a thread is handed at least
 
 // Copies `count` items of `bytes` bytes, a stride of items apart, to a row.
 template <class T>
 MLXK_INLINE void gather_items(const char* from, int64_t stride, int64_t count, char* to) {
-  for (int64_t i = 0; i < count; i++) memcpy(to + i * sizeof(T), from + i * stride * static_cast<int64_t>(sizeof(T)), sizeof(T));
+  for (int64_t i = 0; i < count; i++)
+    memcpy(to + i * sizeof(T), from + i * stride * static_cast<int64_t>(sizeof(T)), sizeof(T));
 }
 static void gather_row(const char* from, int64_t stride, int64_t count, int bytes, char* to) {
   if (stride == 1) {
@@ -37,8 +38,8 @@ static void gather_row(const char* from, int64_t stride, int64_t count, int byte
 // The iteration space with adjacent axes joined where every input allows it.
 struct Space {
   int axes;
-  int64_t* shape;                     // outermost first
-  int64_t* strides[max_fused_inputs]; // of each input, in items
+  int64_t* shape;                      // outermost first
+  int64_t* strides[max_fused_inputs];  // of each input, in items
 };
 
 // Joins axes; `storage` holds (inputs + 1) * ndim numbers, ndim >= 1.
@@ -71,8 +72,8 @@ static void collapse(const Tensor* inputs, uint32_t input_count, Space* space, i
 }
 
 // Elements [begin, begin + count) of the space, in row-major order, of one input, written in a row.
-static void gather(const Space& space, uint32_t input, const char* data, int bytes, int64_t begin, int64_t count,
-                   char* to) {
+static void gather(const Space& space, uint32_t input, const char* data, int bytes, int64_t begin,
+                   int64_t count, char* to) {
   const int last = space.axes - 1;
   const int64_t* strides = space.strides[input];
   int64_t* index = static_cast<int64_t*>(__builtin_alloca(sizeof(int64_t) * space.axes));
@@ -141,10 +142,12 @@ class Runner {
     for (uint32_t k = 0; k < c_.input_count; k++)
       if (job.reach[k] == Reach::gathered) memory += tile_size * c_.input_size[k];
     places_ = reinterpret_cast<Place*>(memory);
-    const uint32_t immediates = c_.input_count + c_.output_count, first_spill = immediates + c_.immediate_count;
+    const uint32_t immediates = c_.input_count + c_.output_count,
+                   first_spill = immediates + c_.immediate_count;
     for (uint32_t j = 0; j < c_.immediate_count; j++)
       places_[immediates + j] = {const_cast<char*>(c_.immediates()) + j * c_.immediate_stride, 0};
-    for (uint32_t j = 0; j < c_.spill_count; j++) places_[first_spill + j] = {spills + j * 8 * block_size, 0};
+    for (uint32_t j = 0; j < c_.spill_count; j++)
+      places_[first_spill + j] = {spills + j * 8 * block_size, 0};
     for (uint32_t k = 0; k < c_.input_count; k++)
       if (job.reach[k] == Reach::repeated) repeat(k);
     frame_ = {places_, job.streaming};
@@ -177,7 +180,8 @@ class Runner {
   }
   void point_rows(int64_t) {
     for (uint32_t k = 0; k < c_.input_count; k++)
-      if (job_.reach[k] == Reach::row) places_[k] = {static_cast<char*>(job_.inputs[k].data), c_.input_size[k]};
+      if (job_.reach[k] == Reach::row)
+        places_[k] = {static_cast<char*>(job_.inputs[k].data), c_.input_size[k]};
     point_outputs();
   }
   void point_outputs() {
@@ -271,13 +275,15 @@ static void run_chain(const void* memory, const Tensor* inputs, const Tensor* ou
   job.size = outputs[0].size;
   bool gathers = false;
   for (uint32_t k = 0; k < c.input_count; k++) {
-    job.reach[k] = is_row_major(inputs[k]) ? Reach::row : is_one_element(inputs[k]) ? Reach::repeated : Reach::gathered;
+    job.reach[k] = is_row_major(inputs[k])     ? Reach::row
+                   : is_one_element(inputs[k]) ? Reach::repeated
+                                               : Reach::gathered;
     gathers |= job.reach[k] == Reach::gathered;
   }
   Space space;
   if (gathers) {
-    int64_t* numbers =
-        static_cast<int64_t*>(__builtin_alloca(sizeof(int64_t) * (c.input_count + 1) * (inputs[0].ndim + 1)));
+    int64_t* numbers = static_cast<int64_t*>(
+        __builtin_alloca(sizeof(int64_t) * (c.input_count + 1) * (inputs[0].ndim + 1)));
     collapse(inputs, c.input_count, &space, numbers);
     job.space = &space;
   }
