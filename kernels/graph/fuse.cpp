@@ -9,6 +9,58 @@
 
 namespace mlxk {
 
+namespace {
+
+void append(std::vector<unsigned char>* key, const void* data, size_t bytes) {
+  const unsigned char* from = static_cast<const unsigned char*>(data);
+  key->insert(key->end(), from, from + bytes);
+}
+
+uint64_t hash_of(const std::vector<unsigned char>& key) {
+  uint64_t hash = key.size();
+  size_t i = 0;
+  for (; i + 8 <= key.size(); i += 8) {
+    uint64_t word;
+    std::memcpy(&word, key.data() + i, sizeof word);
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
+    hash ^= hash >> 32;
+  }
+  for (; i < key.size(); ++i) hash = (hash ^ key[i]) * 0x9e3779b97f4a7c15ull;
+  return hash ^ hash >> 32;
+}
+
+}  // namespace
+
+const void* ChainCache::code(const FusedChain& chain, CodeMemory* memory) {
+  const uint16_t counts[4] = {chain.step_count, chain.input_count, chain.output_count, chain.immediate_count};
+  key_.clear();
+  append(&key_, counts, sizeof counts);
+  append(&key_, chain.steps, chain.step_count * sizeof *chain.steps);
+  append(&key_, chain.input_dtypes, chain.input_count);
+  append(&key_, chain.output_dtypes, chain.output_count);
+  for (uint16_t i = 0; i < chain.immediate_count; ++i) {
+    append(&key_, chain.immediates[i].bytes, sizeof chain.immediates[i].bytes);
+    append(&key_, &chain.immediates[i].dtype, 1);
+  }
+  if (!entries_) entries_.reset(new Entry[size]);
+  const uint64_t hash = hash_of(key_);
+  Entry& entry = entries_[hash % size];
+  if (entry.hash == hash && entry.key == key_) {
+    void* code = memory->take(entry.code.size());
+    std::memcpy(code, entry.code.data(), entry.code.size());
+    return code;
+  }
+  const FusedEngine& engine = fused_engine();
+  const size_t bytes = engine.bytes(chain);
+  void* code = memory->take(bytes);
+  engine.compile(chain, code);
+  const unsigned char* from = static_cast<const unsigned char*>(code);
+  entry.code.assign(from, from + bytes);
+  entry.key = key_;
+  entry.hash = hash;
+  return code;
+}
+
 void Lowering::add_to_group(Node* node, const OpInfo& info) {
   const Dims& shape = node->outputs[0].shape;
   if (group_size_) {
@@ -110,6 +162,7 @@ void Lowering::emit_group(size_t count) {
   for (size_t i = 0; i < count; ++i) {
     Node* node = group_[i];
     FusedStep& step = steps_[i];
+    std::memset(&step, 0, sizeof step);  // with its padding: steps are compared as bytes
     const OpInfo& op = info(node->op);
     step.formula = op.kind == Kind::cast ? fused_cast : op.formula;
     step.arg_count = static_cast<uint8_t>(node->input_count);
@@ -118,21 +171,23 @@ void Lowering::emit_group(size_t count) {
     step.output = -1;
     for (uint32_t k = 0; k < 3; ++k) {
       if (k >= node->input_count) {
-        step.args[k] = {FusedArg::step, 0};
         continue;
       }
       const Edge& edge = node->inputs[k];
       if (edge.node()->op == op_constant) {
-        step.args[k] = {FusedArg::immediate, chain_immediate(edge.node())};
+        step.args[k].kind = FusedArg::immediate;
+        step.args[k].index = chain_immediate(edge.node());
         continue;
       }
       LoweredValue& input = value(edge);
       if (input.slot < 0 && !input.input) {
         --left[input.step];
-        step.args[k] = {FusedArg::step, input.step};
+        step.args[k].kind = FusedArg::step;
+        step.args[k].index = input.step;
       } else {
         if (input.slot < 0) bind_input(edge.node(), &input, edge.output());
-        step.args[k] = {FusedArg::input, chain_input(edge, input)};
+        step.args[k].kind = FusedArg::input;
+        step.args[k].index = chain_input(edge, input);
       }
     }
     left[i] = values_[mark_index(node)].uses;
@@ -175,10 +230,7 @@ void Lowering::emit_group(size_t count) {
   Instruction& instruction = finish(Instruction::Kind::fused, first);
   const FusedChain chain{steps_, chain_input_dtypes_, output_dtypes, immediates_, static_cast<uint16_t>(count),
                          chain_input_count_, output_count, immediate_count_};
-  const FusedEngine& engine = fused_engine();
-  void* code = program->code.take(engine.bytes(chain));
-  engine.compile(chain, code);
-  instruction.code = code;
+  instruction.code = chains_.code(chain, &program->code);
   if (!program->keep_chains) return;
   Program& p = *program;
   instruction.index = static_cast<uint32_t>(p.chains.size());

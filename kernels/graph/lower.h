@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,23 @@ struct LoweredValue {
   uint16_t step = 0;    // place in the open group
   bool live = false;    // someone outside the set can reach it: it is bound to its node
   bool input = false;   // evaluated before
+};
+
+// Chains that were compiled lately: most graphs are evaluated again and again. A compiled chain may be moved.
+class ChainCache {
+ public:
+  // The compiled form, in memory of the Program's.
+  const void* code(const FusedChain& chain, CodeMemory* memory);
+
+ private:
+  static constexpr size_t size = 64;
+  struct Entry {
+    uint64_t hash = 0;
+    std::vector<unsigned char> key;
+    std::vector<unsigned char> code;
+  };
+  std::unique_ptr<Entry[]> entries_;
+  std::vector<unsigned char> key_;
 };
 
 bool is_row_major(const Dims& shape, const Dims& strides);
@@ -141,6 +159,8 @@ class Lowering {
   size_t group_size_ = 0;
   const LoweredValue* group_inputs_[max_fused_inputs];
   size_t group_input_count_ = 0;
+
+  ChainCache chains_;
 
   // The chain that emit_group writes.
   FusedStep steps_[max_fused_steps];

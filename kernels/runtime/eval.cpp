@@ -403,7 +403,7 @@ class Evaluation {
 void set_graph_lock(GraphLock lock) { graph_lock = lock; }
 
 void eval(const Edge* roots, size_t count, bool async) {
-  if (!async && interrupt_requested()) clear_interrupt();  // of a time when nothing ran
+  if (interrupt_requested()) clear_interrupt();  // it was for what ran before
   for (size_t i = 0; i < count; ++i) {
     if (roots[i].node()->evaluated()) continue;
     Evaluation().run(roots, count, async);

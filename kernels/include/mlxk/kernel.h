@@ -113,8 +113,9 @@ constexpr int max_fused_inputs = 16;
 constexpr int max_fused_outputs = 8;
 
 // The CPU's elementwise stem. compile() writes into memory of fused_bytes() bytes and allocates nothing; the compiled
-// form holds no pointers to data and may be run by several threads at once. Inputs have the iteration shape with any
-// strides (0 where broadcast); outputs are row-major. An output may alias an input of the same itemsize and layout.
+// form holds no pointers to data or to itself (it may be moved) and may be run by several threads at once. Inputs have
+// the iteration shape with any strides (0 where broadcast); outputs are row-major. An output may alias an input of the
+// same itemsize and layout.
 struct FusedEngine {
   size_t (*bytes)(const FusedChain& chain);
   void (*compile)(const FusedChain& chain, void* memory);
