@@ -1,0 +1,551 @@
+"""What an op is: its name in the kernel library, its inference, and its rules of calculus.
+
+An op has a *kind*. From the kind follow inference (in C++), batching, fusion and, with a
+derivative, differentiation; only a structural op states all of it by itself. The public function,
+the op and its rules stand together in ``ops/``; this file holds what they share and no op of its
+own.
+
+The three rules of an op ``y = f(x1, ..., xn)``:
+
+* **jvp** pushes tangents forward: ``ty = J tx``.
+* **vjp** pulls cotangents back: ``cx = Jᴴ cy``. The conjugate is MLX's convention: the gradient of
+  a real function of ``a + bi`` is ``∂/∂a + i ∂/∂b``.
+* **vmap** computes f on inputs that have one more axis, at the front.
+
+Rules are made of public ops and array methods, so they differentiate, batch and compile again.
+``None`` stands for a tangent or cotangent that is zero and was never computed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+
+from mlx import kernels
+from mlx.kernels import array
+
+if TYPE_CHECKING:
+    from .dtypes import Dtype
+
+F = TypeVar("F", bound=Callable[..., Any])
+Shape = tuple[int, ...]
+Maybe = Sequence["array | None"]
+
+
+class Aval(NamedTuple):
+    """What inference says of one output."""
+
+    shape: Shape
+    dtype: Dtype
+
+
+class Op:
+    """One op of the kernel library with its inference and rules.
+
+    Attributes:
+        name: The op's one name: in the registry, in prints and in exported files.
+        id: Its number in the registry of the kernel library.
+        params: The names of its parameters, in the order in which nodes hold them.
+        multiple: Whether its outputs are a tuple even where there is only one.
+        constant: Whether its outputs are locally constant (argmax, comparisons, floor), so that
+            every tangent and cotangent is zero.
+    """
+
+    kind: ClassVar[str] = "structural"
+    named: ClassVar[dict[str, Op]] = {}
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        params: Sequence[str] = (),
+        multiple: bool = False,
+        constant: bool = False,
+        **registry: Any,
+    ) -> None:
+        """Registers the op; ``registry`` goes to the kernel library: effect, blocking, domain."""
+        self.name = name
+        self.params = tuple(params)
+        self.multiple = multiple
+        self.constant = constant
+        self.id: int = kernels.register_op(
+            name, self.kind, params=self.params, face=self, **registry
+        )
+        self._infer: Callable[..., Any] | None = None
+        self._jvp: Callable[..., Any] | None = None
+        self._vjp: Callable[..., Any] | None = None
+        self._vmap: Callable[..., Any] | None = None
+        self._rebuild: Callable[..., Any] | None = None
+        Op.named[name] = self
+
+    def __repr__(self) -> str:
+        return f"Op({self.name})"
+
+    # ---- declaration -----------------------------------------------------------------------
+
+    def infer(self, rule: F) -> F:
+        """Declares ``infer(*inputs, **params) -> (shape, dtype)``, or a list of them."""
+        self._infer = rule
+        return rule
+
+    def jvp(self, rule: F) -> F:
+        """Declares ``jvp(tangents, output, *inputs, **params) -> tangent``."""
+        self._jvp = rule
+        return rule
+
+    def vjp(self, rule: F) -> F:
+        """Declares ``vjp(cotangent, output, *inputs, **params) -> (cotangent, ...)``."""
+        self._vjp = rule
+        return rule
+
+    def vmap(self, rule: F) -> F:
+        """Declares ``vmap(batched, *inputs, **params) -> output``; the batch is axis 0."""
+        self._vmap = rule
+        return rule
+
+    def rebuild(self, rule: F) -> F:
+        """Declares ``rebuild(*inputs, **params)``: what shapeless compile puts for other shapes."""
+        self._rebuild = rule
+        return rule
+
+    # ---- use -------------------------------------------------------------------------------
+
+    def __call__(self, *inputs: array, stream: Any = None, **params: Any) -> Any:
+        """Makes a node and returns its output, or the tuple of them."""
+        if self._infer is None:
+            raise RuntimeError(f"[{self.name}] has no inference.")
+        avals = self._infer(*inputs, **params)
+        if isinstance(avals, tuple):
+            avals = [avals]
+        shapes = [shape for shape, _ in avals]
+        dtypes = [dtype for _, dtype in avals]
+        values = tuple(params[name] for name in self.params)
+        out = kernels.structural(self.id, inputs, values, shapes, dtypes, stream)
+        if self.multiple:
+            return out if isinstance(out, tuple) else (out,)
+        return out
+
+    def again(self, inputs: Sequence[array], params: dict[str, Any]) -> tuple[array, ...]:
+        """The outputs on other inputs: what shapeless compile does for each new shape."""
+        out = (self._rebuild or self)(*inputs, **params)
+        return out if isinstance(out, tuple) else (out,)
+
+    def bind(self, values: Sequence[Any]) -> dict[str, Any]:
+        """A node's positional parameters as keywords."""
+        return dict(zip(self.params, values, strict=True))
+
+    @property
+    def has_vjp(self) -> bool:
+        """Whether cotangents can be pulled back without transposing the jvp."""
+        return self.constant or self._vjp is not None
+
+    @property
+    def has_jvp(self) -> bool:
+        """Whether tangents can be pushed forward without transposing the vjp."""
+        return self.constant or self._jvp is not None
+
+    def pull(
+        self,
+        cotangents: Maybe,
+        outputs: Sequence[array],
+        inputs: Sequence[array],
+        params: dict[str, Any],
+        wanted: Sequence[bool],
+    ) -> Maybe:
+        """Cotangents of the inputs (those wanted, at least) from cotangents of the outputs."""
+        if self.constant:
+            return [None] * len(inputs)
+        if self._vjp is None:
+            raise NotImplementedError(f"[vjp] {self.name} has no gradient.")
+        if self.multiple:
+            return self._vjp(tuple(cotangents), tuple(outputs), *inputs, **params)
+        return self._vjp(cotangents[0], outputs[0], *inputs, **params)
+
+    def push(
+        self,
+        tangents: Maybe,
+        outputs: Sequence[array],
+        inputs: Sequence[array],
+        params: dict[str, Any],
+    ) -> Maybe:
+        """Tangents of the outputs from tangents of the inputs."""
+        if self.constant:
+            return [None] * len(outputs)
+        if self._jvp is None:
+            raise NotImplementedError(f"[jvp] {self.name} has no tangent rule.")
+        if self.multiple:
+            return self._jvp(tuple(tangents), tuple(outputs), *inputs, **params)
+        return [self._jvp(tuple(tangents), outputs[0], *inputs, **params)]
+
+    def batch(
+        self, batched: Sequence[bool], inputs: Sequence[array], params: dict[str, Any]
+    ) -> Sequence[array]:
+        """The outputs, all with a batch axis at the front, on inputs of which some have one."""
+        if self._vmap is None:
+            raise NotImplementedError(f"[vmap] {self.name} has no batching rule.")
+        out = self._vmap(tuple(batched), *inputs, **params)
+        return out if self.multiple else [out]
+
+
+# ---- elementwise -------------------------------------------------------------------------------
+
+Slope = Callable[..., array] | float | None
+
+
+class Elementwise(Op):
+    """A scalar formula applied to every element of its broadcast inputs.
+
+    ``slopes[i]`` is the partial derivative with respect to input i, a function of the inputs and
+    the output, or a number where it is constant, or None where it is zero everywhere. It serves
+    both directions: ``ty = Σ sᵢ tᵢ`` and ``cᵢ = conj(sᵢ) cy``, summed over the axes along which
+    input i was broadcast: the transpose of a broadcast is a sum.
+    """
+
+    kind = "elementwise"
+
+    def __init__(self, name: str, arity: int, slopes: Sequence[Slope], **options: Any) -> None:
+        """Registers the op for the formula of the same name."""
+        super().__init__(name, arity=arity, **options)
+        self.arity = arity
+        self.slopes = tuple(slopes)
+        self._make = (kernels.elementwise1, kernels.elementwise2, kernels.elementwise3)[arity - 1]
+
+    def __call__(self, *inputs: Any, stream: Any = None) -> array:
+        """Makes a node; inputs may be Python scalars."""
+        return self._make(self.id, *inputs, stream)
+
+    @property
+    def has_vjp(self) -> bool:
+        """Slopes serve where no rule is declared."""
+        return True
+
+    @property
+    def has_jvp(self) -> bool:
+        """Slopes serve where no rule is declared."""
+        return True
+
+    def slope(self, index: int, inputs: Sequence[array], output: array) -> array | float | None:
+        """The partial derivative with respect to one input."""
+        slope = self.slopes[index]
+        return slope(*inputs, output) if callable(slope) else slope
+
+    def pull(
+        self,
+        cotangents: Maybe,
+        outputs: Sequence[array],
+        inputs: Sequence[array],
+        params: dict[str, Any],
+        wanted: Sequence[bool],
+    ) -> Maybe:
+        """Multiplies by conjugate slopes and sums over broadcast axes."""
+        if self._vjp is not None or self.constant:
+            pulled = super().pull(cotangents, outputs, inputs, params, wanted)
+        else:
+            pulled = []
+            for i in range(len(inputs)):
+                slope = self.slope(i, inputs, outputs[0]) if wanted[i] else None
+                pulled.append(None if slope is None else scaled(cotangents[0], conjugate(slope)))
+        return [
+            None if c is None or not needed else unbroadcast(c, x)
+            for c, x, needed in zip(pulled, inputs, wanted, strict=True)
+        ]
+
+    def push(
+        self,
+        tangents: Maybe,
+        outputs: Sequence[array],
+        inputs: Sequence[array],
+        params: dict[str, Any],
+    ) -> Maybe:
+        """Sums the slopes times the tangents."""
+        if self._jvp is not None or self.constant:
+            return super().push(tangents, outputs, inputs, params)
+        total = None
+        for i, tangent in enumerate(tangents):
+            slope = None if tangent is None else self.slope(i, inputs, outputs[0])
+            if slope is not None:
+                term = scaled(tangent, slope)
+                total = term if total is None else total + term
+        return [None if total is None else broadcast_like(total, outputs[0])]
+
+    def batch(
+        self, batched: Sequence[bool], inputs: Sequence[array], params: dict[str, Any]
+    ) -> Sequence[array]:
+        """Aligns the ranks behind the batch axis; broadcasting does the rest."""
+        return [self(*aligned(batched, inputs), **params)]
+
+
+def scaled(x: array, slope: array | float) -> array:
+    """``x * slope``, without the multiplication where the slope is one or minus one."""
+    if isinstance(slope, (int, float)) and slope in (1, -1):
+        return x if slope == 1 else -x
+    return x * slope
+
+
+def conjugate(slope: array | float) -> array | float:
+    """The complex conjugate; real numbers are their own."""
+    if isinstance(slope, array) and slope.dtype == kernels.complex64:
+        return slope.conj()
+    return slope
+
+
+def aligned(batched: Sequence[bool], inputs: Sequence[array]) -> list[array]:
+    """Inputs with the ranks of their batched members made equal by axes after the first."""
+    rank = max(x.ndim - 1 if mapped else x.ndim for mapped, x in zip(batched, inputs, strict=True))
+    return [
+        expand_dims(x, range(1, 1 + rank - (x.ndim - 1))) if mapped else x
+        for mapped, x in zip(batched, inputs, strict=True)
+    ]
+
+
+def elementwise(
+    name: str | None = None,
+    *,
+    d: Sequence[Slope] | Slope = None,
+    domain: str = "any",
+    result: str = "same",
+    constant: bool = False,
+    operator: bool = False,
+) -> Callable[[F], F]:
+    """Makes a declaration, signature and docstring, into the native function of a formula.
+
+    ``@elementwise(d=lambda x, out: cosh(x))`` above ``def sinh(a, *, stream=None)`` registers the
+    op "sinh", whose formula is in ``scalar/``, and returns the function that makes its nodes
+    without a Python frame.
+
+    Args:
+        name: The formula's name, if it is not the function's.
+        d: The derivative; for several inputs a tuple of partial derivatives. See ``Elementwise``.
+        domain: The dtypes the formula is computed in: any, numeric, inexact, real, integral,
+            boolean or complex.
+        result: The dtype of the result: same, boolean, real, sum or index.
+        constant: Whether the derivative is zero everywhere.
+        operator: Whether it is the meaning of the array's operator of the same name.
+    """
+
+    def declare(function: F) -> F:
+        op_name = name or function.__name__
+        signature = inspect.signature(function)
+        arity = sum(1 for p in signature.parameters.values() if p.name != "stream")
+        slopes = tuple(d) if isinstance(d, (tuple, list)) else (d,)
+        op = Elementwise(op_name, arity, slopes, domain=domain, result=result, constant=constant)
+        if operator:
+            kernels.set_hook(op_name, op.id)
+        return native(op, function)
+
+    return declare
+
+
+def native(op: Elementwise, function: F) -> F:
+    """The native function of an elementwise op with the face of its declaration."""
+    return kernels.ElementwiseFunction(  # type: ignore[return-value]
+        op.id,
+        function.__name__,
+        function.__doc__,
+        inspect.signature(function),
+        function.__module__,
+    )
+
+
+# ---- reductions --------------------------------------------------------------------------------
+
+
+class Reduction(Op):
+    """A formula folded over axes: parameters ``axes`` (ascending, not negative) and ``keepdims``.
+
+    A linear reduction (sum) needs a vjp only: its jvp is itself.
+    """
+
+    kind = "reduction"
+
+    def __init__(self, name: str, *, linear: bool = False, **options: Any) -> None:
+        """Registers the op for the reduction of the same name."""
+        super().__init__(name, params=("axes", "keepdims"), **options)
+        if linear:
+            self._jvp = lambda tangents, out, x, **params: self(tangents[0], **params)
+
+    def __call__(  # type: ignore[override]
+        self, a: array, *, axes: Shape, keepdims: bool, stream: Any = None
+    ) -> array:
+        """Makes a node."""
+        return kernels.reduction(self.id, a, axes, keepdims, stream)
+
+    def batch(
+        self, batched: Sequence[bool], inputs: Sequence[array], params: dict[str, Any]
+    ) -> Sequence[array]:
+        """Reduces the same axes, one further back."""
+        axes = tuple(axis + 1 for axis in params["axes"])
+        return [self(inputs[0], axes=axes, keepdims=params["keepdims"])]
+
+
+def restored(x: array, like: array, axes: Shape, keepdims: bool) -> array:
+    """The result of a reduction broadcast to the shape of what was reduced."""
+    return broadcast_like(x if keepdims else expand_dims(x, axes), like)
+
+
+# ---- movement ----------------------------------------------------------------------------------
+
+
+class Movement(Op):
+    """Elements in another order or number: a view, or a copy where no view exists.
+
+    It is linear, so its jvp is itself; its vjp is the transpose, which each op declares.
+    """
+
+    kind = "movement"
+
+    def __init__(self, name: str, *, params: Sequence[str] = (), **options: Any) -> None:
+        """Registers the op for the movement of the same name."""
+        super().__init__(name, params=params, **options)
+        self._jvp = lambda tangents, out, x, **params: self(tangents[0], **params)
+
+    def __call__(self, a: array, *, stream: Any = None, **params: Any) -> array:
+        """Makes a node."""
+        values = tuple(params[name] for name in self.params)
+        return kernels.movement(self.id, a, values, stream)
+
+
+class Cast(Op):
+    """The conversion to a dtype."""
+
+    kind = "cast"
+
+    def __init__(self, name: str) -> None:
+        """Registers the op; there is one of its kind."""
+        super().__init__(name, params=("dtype",))
+
+    def __call__(self, a: array, *, dtype: Dtype, stream: Any = None) -> array:  # type: ignore[override]
+        """Makes a node, or returns the array if it has the dtype."""
+        return kernels.cast(a, dtype, stream)
+
+
+# The identity through which a traced function sees its arguments; the kernel library makes it.
+_trace_leaf = Movement("trace_leaf")
+_trace_leaf.vjp(lambda c, out, x: (c,))
+_trace_leaf.jvp(lambda tangents, out, x: tangents[0])
+_trace_leaf.vmap(lambda batched, x: x)
+_trace_leaf.rebuild(lambda x: x)
+
+
+# ---- what rules are made of --------------------------------------------------------------------
+# The ops below live in ops/; rules reach them by name because this file must not import them.
+
+
+def broadcast_to(x: array, shape: Shape) -> array:
+    """``x`` broadcast to a shape, itself if it has it."""
+    return x if x.shape == shape else Op.named["broadcast_to"](x, shape=shape)
+
+
+def broadcast_like(x: array, like: array) -> array:
+    """``x`` broadcast to the shape of another array, also when a graph is used again."""
+    if dynamic_shapes():
+        return Op.named["broadcast_like"](x, like)
+    return broadcast_to(x, like.shape)
+
+
+def reshape_like(x: array, like: array) -> array:
+    """``x`` in the shape of another array, also when a graph is used again."""
+    if dynamic_shapes():
+        return Op.named["reshape_like"](x, like)
+    return x if x.shape == like.shape else x.reshape(like.shape)
+
+
+def expand_dims(x: array, axes: Sequence[int]) -> array:
+    """``x`` with axes of size one at the places ``axes`` of the result."""
+    axes = tuple(axes)
+    return Op.named["expand_dims"](x, axes=axes) if axes else x
+
+
+def unbroadcast(c: array, x: array) -> array:
+    """The transpose of broadcasting ``x`` to the shape of ``c``: the sum over the added axes."""
+    if c.shape == x.shape:
+        return c
+    lead = c.ndim - x.ndim
+    grown = [i + lead for i, n in enumerate(x.shape) if n == 1 and c.shape[i + lead] != 1]
+    if grown or lead:
+        c = Op.named["sum"](c, axes=(*range(lead), *grown), keepdims=True)
+    return Op.named["squeeze"](c, axes=tuple(range(lead))) if lead else c
+
+
+def full(value: float, shape: Shape, dtype: Dtype) -> array:
+    """An array of one value: a constant, broadcast."""
+    return broadcast_to(array(value, dtype), shape)
+
+
+def full_like(x: array, value: float) -> array:
+    """An array of one value with the shape and dtype of another."""
+    return broadcast_like(array(value, x.dtype), x)
+
+
+# ---- shapeless tracing -------------------------------------------------------------------------
+
+
+class _Tracing(threading.local):
+    """Whether a shapeless compile traces on this thread."""
+
+    dynamic = False
+
+
+_tracing = _Tracing()
+
+
+def dynamic_shapes() -> bool:
+    """Whether a shapeless compile is tracing: nothing may then be baked in that a shape decides."""
+    return _tracing.dynamic
+
+
+@contextmanager
+def tracing_shapes(dynamic: bool) -> Iterator[None]:
+    """Says to this thread whether shapes may differ when what is recorded is used again."""
+    before = _tracing.dynamic
+    _tracing.dynamic = dynamic
+    try:
+        yield
+    finally:
+        _tracing.dynamic = before
+
+
+# ---- public names ------------------------------------------------------------------------------
+
+
+def method(function: F) -> F:
+    """Installs a public function as the array method of the same name."""
+    setattr(array, function.__name__, function)
+    return function
+
+
+def method_named(name: str) -> Callable[[F], F]:
+    """Installs a function as an array method where the two differ in signature or name."""
+
+    def install(function: F) -> F:
+        function.__name__ = name
+        function.__qualname__ = f"array.{name}"
+        setattr(array, name, function)
+        return function
+
+    return install
+
+
+def attribute(name: str) -> Callable[[F], F]:
+    """Installs a function of the array alone as an array property."""
+
+    def install(function: F) -> F:
+        setattr(array, name, property(function, doc=function.__doc__))
+        return function
+
+    return install
+
+
+def public(namespace: dict[str, Any]) -> list[str]:
+    """The public names of an ops module: what it defined itself, without a leading underscore."""
+    module = namespace["__name__"]
+    return [
+        name
+        for name, value in namespace.items()
+        if not name.startswith("_")
+        and not isinstance(value, Op)
+        and getattr(value, "__module__", None) == module
+    ]

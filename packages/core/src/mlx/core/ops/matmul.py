@@ -1,0 +1,358 @@
+"""Matrix products and what is made of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from mlx import kernels
+from mlx.kernels import Dtype, array
+
+from ..dtypes import complex64, inexact, issubdtype
+from ..op import Op, Shape, conjugate, public
+from ..stream import StreamOrDevice
+from .axes import as_ints, axis_of, broadcast_shape, check_array, promoted
+from .binary import add, multiply
+from .shape import Batched, broadcast_to, expand_dims, reshape, squeeze, swapaxes, transpose
+
+# ---- matmul ------------------------------------------------------------------------------------
+
+_matmul = Op("matmul")
+
+
+def matmul(a: array, b: array, /, *, stream: StreamOrDevice = None) -> array:
+    """Matrix product: ``cᵢⱼ = Σₖ aᵢₖ bₖⱼ``.
+
+    A vector counts as a row on the left and as a column on the right, and the axis added for that
+    is removed again. Axes before the last two broadcast.
+
+    Args:
+        a: Array (..., m, k) or (k,).
+        b: Array (..., k, n) or (k,).
+        stream: Stream or device to run on.
+
+    Returns:
+        Shape (..., m, n); the promoted dtype, which must be inexact.
+
+    Raises:
+        ValueError: If an argument has no dimensions, the shapes do not agree, or the dtype is not
+            inexact.
+
+    Example:
+        >>> mx.matmul(mx.array([[1.0, 2.0], [3.0, 4.0]]), mx.array([1.0, 1.0]))
+        array([3, 7], dtype=float32)
+    """
+    check_array("matmul", a, b)
+    a, b = _factors("matmul", a, b, stream)
+    if a.ndim == 2 and b.ndim == 2:
+        return _matmul(a, b, stream=stream)
+    row, column = a.ndim == 1, b.ndim == 1
+    a = expand_dims(a, 0, stream=stream) if row else a
+    b = expand_dims(b, 1, stream=stream) if column else b
+    if b.ndim == 2 and a.ndim > 2:
+        # One right factor for all: the rows of all batches are rows of one product.
+        flat = reshape(a, (-1, a.shape[-1]) if a.size else (math.prod(a.shape[:-1]), a.shape[-1]))
+        product = _matmul(flat, b, stream=stream)
+        product = reshape(product, (*a.shape[:-1], b.shape[-1]), stream=stream)
+    else:
+        batch = broadcast_shape("matmul", a.shape[:-2], b.shape[:-2])
+        a = broadcast_to(a, (*batch, *a.shape[-2:]), stream=stream)
+        b = broadcast_to(b, (*batch, *b.shape[-2:]), stream=stream)
+        product = _matmul(a, b, stream=stream)
+    dropped = [axis for axis, drop in ((-2, row), (-1, column)) if drop]
+    return squeeze(product, dropped, stream=stream) if dropped else product
+
+
+kernels.set_hook("matmul", matmul)
+
+
+def _factors(name: str, a: array, b: array, stream: StreamOrDevice) -> list[array]:
+    """The factors in their common dtype, their shapes checked."""
+    for x in (a, b):
+        if x.ndim == 0:
+            raise ValueError(f"[{name}] An argument has no dimensions; at least one is needed.")
+    m, n = a.shape[-1], b.shape[-2 if b.ndim > 1 else -1]
+    if m != n:
+        raise ValueError(f"[{name}] shapes {a.shape} and {b.shape} do not agree: {m} != {n}.")
+    if a.dtype == b.dtype and issubdtype(a.dtype, inexact):
+        return [a, b]
+    a, b = promoted([a, b], stream)
+    if not issubdtype(a.dtype, inexact):
+        raise ValueError(
+            f"[{name}] The dtype {a.dtype!r} is not inexact; cast an argument to a float first."
+        )
+    return [a, b]
+
+
+@_matmul.infer
+def _matmul_infer(a: array, b: array) -> tuple[Shape, Dtype]:
+    if a.shape[-1] != b.shape[-2] or a.shape[:-2] != b.shape[:-2]:
+        raise ValueError(f"[matmul] shapes {a.shape} and {b.shape} do not agree.")
+    return (*a.shape[:-1], b.shape[-1]), a.dtype
+
+
+def _transposed(x: array) -> array:
+    """The conjugate transpose of the matrices."""
+    return conjugate(swapaxes(x, -1, -2))
+
+
+@_matmul.vjp
+def _matmul_vjp(c: array, out: array, a: array, b: array) -> tuple[array, array]:
+    # (..., m, n) @ (..., n, k) and (..., k, m) @ (..., m, n)
+    return _matmul(c, _transposed(b)), _matmul(_transposed(a), c)
+
+
+@_matmul.jvp
+def _matmul_jvp(tangents: tuple[array | None, ...], out: array, a: array, b: array) -> array:
+    ta, tb = tangents
+    left = None if ta is None else _matmul(ta, b)
+    right = None if tb is None else _matmul(a, tb)
+    return left + right if left is not None and right is not None else _either(left, right)
+
+
+def _either(x: array | None, y: array | None) -> array:
+    found = y if x is None else x
+    assert found is not None
+    return found
+
+
+@_matmul.vmap
+def _matmul_vmap(batched: Batched, a: array, b: array) -> array:
+    if a.ndim - batched[0] == 2 and batched == (True, False):
+        return matmul(a, b)
+    a = a if batched[0] else expand_dims(a, 0)
+    b = b if batched[1] else expand_dims(b, 0)
+    size = a.shape[0] if batched[0] else b.shape[0]
+    return _matmul(broadcast_to(a, (size, *a.shape[1:])), broadcast_to(b, (size, *b.shape[1:])))
+
+
+# ---- addmm -------------------------------------------------------------------------------------
+
+_addmm = Op("addmm", params=("alpha", "beta"))
+
+
+def addmm(
+    c: array,
+    a: array,
+    b: array,
+    /,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Matrix product plus an array: ``α a @ b + β c``.
+
+    Args:
+        c: Array that broadcasts to the product.
+        a: Array (..., m, k) or (k,).
+        b: Array (..., k, n) or (k,).
+        alpha: Factor of the product.
+        beta: Factor of ``c``.
+        stream: Stream or device to run on.
+
+    Returns:
+        Shape (..., m, n); the promoted dtype, which must be inexact.
+
+    Raises:
+        ValueError: If the shapes do not agree, or the dtype is not inexact.
+
+    Example:
+        >>> mx.addmm(mx.array([1.0, 2.0]), mx.ones((2, 3)), mx.ones((3, 2)), alpha=0.5)
+        array([[2.5, 3.5],
+               [2.5, 3.5]], dtype=float32)
+    """
+    check_array("addmm", c, a, b)
+    c, a, b = promoted([c, a, b], stream)
+    a, b = _factors("addmm", a, b, stream)
+    if a.ndim == 2 and b.ndim == 2:
+        shape = (a.shape[0], b.shape[1])
+        broadcast_shape("addmm", c.shape, shape)
+        c = broadcast_to(c, shape, stream=stream)
+        return _addmm(c, a, b, alpha=float(alpha), beta=float(beta), stream=stream)
+    product = multiply(matmul(a, b, stream=stream), float(alpha), stream=stream)
+    return add(product, multiply(c, float(beta), stream=stream), stream=stream)
+
+
+@_addmm.infer
+def _addmm_infer(c: array, a: array, b: array, alpha: float, beta: float) -> tuple[Shape, Dtype]:
+    shape, dtype = _matmul_infer(a, b)
+    if c.shape != shape:
+        raise ValueError(f"[addmm] Shapes {c.shape} and {shape} do not agree.")
+    return shape, dtype
+
+
+@_addmm.vjp
+def _addmm_vjp(
+    ct: array, out: array, c: array, a: array, b: array, alpha: float, beta: float
+) -> tuple[array, array, array]:
+    ca, cb = _matmul_vjp(ct if alpha == 1 else ct * alpha, out, a, b)
+    return ct if beta == 1 else ct * beta, ca, cb
+
+
+@_addmm.jvp
+def _addmm_jvp(
+    tangents: tuple[array | None, ...],
+    out: array,
+    c: array,
+    a: array,
+    b: array,
+    alpha: float,
+    beta: float,
+) -> array:
+    tc, ta, tb = tangents
+    plus = None if tc is None else tc * beta
+    if ta is None and tb is None:
+        return _either(plus, None)
+    product = _matmul_jvp((ta, tb), out, a, b) * alpha
+    return product if plus is None else product + plus
+
+
+@_addmm.vmap
+def _addmm_vmap(batched: Batched, c: array, a: array, b: array, alpha: float, beta: float) -> array:
+    product = _matmul_vmap(batched[1:], a, b) if any(batched[1:]) else _matmul(a, b)
+    return product * alpha + c * beta
+
+
+# ---- made of these -----------------------------------------------------------------------------
+
+
+def tensordot(
+    a: array,
+    b: array,
+    /,
+    axes: int | Sequence[Sequence[int]] = 2,
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Sum of products over chosen axes.
+
+    Args:
+        a: Array.
+        b: Array.
+        axes: A pair of lists of axes, of ``a`` and of ``b``; or how many last axes of ``a`` are
+            summed with the first ones of ``b``.
+        stream: Stream or device to run on.
+
+    Returns:
+        The other axes of ``a``, then those of ``b``; the promoted dtype, which must be inexact.
+
+    Raises:
+        ValueError: If the numbers or sizes of the axes do not agree.
+        IndexError: If an axis is out of range.
+
+    Example:
+        >>> mx.tensordot(mx.ones((2, 3, 4)), mx.ones((3, 4, 5)), axes=2).shape
+        (2, 5)
+    """
+    check_array("tensordot", a, b)
+    if isinstance(axes, (list, tuple)):
+        if len(axes) != 2:
+            raise ValueError(f"[tensordot] axes {axes} are no pair of lists of axes.")
+        left = [axis_of(i, a.ndim, "tensordot") for i in as_ints(axes[0], "axes", "tensordot")]
+        right = [axis_of(i, b.ndim, "tensordot") for i in as_ints(axes[1], "axes", "tensordot")]
+    else:
+        count = as_ints(axes, "axes", "tensordot")[0]
+        if not 0 <= count <= min(a.ndim, b.ndim):
+            raise ValueError(
+                f"[tensordot] {count} axes cannot be summed of {a.ndim} and {b.ndim} dimensions."
+            )
+        left, right = list(range(a.ndim - count, a.ndim)), list(range(count))
+    if len(left) != len(right):
+        raise ValueError(f"[tensordot] {len(left)} and {len(right)} axes are not equally many.")
+    for i, j in zip(left, right, strict=True):
+        if a.shape[i] != b.shape[j]:
+            raise ValueError(
+                f"[tensordot] shapes {a.shape} and {b.shape} do not agree: axis {i} has "
+                f"{a.shape[i]} elements, axis {j} has {b.shape[j]}."
+            )
+    rows = [i for i in range(a.ndim) if i not in left]
+    columns = [j for j in range(b.ndim) if j not in right]
+    m = math.prod(a.shape[i] for i in rows)
+    k = math.prod(a.shape[i] for i in left)
+    n = math.prod(b.shape[j] for j in columns)
+    matrix_a = reshape(transpose(a, rows + left, stream=stream), (m, k), stream=stream)
+    matrix_b = reshape(transpose(b, right + columns, stream=stream), (k, n), stream=stream)
+    product = matmul(matrix_a, matrix_b, stream=stream)
+    shape = [a.shape[i] for i in rows] + [b.shape[j] for j in columns]
+    return reshape(product, shape, stream=stream)
+
+
+def inner(a: array, b: array, /, *, stream: StreamOrDevice = None) -> array:
+    """Sum of products over the last axes: ``Σₖ a...ₖ b...ₖ``.
+
+    Args:
+        a: Array (..., k); one of no dimensions multiplies.
+        b: Array (..., k).
+        stream: Stream or device to run on.
+
+    Returns:
+        The other axes of ``a``, then those of ``b``; the promoted dtype.
+
+    Raises:
+        ValueError: If the last sizes differ, or the dtype is not inexact.
+
+    Example:
+        >>> mx.inner(mx.array([1.0, 2.0]), mx.array([3.0, 4.0]))
+        array(11, dtype=float32)
+    """
+    check_array("inner", a, b)
+    if a.ndim == 0 or b.ndim == 0:
+        return multiply(a, b, stream=stream)
+    if a.shape[-1] != b.shape[-1]:
+        raise ValueError(
+            f"[inner] shapes {a.shape} and {b.shape} do not agree: {a.shape[-1]} != {b.shape[-1]}."
+        )
+    return tensordot(a, b, ([-1], [-1]), stream=stream)
+
+
+def outer(a: array, b: array, /, *, stream: StreamOrDevice = None) -> array:
+    """All products of an element of one and an element of the other: ``aᵢ bⱼ``.
+
+    Args:
+        a: Array of m elements; it is flattened.
+        b: Array of n elements; it is flattened.
+        stream: Stream or device to run on.
+
+    Returns:
+        Shape (m, n); the promoted dtype.
+
+    Example:
+        >>> mx.outer(mx.array([1, 2]), mx.array([3, 4]))
+        array([[3, 4],
+               [6, 8]], dtype=int32)
+    """
+    check_array("outer", a, b)
+    column = reshape(a, (a.size, 1), stream=stream)
+    return multiply(column, reshape(b, (b.size,), stream=stream), stream=stream)
+
+
+def vecdot(a: array, b: array, /, *, axis: int = -1, stream: StreamOrDevice = None) -> array:
+    """Dot products of vectors along an axis: ``Σᵢ conj(aᵢ) bᵢ``.
+
+    Args:
+        a: Array; the arguments broadcast together.
+        b: Array.
+        axis: The axis of the vectors, in both.
+        stream: Stream or device to run on.
+
+    Returns:
+        The broadcast shape without the axis; the dtype of ``sum``.
+
+    Raises:
+        ValueError: If the shapes do not broadcast.
+        IndexError: If the axis is out of range.
+
+    Example:
+        >>> mx.vecdot(mx.array([[1.0, 2.0], [3.0, 4.0]]), mx.array([[1.0, 1.0], [0.0, 1.0]]))
+        array([3, 4], dtype=float32)
+    """
+    check_array("vecdot", a, b)
+    if a.dtype == complex64:
+        a = Op.named["conjugate"](a, stream=stream)
+    product = multiply(a, b, stream=stream)
+    place = axis_of(axis, product.ndim, "vecdot")
+    return Op.named["sum"](product, axes=(place,), keepdims=False, stream=stream)
+
+
+__all__ = public(globals())

@@ -1,0 +1,244 @@
+"""Statistics over axes, made of reductions: mean, variance, median, counts."""
+
+from __future__ import annotations
+
+import math
+
+from mlx import kernels
+from mlx.kernels import array
+
+from ..dtypes import complex64
+from ..op import Op, Shape, dynamic_shapes, method, method_named, public
+from ..stream import StreamOrDevice
+from .axes import Axes, as_inexact, axes_of, check_array
+from .binary import divide, maximum, subtract
+from .compare import not_equal
+from .reduce import sum
+from .shape import expand_dims, flatten, transpose
+from .sort import sort
+from .unary import abs, sqrt, square
+from .views import slice_axis
+
+
+def _count(a: array, axes: Shape) -> array | float:
+    """The number of elements that axes hold; an op while a shapeless compile traces."""
+    if dynamic_shapes():
+        return Op.named["element_count"](a, axes=axes)
+    return float(math.prod(a.shape[axis] for axis in axes))
+
+
+@method
+def mean(
+    a: array,
+    /,
+    axis: Axes = None,
+    keepdims: bool = False,
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Arithmetic mean over axes: ``1/n Σ aᵢ``; NaN of none.
+
+    Args:
+        a: Array of any shape.
+        axis: Axis or axes to reduce; None reduces all.
+        keepdims: Whether reduced axes stay, with size one.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape without the reduced axes; the dtype if inexact, else float32.
+
+    Raises:
+        IndexError: If an axis is out of range.
+        ValueError: If an axis is given twice.
+
+    Example:
+        >>> mx.mean(mx.array([[1, 2], [3, 4]]), axis=0)
+        array([2, 3], dtype=float32)
+    """
+    check_array("mean", a)
+    axes = axes_of(axis, a.ndim, "mean")
+    a = as_inexact(a, stream)
+    return divide(sum(a, axes, keepdims, stream=stream), _count(a, axes), stream=stream)
+
+
+def var(
+    a: array,
+    /,
+    axis: Axes = None,
+    keepdims: bool = False,
+    ddof: int = 0,
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Variance over axes: ``1/(n - ddof) Σ |aᵢ - mean|²``, in two passes.
+
+    Args:
+        a: Array of any shape.
+        axis: Axis or axes to reduce; None reduces all.
+        keepdims: Whether reduced axes stay, with size one.
+        ddof: Subtracted from the number of elements in the divisor.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape without the reduced axes; the dtype if real and inexact, else float32.
+
+    Raises:
+        IndexError: If an axis is out of range.
+        ValueError: If an axis is given twice.
+
+    Example:
+        >>> mx.var(mx.array([1.0, 2.0, 3.0, 4.0]))
+        array(1.25, dtype=float32)
+    """
+    check_array("var", a)
+    axes = axes_of(axis, a.ndim, "var")
+    a = as_inexact(a, stream)
+    centred = subtract(a, mean(a, axes, True, stream=stream), stream=stream)
+    if a.dtype == complex64:
+        centred = abs(centred, stream=stream)
+    total = sum(square(centred, stream=stream), axes, keepdims, stream=stream)
+    count = _count(a, axes)
+    divisor = maximum(subtract(count, float(ddof)), 0.0) if ddof else count
+    return divide(
+        total, kernels.cast(divisor, total.dtype, None) if ddof else divisor, stream=stream
+    )
+
+
+def std(
+    a: array,
+    /,
+    axis: Axes = None,
+    keepdims: bool = False,
+    ddof: int = 0,
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Standard deviation over axes: the square root of the variance.
+
+    Args:
+        a: Array of any shape.
+        axis: Axis or axes to reduce; None reduces all.
+        keepdims: Whether reduced axes stay, with size one.
+        ddof: Subtracted from the number of elements in the divisor.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape without the reduced axes; the dtype if real and inexact, else float32.
+
+    Raises:
+        IndexError: If an axis is out of range.
+        ValueError: If an axis is given twice.
+
+    Example:
+        >>> mx.std(mx.array([1.0, 3.0]))
+        array(1, dtype=float32)
+    """
+    return sqrt(var(a, axis, keepdims, ddof, stream=stream), stream=stream)
+
+
+@method_named("var")
+def _var_method(
+    self: array,
+    axis: Axes = None,
+    keepdims: bool = False,
+    ddof: int = 0,
+    *,
+    correction: int | None = None,
+    stream: StreamOrDevice = None,
+) -> array:
+    """``mx.var``; ``correction`` is the array API's name of ``ddof``."""
+    return var(self, axis, keepdims, ddof if correction is None else correction, stream=stream)
+
+
+@method_named("std")
+def _std_method(
+    self: array,
+    axis: Axes = None,
+    keepdims: bool = False,
+    ddof: int = 0,
+    *,
+    correction: int | None = None,
+    stream: StreamOrDevice = None,
+) -> array:
+    """``mx.std``; ``correction`` is the array API's name of ``ddof``."""
+    return std(self, axis, keepdims, ddof if correction is None else correction, stream=stream)
+
+
+def median(
+    a: array,
+    /,
+    axis: Axes = None,
+    keepdims: bool = False,
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Median over axes: the middle of the sorted elements, or the mean of the middle two.
+
+    Args:
+        a: Array of any shape.
+        axis: Axis or axes to reduce; None reduces all.
+        keepdims: Whether reduced axes stay, with size one.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape without the reduced axes; the dtype if inexact, else float32.
+
+    Raises:
+        ValueError: If a reduced axis is empty.
+        IndexError: If an axis is out of range.
+        ValueError: If an axis is given twice.
+
+    Example:
+        >>> mx.median(mx.array([3, 1, 2, 4]))
+        array(2.5, dtype=float32)
+    """
+    check_array("median", a)
+    axes = axes_of(axis, a.ndim, "median")
+    for one in axes:
+        if a.shape[one] == 0:
+            raise ValueError(f"[median] Axis {one} of shape {a.shape} is empty.")
+    a = as_inexact(a, stream)
+    if not axes:
+        return a
+    kept = [i for i in range(a.ndim) if i not in axes]
+    rows = transpose(a, (*kept, *axes), stream=stream)
+    rows = flatten(rows, len(kept), a.ndim - 1, stream=stream)
+    n = rows.shape[-1]
+    rows = sort(rows, -1, stream=stream)
+    last = rows.ndim - 1
+    middle = slice_axis(rows, last, (n - 1) // 2, n // 2 + 1, stream=stream)
+    result = mean(middle, -1, stream=stream)
+    return expand_dims(result, axes, stream=stream) if keepdims else result
+
+
+def count_nonzero(
+    a: array,
+    /,
+    *,
+    axis: Axes = None,
+    keepdims: bool = False,
+    stream: StreamOrDevice = None,
+) -> array:
+    """The number of nonzero elements over axes.
+
+    Args:
+        a: Array of any shape.
+        axis: Axis or axes to count over; None counts all.
+        keepdims: Whether counted axes stay, with size one.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape without the counted axes; int32.
+
+    Raises:
+        IndexError: If an axis is out of range.
+
+    Example:
+        >>> mx.count_nonzero(mx.array([[1, 0], [2, 3]]), axis=0)
+        array([2, 1], dtype=int32)
+    """
+    check_array("count_nonzero", a)
+    return sum(not_equal(a, 0, stream=stream), axis, keepdims, stream=stream)
+
+
+__all__ = public(globals())

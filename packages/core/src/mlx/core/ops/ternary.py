@@ -1,0 +1,115 @@
+"""Ops of three arguments: selection and clipping."""
+
+from __future__ import annotations
+
+from mlx import kernels
+from mlx.kernels import array
+
+from ..op import Elementwise, native, public
+from ..stream import StreamOrDevice
+from .axes import Numeric, check_array
+from .binary import maximum, minimum
+
+_select = Elementwise("select", 3, (None, None, None), condition=True)
+
+
+def _declared_where(
+    condition: Numeric, x: Numeric, y: Numeric, /, *, stream: StreamOrDevice = None
+) -> array:
+    """Elements of ``x`` where the condition holds, of ``y`` elsewhere.
+
+    Both branches are computed: a NaN in the one not taken is no part of the result, but it is part
+    of the gradient of what made it.
+
+    Args:
+        condition: Array or scalar; nonzero is true. The arguments broadcast together.
+        x: Array or scalar.
+        y: Array or scalar.
+        stream: Stream or device to run on.
+
+    Returns:
+        The broadcast shape; the promoted dtype of ``x`` and ``y``.
+
+    Raises:
+        ValueError: If the shapes do not broadcast.
+
+    Example:
+        >>> mx.where(mx.array([True, False]), mx.array([1, 2]), 0)
+        array([1, 0], dtype=int32)
+    """
+
+
+_declared_where.__name__ = "where"
+where = native(_select, _declared_where)
+
+
+@_select.vjp
+def _select_vjp(
+    c: array, out: array, condition: array, x: array, y: array
+) -> tuple[None, array, array]:
+    return None, where(condition, c, 0), where(condition, 0, c)
+
+
+@_select.jvp
+def _select_jvp(
+    tangents: tuple[array | None, ...], out: array, condition: array, x: array, y: array
+) -> array | None:
+    _, tx, ty = tangents
+    if tx is None and ty is None:
+        return None
+    return where(condition, 0 if tx is None else tx, 0 if ty is None else ty)
+
+
+def _as_mask(mask: array, like: array) -> array:
+    return kernels.cast(mask, like.dtype, None)
+
+
+# Inside the interval x moves the result; at a bound, or beyond it, the bound does.
+_clip = Elementwise(
+    "clip",
+    3,
+    (
+        lambda x, low, high, out: _as_mask((x > low) & (x < high), out),
+        lambda x, low, high, out: _as_mask((x <= low) & (low < high), out),
+        lambda x, low, high, out: _as_mask((x >= high) | (low >= high), out),
+    ),
+)
+
+
+def clip(
+    a: array,
+    /,
+    a_min: Numeric | None,
+    a_max: Numeric | None,
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Moves elements into an interval: ``min(max(a, a_min), a_max)``.
+
+    Args:
+        a: Array of any shape; the arguments broadcast together.
+        a_min: Lower bound, or None.
+        a_max: Upper bound, or None; it wins where the bounds cross.
+        stream: Stream or device to run on.
+
+    Returns:
+        The broadcast shape and promoted dtype.
+
+    Raises:
+        ValueError: If both bounds are None, or the shapes do not broadcast.
+
+    Example:
+        >>> mx.clip(mx.array([-1.0, 0.5, 2.0]), 0.0, 1.0)
+        array([0, 0.5, 1], dtype=float32)
+    """
+    check_array("clip", a)
+    if a_min is None and a_max is None:
+        raise ValueError("[clip] a_min and a_max are both None; at least one bound is needed.")
+    if a_min is None:
+        return minimum(a, a_max, stream=stream)
+    if a_max is None:
+        return maximum(a, a_min, stream=stream)
+    return _clip(a, a_min, a_max, stream=stream)
+
+
+__all__ = public(globals())
