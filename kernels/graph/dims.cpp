@@ -19,7 +19,8 @@ constexpr uint32_t pool_limit = 4096;  // blocks kept a thread and length
 #define MLXK_TLS
 #endif
 
-// One list a length and thread: blocks are made and dropped on any thread, and a lock would cost more than the work.
+// One list a length and thread: blocks are made and dropped on any thread, and a lock would cost
+// more than the work.
 struct FreeBlock {
   FreeBlock* next;
 };
@@ -65,7 +66,8 @@ Dims::Block* Dims::allocate(const int64_t* values, size_t count) {
 void Dims::release(Block* block) noexcept {
   const size_t count = block->count;
   if (count <= pooled_counts && free_counts[count] < pool_limit && !thread_ended) {
-    if (free_counts[count] == 0) pool_end.armed = true;  // constructs it: its destructor empties the lists
+    if (free_counts[count] == 0)
+      pool_end.armed = true;  // constructs it: its destructor empties the lists
     FreeBlock* freed = reinterpret_cast<FreeBlock*>(block);
     freed->next = free_blocks[count];
     free_blocks[count] = freed;
@@ -77,8 +79,7 @@ void Dims::release(Block* block) noexcept {
 
 bool Dims::operator==(const Dims& other) const {
   if (block_ == other.block_) return true;
-  return size() == other.size() &&
-         std::memcmp(data(), other.data(), size() * sizeof(int64_t)) == 0;
+  return size() == other.size() && std::memcmp(data(), other.data(), size() * sizeof(int64_t)) == 0;
 }
 
 std::string Dims::str() const {
@@ -148,8 +149,8 @@ Dims broadcast(const Dims& a, const Dims& b, const char* function) {
   Dims result = as_longer ? longer : Dims(shape, n);
   if (shape != local) delete[] shape;
   if (!agree) {
-    raise(ErrorKind::value, "[%s] Shapes %s and %s cannot be broadcast.", function,
-          a.str().c_str(), b.str().c_str());
+    raise(ErrorKind::value, "[%s] Shapes %s and %s cannot be broadcast.", function, a.str().c_str(),
+          b.str().c_str());
   }
   if (!as_longer) element_count(result);
   return result;

@@ -6,12 +6,13 @@ namespace mlxk {
 
 namespace {
 
-constexpr const char* names[dtype_count] = {"bool",  "uint8",   "uint16",   "uint32",  "uint64",
-                                            "int8",  "int16",   "int32",    "int64",   "float16",
+constexpr const char* names[dtype_count] = {"bool",     "uint8",   "uint16",  "uint32",   "uint64",
+                                            "int8",     "int16",   "int32",   "int64",    "float16",
                                             "bfloat16", "float32", "float64", "complex64"};
 
-// MLX's rules: bool gives way to all; integers of one sign class take the wider; mixed ones the next wider signed type,
-// and float32 where none is left; float16 with bfloat16 is float32; complex64 wins over all, float64 included.
+// MLX's rules: bool gives way to all; integers of one sign class take the wider; mixed ones the
+// next wider signed type, and float32 where none is left; float16 with bfloat16 is float32;
+// complex64 wins over all, float64 included.
 constexpr Dtype promoted(Dtype a, Dtype b) {
   if (a == b) return a;
   if (a > b) return promoted(b, a);
@@ -28,14 +29,10 @@ constexpr Dtype promoted(Dtype a, Dtype b) {
   // a is unsigned, b signed.
   if (wide_b > wide_a) return b;
   switch (wide_a) {
-    case 1:
-      return Dtype::int16;
-    case 2:
-      return Dtype::int32;
-    case 4:
-      return Dtype::int64;
-    default:
-      return Dtype::float32;
+    case 1: return Dtype::int16;
+    case 2: return Dtype::int32;
+    case 4: return Dtype::int64;
+    default: return Dtype::float32;
   }
 }
 
@@ -55,9 +52,7 @@ constexpr Table table;
 
 const char* name(Dtype dtype) { return names[static_cast<int>(dtype)]; }
 
-Dtype promote(Dtype a, Dtype b) {
-  return table.entries[static_cast<int>(a)][static_cast<int>(b)];
-}
+Dtype promote(Dtype a, Dtype b) { return table.entries[static_cast<int>(a)][static_cast<int>(b)]; }
 
 bool parse_dtype(const char* text, Dtype* out) {
   if (std::strcmp(text, "bool_") == 0) text = "bool";

@@ -10,11 +10,14 @@ namespace {
 #define MLXK_UNARY(name, classes, result, ...) {#name, 1, #classes, #result},
 #define MLXK_BINARY(name, classes, result, ...) {#name, 2, #classes, #result},
 #define MLXK_TERNARY(name, classes, result, ...) {#name, 3, #classes, #result},
+// The order is the index of kernel.h: never sorted.
+// clang-format off
 constexpr ScalarFormula formulas[] = {
 #include "scalar/unary.def"
 #include "scalar/binary.def"
 #include "scalar/ternary.def"
 };
+// clang-format on
 
 constexpr uint16_t formula_count = sizeof formulas / sizeof formulas[0];
 

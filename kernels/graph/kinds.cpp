@@ -36,33 +36,22 @@ inline void set_trace(Node* node) {
 
 double rounded(double value, Dtype dtype) {
   switch (dtype) {
-    case Dtype::float16:
-      return float16_value(float16_bits(static_cast<float>(value)));
-    case Dtype::bfloat16:
-      return bfloat16_value(bfloat16_bits(static_cast<float>(value)));
-    case Dtype::float64:
-      return value;
-    default:
-      return static_cast<float>(value);
+    case Dtype::float16: return float16_value(float16_bits(static_cast<float>(value)));
+    case Dtype::bfloat16: return bfloat16_value(bfloat16_bits(static_cast<float>(value)));
+    case Dtype::float64: return value;
+    default: return static_cast<float>(value);
   }
 }
 
 int64_t wrapped(int64_t value, Dtype dtype) {
   switch (dtype) {
-    case Dtype::uint8:
-      return static_cast<uint8_t>(value);
-    case Dtype::uint16:
-      return static_cast<uint16_t>(value);
-    case Dtype::uint32:
-      return static_cast<uint32_t>(value);
-    case Dtype::int8:
-      return static_cast<int8_t>(value);
-    case Dtype::int16:
-      return static_cast<int16_t>(value);
-    case Dtype::int32:
-      return static_cast<int32_t>(value);
-    default:
-      return value;
+    case Dtype::uint8: return static_cast<uint8_t>(value);
+    case Dtype::uint16: return static_cast<uint16_t>(value);
+    case Dtype::uint32: return static_cast<uint32_t>(value);
+    case Dtype::int8: return static_cast<int8_t>(value);
+    case Dtype::int16: return static_cast<int16_t>(value);
+    case Dtype::int32: return static_cast<int32_t>(value);
+    default: return value;
   }
 }
 
@@ -98,9 +87,9 @@ Edge make_constant(uint64_t real, uint64_t imaginary, Dtype dtype) {
 
 Edge cached_constant(uint64_t real, uint64_t imaginary, Dtype dtype) {
   static ConstantCache* const cache = new ConstantCache;
-  const uint64_t mixed = (real ^ (imaginary * 0xff51afd7ed558ccdull) ^
-                          (static_cast<uint64_t>(dtype) << 58)) *
-                         0x9e3779b97f4a7c15ull;
+  const uint64_t mixed =
+      (real ^ (imaginary * 0xff51afd7ed558ccdull) ^ (static_cast<uint64_t>(dtype) << 58)) *
+      0x9e3779b97f4a7c15ull;
   ConstantCache::Slot& slot = cache->entries[mixed >> 54];
   if (slot.edge && slot.real == real && slot.imaginary == imaginary && slot.dtype == dtype) {
     return slot.edge;
@@ -147,7 +136,8 @@ Edge elementwise(const Op& op, const Edge* inputs, uint32_t count, StreamId stre
     if (inputs[i].dtype() != common) common = promote(common, inputs[i].dtype());
   }
   const int row = static_cast<int>(common);
-  if (!rules.accepts[row]) [[unlikely]] raise_dtype(op, common);
+  if (!rules.accepts[row]) [[unlikely]]
+    raise_dtype(op, common);
   const Dtype compute = rules.compute[row];
 
   Node* node = new_node(op.id, count, 1, stream);

@@ -1,5 +1,6 @@
-// Nodes live in 2 MB slabs. A free node stays constructed, with every owning field empty, and is linked through `mark`.
-// All of this is under the graph lock but for the queue of nodes that other threads dropped.
+// Nodes live in 2 MB slabs. A free node stays constructed, with every owning field empty, and is
+// linked through `mark`. All of this is under the graph lock but for the queue of nodes that other
+// threads dropped.
 #include "mlxk/node.h"
 
 #include <sys/mman.h>
@@ -17,8 +18,9 @@ static_assert(sizeof(Node) <= 160);
 
 namespace {
 
-constexpr size_t slab_bytes = size_t{2} << 20;  // one huge page: its first touch costs a quarter of that of small ones
-constexpr int64_t trim_from = 1 << 19;          // free nodes (70 MB) below which nothing is given back
+constexpr size_t slab_bytes =
+    size_t{2} << 20;  // one huge page: its first touch costs a quarter of that of small ones
+constexpr int64_t trim_from = 1 << 19;  // free nodes (70 MB) below which nothing is given back
 constexpr int64_t trim_keep = 1 << 16;
 
 struct Slab {
@@ -33,18 +35,19 @@ constexpr int64_t slab_nodes = (slab_bytes - 64) / sizeof(Node);
 
 struct Pool {
   Node* free_list = nullptr;
-  Node* fresh = nullptr;      // the last slab's part that was never used
+  Node* fresh = nullptr;  // the last slab's part that was never used
   Node* fresh_end = nullptr;
-  int64_t free_count = 0;     // in the list and fresh
+  int64_t free_count = 0;  // in the list and fresh
   int64_t total = 0;
-  Node* dying = nullptr;      // the worklist; it is never entered twice
+  Node* dying = nullptr;  // the worklist; it is never entered twice
   bool draining = false;
   uint64_t sequence = 0;
   uint32_t source = 0;
 };
 Pool pool;
 std::vector<Slab*>& all_slabs() {
-  static std::vector<Slab*>* const slabs = new std::vector<Slab*>;  // never destroyed: nodes outlive static destruction
+  static std::vector<Slab*>* const slabs =
+      new std::vector<Slab*>;  // never destroyed: nodes outlive static destruction
   return *slabs;
 }
 
@@ -60,8 +63,8 @@ Node* next(Node* node) { return reinterpret_cast<Node*>(node->mark); }
 void link(Node* node, Node* to) { node->mark = reinterpret_cast<uint64_t>(to); }
 
 Slab* map_slab() {
-  char* mapped = static_cast<char*>(mmap(nullptr, 2 * slab_bytes, PROT_READ | PROT_WRITE,
-                                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  char* mapped = static_cast<char*>(
+      mmap(nullptr, 2 * slab_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   if (mapped == MAP_FAILED) {
     raise(ErrorKind::memory, "[graph] no memory for the nodes of the graph: %lld nodes live.",
           static_cast<long long>(pool.total - pool.free_count));
@@ -146,8 +149,8 @@ __attribute__((noinline)) void give_room(Node* node, uint32_t inputs, uint32_t o
 struct Traces {
   uint32_t open = 0;
   int next_bit = 0;
-  // Evaluated nodes whose edges an open trace keeps, by the trace's bit. One that only the list holds is dropped when
-  // the list has doubled.
+  // Evaluated nodes whose edges an open trace keeps, by the trace's bit. One that only the list
+  // holds is dropped when the list has doubled.
   std::vector<Edge> kept[31];
   size_t prune_at[31] = {};
 };
@@ -196,7 +199,8 @@ void free_node(Node* node) noexcept {
 }
 
 Node* new_node(OpId op, uint32_t inputs, uint32_t outputs, StreamId stream) {
-  if (dropped_outside.load(std::memory_order_relaxed)) [[unlikely]] take_dropped_outside();
+  if (dropped_outside.load(std::memory_order_relaxed)) [[unlikely]]
+    take_dropped_outside();
   Node* node = pool.free_list;
   if (node) [[likely]] {
     pool.free_list = next(node);
@@ -264,7 +268,8 @@ void close_trace(uint32_t mask) {
     all.prune_at[bit] = 0;
     for (Edge& edge : list) {
       Node* node = edge.node();
-      if (node->refs.load(std::memory_order_acquire) > 1) detach(node);  // another open trace may want it
+      if (node->refs.load(std::memory_order_acquire) > 1)
+        detach(node);  // another open trace may want it
     }
   }
 }

@@ -21,16 +21,11 @@ Dtype computed(Domain domain, Dtype d) {
   switch (domain) {
     case Domain::any:
     case Domain::real:
-    case Domain::integral:
-      return d;
-    case Domain::numeric:
-      return d == Dtype::bool_ ? Dtype::int32 : d;
-    case Domain::inexact:
-      return is_inexact(d) ? d : Dtype::float32;
-    case Domain::boolean:
-      return Dtype::bool_;
-    case Domain::complex:
-      return Dtype::complex64;
+    case Domain::integral: return d;
+    case Domain::numeric: return d == Dtype::bool_ ? Dtype::int32 : d;
+    case Domain::inexact: return is_inexact(d) ? d : Dtype::float32;
+    case Domain::boolean: return Dtype::bool_;
+    case Domain::complex: return Dtype::complex64;
   }
   return d;
 }
@@ -41,7 +36,8 @@ Dtype summed(Dtype d) {
   return d;
 }
 
-// Inputs of a reduction are cast to the computed dtype, so that a kernel sums in the dtype of its result.
+// Inputs of a reduction are cast to the computed dtype, so that a kernel sums in the dtype of its
+// result.
 void fill_rules(OpRecord* op) {
   const char* classes = nullptr;
   if (op->kind == Kind::elementwise && op->scalar != no_formula) {

@@ -30,7 +30,8 @@ size_t mix(size_t seed, size_t value) {
   return (seed * 0x9e3779b97f4a7c15ull) ^ (value ^ (value >> 32));
 }
 
-// The shortest text that reads back as the same double, and always as a float: "1.0", "inf", "-0.0".
+// The shortest text that reads back as the same double, and always as a float: "1.0", "inf",
+// "-0.0".
 std::string real_text(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
@@ -66,8 +67,7 @@ Value::Value(std::string v)
     : tag_(Tag::string), heap_(std::make_shared<const std::string>(std::move(v))) {}
 Value::Value(List v) : tag_(Tag::list), heap_(std::make_shared<const List>(std::move(v))) {}
 Value::Value(std::shared_ptr<const Graph> v)
-    : tag_(Tag::graph),
-      heap_(std::make_shared<const std::shared_ptr<const Graph>>(std::move(v))) {}
+    : tag_(Tag::graph), heap_(std::make_shared<const std::shared_ptr<const Graph>>(std::move(v))) {}
 Value::Value(std::shared_ptr<Opaque> v)
     : tag_(Tag::opaque), heap_(std::make_shared<const std::shared_ptr<Opaque>>(std::move(v))) {}
 
@@ -125,25 +125,18 @@ const std::shared_ptr<Opaque>& Value::opaque() const {
 bool Value::operator==(const Value& other) const {
   if (tag_ != other.tag_) return false;
   switch (tag_) {
-    case Tag::none:
-      return true;
+    case Tag::none: return true;
     case Tag::boolean:
     case Tag::integer:
     case Tag::real:
-    case Tag::dtype:
-      return bits_.integer == other.bits_.integer;
-    case Tag::dims:
-      return dims_ == other.dims_;
+    case Tag::dtype: return bits_.integer == other.bits_.integer;
+    case Tag::dims: return dims_ == other.dims_;
     case Tag::complex:
       return std::memcmp(heap_.get(), other.heap_.get(), sizeof(std::complex<double>)) == 0;
-    case Tag::string:
-      return string() == other.string();
-    case Tag::list:
-      return heap_ == other.heap_ || list() == other.list();
-    case Tag::graph:
-      return graph() == other.graph();
-    case Tag::opaque:
-      return opaque() == other.opaque() || opaque()->equals(*other.opaque());
+    case Tag::string: return string() == other.string();
+    case Tag::list: return heap_ == other.heap_ || list() == other.list();
+    case Tag::graph: return graph() == other.graph();
+    case Tag::opaque: return opaque() == other.opaque() || opaque()->equals(*other.opaque());
   }
   return false;
 }
@@ -151,14 +144,11 @@ bool Value::operator==(const Value& other) const {
 size_t Value::hash() const {
   size_t seed = static_cast<size_t>(tag_);
   switch (tag_) {
-    case Tag::none:
-      break;
+    case Tag::none: break;
     case Tag::boolean:
     case Tag::integer:
     case Tag::real:
-    case Tag::dtype:
-      seed = mix(seed, static_cast<size_t>(bits_.integer));
-      break;
+    case Tag::dtype: seed = mix(seed, static_cast<size_t>(bits_.integer)); break;
     case Tag::dims:
       for (int64_t v : dims_) seed = mix(seed, static_cast<size_t>(v));
       break;
@@ -168,44 +158,31 @@ size_t Value::hash() const {
       seed = mix(mix(seed, words[0]), words[1]);
       break;
     }
-    case Tag::string:
-      seed = mix(seed, std::hash<std::string>()(string()));
-      break;
+    case Tag::string: seed = mix(seed, std::hash<std::string>()(string())); break;
     case Tag::list:
       for (const Value& v : list()) seed = mix(seed, v.hash());
       break;
-    case Tag::graph:
-      seed = mix(seed, reinterpret_cast<size_t>(graph().get()));
-      break;
-    case Tag::opaque:
-      seed = mix(seed, opaque()->hash());
-      break;
+    case Tag::graph: seed = mix(seed, reinterpret_cast<size_t>(graph().get())); break;
+    case Tag::opaque: seed = mix(seed, opaque()->hash()); break;
   }
   return seed;
 }
 
 std::string Value::str() const {
   switch (tag_) {
-    case Tag::none:
-      return "None";
-    case Tag::boolean:
-      return bits_.integer ? "True" : "False";
-    case Tag::integer:
-      return std::to_string(bits_.integer);
-    case Tag::real:
-      return real_text(bits_.real);
+    case Tag::none: return "None";
+    case Tag::boolean: return bits_.integer ? "True" : "False";
+    case Tag::integer: return std::to_string(bits_.integer);
+    case Tag::real: return real_text(bits_.real);
     case Tag::complex: {
       const std::complex<double> z = complex();
       const std::string imaginary = real_text(z.imag());
       const bool sign = imaginary[0] == '-';
       return real_text(z.real()) + (sign ? "" : "+") + imaginary + "j";
     }
-    case Tag::dtype:
-      return name(static_cast<Dtype>(bits_.integer));
-    case Tag::dims:
-      return dims_.str();
-    case Tag::string:
-      return quoted(string());
+    case Tag::dtype: return name(static_cast<Dtype>(bits_.integer));
+    case Tag::dims: return dims_.str();
+    case Tag::string: return quoted(string());
     case Tag::list: {
       std::string text = "[";
       for (const Value& v : list()) {
@@ -214,10 +191,8 @@ std::string Value::str() const {
       }
       return text + "]";
     }
-    case Tag::graph:
-      return "<graph>";
-    case Tag::opaque:
-      return opaque()->str();
+    case Tag::graph: return "<graph>";
+    case Tag::opaque: return opaque()->str();
   }
   return "";
 }

@@ -1,6 +1,7 @@
 // The movement ops: one entry a name, with its inference and its view on strides.
 //
-// A view that does not exist on the input's strides always exists on a row-major copy of it: what lowering falls back to.
+// A view that does not exist on the input's strides always exists on a row-major copy of it: what
+// lowering falls back to.
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -68,8 +69,7 @@ Dims resolved(const Dims& from, const Dims& wanted, const char* function) {
       overflow |= __builtin_mul_overflow(known, wanted[i], &known);
     }
   }
-  const bool fits = !overflow && (unknown < 0 ? known == size
-                                              : known > 0 && size % known == 0);
+  const bool fits = !overflow && (unknown < 0 ? known == size : known > 0 && size % known == 0);
   if (!fits) {
     raise(ErrorKind::value, "[%s] an array of shape %s and size %lld does not fit the shape %s.",
           function, from.str().c_str(), ll(size), wanted.str().c_str());
@@ -84,7 +84,8 @@ void infer_reshape(const Edge& input, const Params& params, Dims* shape, Dtype*)
   *shape = resolved(input.shape(), params[0].dims(), "reshape");
 }
 
-// Old axes are merged into runs of one stride each; every run has to hold a run of new axes exactly.
+// Old axes are merged into runs of one stride each; every run has to hold a run of new axes
+// exactly.
 bool view_reshape(const Layout& input, const Params&, const Dims& shape, Layout* output) {
   output->shape = shape;
   output->offset = input.offset;
@@ -151,8 +152,7 @@ void infer_flatten(const Edge& input, const Params& params, Dims* shape, Dtype*)
 
 void infer_unflatten(const Edge& input, const Params& params, Dims* shape, Dtype*) {
   const Dims& from = input.shape();
-  const int64_t axis =
-      axis_of(params[0].integer(), static_cast<int64_t>(from.size()), "unflatten");
+  const int64_t axis = axis_of(params[0].integer(), static_cast<int64_t>(from.size()), "unflatten");
   const Dims part = resolved(Dims{from[axis]}, params[1].dims(), "unflatten");
   Lengths lengths(from.begin(), from.begin() + axis);
   lengths.insert(lengths.end(), part.begin(), part.end());
@@ -263,8 +263,8 @@ bool view_broadcast_to(const Layout& input, const Params&, const Dims& shape, La
 
 // ---- slices ----------------------------------------------------------------------------------------------------
 
-// Starts, stops and strides, one an axis, already as range() takes them: with a positive stride 0 <= start and stop <=
-// length, with a negative one start < length and stop >= -1.
+// Starts, stops and strides, one an axis, already as range() takes them: with a positive stride 0
+// <= start and stop <= length, with a negative one start < length and stop >= -1.
 void infer_slice(const Edge& input, const Params& params, Dims* shape, Dtype*) {
   const Dims& from = input.shape();
   const Dims& starts = params[0].dims();
@@ -436,8 +436,7 @@ void infer_as_strided(const Edge& input, const Params& params, Dims* shape, Dtyp
   *shape = wanted;
 }
 
-bool view_as_strided(const Layout& input, const Params& params, const Dims& shape,
-                     Layout* output) {
+bool view_as_strided(const Layout& input, const Params& params, const Dims& shape, Layout* output) {
   if (!is_row_major(input)) return false;
   const bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
   const int64_t first = empty ? 0 : params[2].integer();

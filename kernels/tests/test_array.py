@@ -164,6 +164,7 @@ def test_numpy_strides_and_types():
     assert k.array(halves).tolist() == halves.tolist()
     assert k.array(np.array(1.5)).item() == 1.5
     assert k.array(np.array([0.1]), k.float64).item() == 0.1
+    assert k.array(np.array([2.0**53 - 1]), k.int64).item() == 2**53 - 1
     assert k.array(np.array([1, 2.5], ml_dtypes.bfloat16)).tolist() == [1, 2.5]
     assert k.array(np.array([1, 2.5], ml_dtypes.bfloat16)).dtype is k.bfloat16
 

@@ -1,6 +1,7 @@
 """Nodes, traces and parameters as the transforms see them; no core is needed."""
 
 import gc
+import sys
 import weakref
 
 import pytest
@@ -187,3 +188,27 @@ def test_rule_context():
     assert k.default_stream(0) == former
     with pytest.raises(ValueError, match="stream"):
         k.structural(many, [x], (1,), [(1,)], [k.float32], -1)
+
+
+def line_of(a):
+    return k.source_line(k.node_of(a).source)
+
+
+def test_source_lines():
+    x = k.array([1.0])
+    first = sys._getframe().f_lineno
+    y = x + x
+    z = k.structural(many, [x], (1,), [(1,)], [k.float32])
+    w = k.cast(k.elementwise2(IDS["multiply"], x, 2.0), k.int8)
+    assert [line_of(a) for a in (y, z, w)] == [f"{__file__}:{first + i}" for i in (1, 2, 3)]
+    assert k.source_line(0) is None
+
+    # Frames of mlx itself are passed over; a rule's ops inherit the line of its node.
+    inside = {"__name__": "mlx.core.somewhere", "k": k, "IDS": IDS}
+    exec("def double(a):\n    return k.elementwise2(IDS['add'], a, a)", inside)
+    v = inside["double"](x)
+    assert line_of(v) == f"{__file__}:{sys._getframe().f_lineno - 1}"
+    with k.rule_context(k.node_of(y)):
+        u = x + x
+    assert line_of(u) == line_of(y)
+    assert line_of(x + x) != line_of(y)

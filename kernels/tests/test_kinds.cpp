@@ -94,8 +94,13 @@ TEST(values_compare_by_bits) {
   CHECK(!(Value(1) == Value(true)));
   CHECK(Value("ab") == Value(std::string("ab")));
   CHECK_EQ(Value("ab").hash(), Value(std::string("ab")).hash());
-  const List list{Value(1), Value(Dims{2, 3}), Value("x"), Value(0.1), Value(Dtype::bfloat16),
-                  Value(), Value(std::complex<double>(1, -2))};
+  const List list{Value(1),
+                  Value(Dims{2, 3}),
+                  Value("x"),
+                  Value(0.1),
+                  Value(Dtype::bfloat16),
+                  Value(),
+                  Value(std::complex<double>(1, -2))};
   CHECK(Value(list) == Value(list));
   CHECK_EQ(Value(list).str(), std::string("[1, (2, 3), 'x', 0.1, bfloat16, None, 1.0-2.0j]"));
   CHECK_THROWS(Error, "where string is meant", Value(1).string());
@@ -164,8 +169,7 @@ TEST(reductions) {
   CHECK(y.dtype() == Dtype::int32);
   CHECK_EQ(reduction(sum, x, Dims{1}, true, 0).shape().str(), std::string("(2, 1, 4)"));
   CHECK_EQ(reduction(sum, x, Dims{0, 1, 2}, false, 0).shape().str(), std::string("()"));
-  CHECK(reduction(sum, array(Dims{2}, Dtype::uint16), Dims{0}, false, 0).dtype() ==
-        Dtype::uint32);
+  CHECK(reduction(sum, array(Dims{2}, Dtype::uint16), Dims{0}, false, 0).dtype() == Dtype::uint32);
   CHECK_THROWS(Error, "[sum] axes (3,) do not fit", reduction(sum, x, Dims{3}, false, 0));
   CHECK_THROWS(Error, "[sum] axes (1, 0) do not fit", reduction(sum, x, Dims{1, 0}, false, 0));
 }
@@ -174,8 +178,7 @@ TEST(reshape_views) {
   CHECK_EQ(shown(plain(Dims{2, 3}), "reshape", {Dims{3, -1}}), std::string("(3, 2): 0 1 2 3 4 5"));
   Layout transposed{Dims{3, 2}, Dims{1, 3}, 0, Dtype::float32};
   CHECK_EQ(shown(transposed, "reshape", {Dims{6}}), std::string("copy"));
-  CHECK_EQ(shown(transposed, "reshape", {Dims{3, 1, 2}}),
-           std::string("(3, 1, 2): 0 3 1 4 2 5"));
+  CHECK_EQ(shown(transposed, "reshape", {Dims{3, 1, 2}}), std::string("(3, 1, 2): 0 3 1 4 2 5"));
   Layout half{Dims{2, 4}, Dims{8, 1}, 0, Dtype::float32};
   CHECK_EQ(shown(half, "reshape", {Dims{2, 2, 2}}), std::string("(2, 2, 2): 0 1 2 3 8 9 10 11"));
   CHECK_EQ(shown(plain(Dims{}), "reshape", {Dims{1, 1}}), std::string("(1, 1): 0"));
@@ -193,8 +196,7 @@ TEST(reshape_views) {
 }
 
 TEST(axis_views) {
-  CHECK_EQ(shown(plain(Dims{2, 3}), "transpose", {Dims{1, 0}}),
-           std::string("(3, 2): 0 3 1 4 2 5"));
+  CHECK_EQ(shown(plain(Dims{2, 3}), "transpose", {Dims{1, 0}}), std::string("(3, 2): 0 3 1 4 2 5"));
   CHECK_EQ(shown(plain(Dims{2}), "expand_dims", {Dims{0, -1}}), std::string("(1, 2, 1): 0 1"));
   CHECK_EQ(shown(plain(Dims{1, 2, 1}), "squeeze", {Dims{0, 2}}), std::string("(2,): 0 1"));
   CHECK_EQ(shown(plain(Dims{2, 1}), "broadcast_to", {Dims{2, 2, 3}}),

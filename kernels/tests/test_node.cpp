@@ -39,8 +39,7 @@ struct Counted : Opaque {
 };
 
 double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
@@ -158,7 +157,7 @@ TEST(an_open_trace_keeps_edges) {
   CHECK_EQ(twice.node()->input_count, 2u);  // the outer one wants it
   close_trace(outer);
   CHECK_EQ(twice.node()->input_count, 0u);
-  CHECK_EQ(add(y, y).node()->trace, 0u);    // closed bits are forgotten
+  CHECK_EQ(add(y, y).node()->trace, 0u);  // closed bits are forgotten
   Edge later = add(x, x);
   detach(later.node());
   CHECK_EQ(later.node()->input_count, 0u);

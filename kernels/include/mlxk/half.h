@@ -1,4 +1,5 @@
-// The storage types float16 and bfloat16 on the host, one value at a time: rounding to nearest even.
+// The storage types float16 and bfloat16 on the host, one value at a time: rounding to nearest
+// even.
 #pragma once
 
 #include <bit>
@@ -13,7 +14,7 @@ inline uint16_t float16_bits(float value) {
   const uint16_t sign = static_cast<uint16_t>((bits >> 16) & 0x8000u);
   if (magnitude > 0x7f800000u) return sign | 0x7e00u;
   if (magnitude >= 0x477ff000u) return sign | 0x7c00u;  // 65520 and above round to infinity
-  if (magnitude < 0x38800000u) {                        // below 2**-14: multiples of 2**-24, as is 0.5's last place
+  if (magnitude < 0x38800000u) {  // below 2**-14: multiples of 2**-24, as is 0.5's last place
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
     return sign | static_cast<uint16_t>(std::bit_cast<uint32_t>(shifted) - 0x3f000000u);
   }

@@ -32,6 +32,7 @@ from mlx.kernels._array import (
     register_op,
     reshape,
     set_hook,
+    source_line,
     structural,
 )
 from mlx.kernels._graph import (
@@ -169,6 +170,7 @@ __all__ = [
     "set_memory_limit",
     "set_thread_count",
     "set_wired_limit",
+    "source_line",
     "stream_idle",
     "stream_info",
     "structural",

@@ -1,4 +1,6 @@
 # What the other modules of the package use of _array.
+from libc.stdint cimport uint32_t
+
 from mlx.kernels.library cimport CDtype, Edge, Op, Opaque, Params, StreamId, Value, shared_ptr
 
 cdef class Dtype:
@@ -16,3 +18,4 @@ cdef int stream_id(object stream) except -1
 cdef const Op* op_of(int op_id) except NULL
 cdef int params_of(object values, Params* out) except -1
 cdef object value_object(const Value& value)
+cdef uint32_t fix_source_of(uint32_t source) noexcept

@@ -121,13 +121,16 @@ cdef int wait_ready(array handle) except -1:
     if writer.done():
         writer.wait()  # rethrows the error of a failed program
         return 0
-    # The handle may be rebound by another thread meanwhile: the buffer is held by a copy of the edge.
-    cdef Edge held = handle.edge
-    while not ended:
-        with nogil:
-            ended = writer.wait_for(0.05)
-        if not ended:
-            check_signals()
+    # Another thread may rebind the handle meanwhile.
+    writer.retain()
+    try:
+        while not ended:
+            with nogil:
+                ended = writer.wait_for(0.05)
+            if not ended:
+                check_signals()
+    finally:
+        writer.release()
     return 0
 
 
@@ -478,3 +481,5 @@ convert_operand = operand_of
 convert_stream = stream_id
 dtype_code = code_of_object
 dtype_object = object_of_code
+start_sources()
+set_source_names(source_text)

@@ -14,7 +14,7 @@ from libcpp.string cimport string
 from libcpp.utility cimport move
 from libcpp.vector cimport vector
 
-from mlx.kernels._array cimport array, dtype_of, Dtype, op_of, stream_id, value_object, wrap_edge
+from mlx.kernels._array cimport array, dtype_of, Dtype, fix_source_of, stream_id, value_object, wrap_edge
 from mlx.kernels.library cimport *
 
 
@@ -323,11 +323,11 @@ cdef class rule_context:
             c_set_default_device(device)
         if self.former_stream != self.stream:
             c_set_default_stream(self.stream)
-        self.former_source = set_source(self.source)
+        self.former_source = fix_source_of(self.source)
         return self
 
     def __exit__(self, *error):
-        set_source(self.former_source)
+        fix_source_of(self.former_source)
         if self.former_stream != self.stream:
             c_set_default_stream(self.former_stream)
         if c_default_device() != self.former_device:

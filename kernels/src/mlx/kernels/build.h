@@ -7,7 +7,9 @@ namespace mlxk::face {
 
 // A movement op with one shape as its parameter.
 inline Edge build_shaped(const Op& op, const Edge& input, const Dims& shape, StreamId stream) {
-  return movement(op, input, Params(List{Value(shape)}), stream);
+  List values;
+  values.emplace_back(shape);
+  return movement(op, input, Params(std::move(values)), stream);
 }
 
 // (m, k) @ (k, n) of one inexact dtype. False where the general rule is needed, errors included.

@@ -1,6 +1,27 @@
 # The op registry and the builders.
 
 
+cdef extern from "source_line.h" namespace "mlxk::face":
+    void note_source()
+    string source_text(uint32_t) noexcept
+    uint32_t fix_source(uint32_t)
+    void start_sources()
+
+cdef extern from "mlxk/program.h" namespace "mlxk":
+    void set_source_names(string (*describe)(uint32_t) noexcept)
+
+
+# What rule_context does: all nodes made until then are of one line. Returns the former.
+cdef uint32_t fix_source_of(uint32_t source) noexcept:
+    return fix_source(source)
+
+
+def source_line(int source):
+    """``"file.py:12"``: the Python line a node's ``source`` stands for, or None."""
+    cdef string text = source_text(source)
+    return text.decode("utf-8", "replace") if text.size() else None
+
+
 cdef dict kind_codes = {
     "constant": 0, "data": 1, "placeholder": 2, "elementwise": 3, "cast": 4, "reduction": 5,
     "movement": 6, "structural": 7, "call": 8,
@@ -221,6 +242,7 @@ def cast(array a not None, Dtype dtype not None, stream=None):
     """The array in another dtype; the array itself where it has that dtype."""
     if mlxk_code(a.edge.dtype()) == dtype.code:
         return a
+    note_source()
     return wrap(c_cast(a.edge, mlxk_dtype(dtype.code), stream_id(stream)))
 
 
@@ -262,6 +284,7 @@ def reduction(int op_id, array a not None, axes=None, bint keepdims=False, strea
     cdef const Op* op = op_of(op_id)
     cdef Dims normalised
     normalise_axes(axes, a.edge.shape().size(), &normalised, op.name.c_str())
+    note_source()
     return wrap(c_reduction(op[0], a.edge, normalised, keepdims, stream_id(stream)))
 
 
@@ -270,6 +293,7 @@ def movement(int op_id, array a not None, params=(), stream=None):
     cdef const Op* op = op_of(op_id)
     cdef Params values
     to_params(params, &values)
+    note_source()
     return wrap(c_movement(op[0], a.edge, values, stream_id(stream)))
 
 
@@ -283,6 +307,7 @@ def reshape(int op_id, array a not None, shape, stream=None):
     cdef const Op* op = op_of(op_id)
     cdef Dims lengths
     to_dims(shape, &lengths, op.name.c_str())
+    note_source()
     return wrap(build_shaped(op[0], a.edge, lengths, stream_id(stream)))
 
 
@@ -294,6 +319,7 @@ def matmul(int op_id, a, b, stream=None):
     cdef Edge made
     if not isinstance(a, array) or not isinstance(b, array):
         return None
+    note_source()
     if not matmul_rows(op_of(op_id)[0], (<array>a).edge, (<array>b).edge, stream_id(stream), &made):
         return None
     return wrap(made)
@@ -331,6 +357,7 @@ def structural(int op_id, inputs, params, shapes, dtypes, stream=None):
     if lengths.size() != codes.size():
         raise ValueError(f"[{op.name.decode()}] shapes and dtypes differ in number.")
     to_params(params, &values)
+    note_source()
     node = c_structural(
         op[0], edges.data(), edges.size(), values, lengths.data(), codes.data(), lengths.size(),
         stream_id(stream),

@@ -72,17 +72,14 @@ inline void summarise(PyObject* list, size_t depth, ListSummary* out) {
 
 inline Dtype summary_dtype(const ListSummary& summary) {
   switch (summary.widest) {
-    case Scalar::boolean:
-      return Dtype::bool_;
+    case Scalar::boolean: return Dtype::bool_;
     case Scalar::integer:
       if (summary.uint64_needed) {
         raise(ErrorKind::value, "[array] a Python int does not fit int64; name the dtype uint64.");
       }
       return summary.int64_needed ? Dtype::int64 : Dtype::int32;
-    case Scalar::complex:
-      return Dtype::complex64;
-    default:
-      return Dtype::float32;
+    case Scalar::complex: return Dtype::complex64;
+    default: return Dtype::float32;
   }
 }
 
@@ -137,21 +134,11 @@ inline void write_scalar(const Scalar& scalar, Dtype dtype, void* to) {
       *static_cast<uint32_t*>(to) = static_cast<uint32_t>(as_integer(scalar, dtype));
       break;
     case Dtype::uint64:
-    case Dtype::int64:
-      *static_cast<int64_t*>(to) = as_integer(scalar, dtype);
-      break;
-    case Dtype::float16:
-      *static_cast<uint16_t*>(to) = float16_bits(as_float(scalar));
-      break;
-    case Dtype::bfloat16:
-      *static_cast<uint16_t*>(to) = bfloat16_bits(as_float(scalar));
-      break;
-    case Dtype::float32:
-      *static_cast<float*>(to) = as_float(scalar);
-      break;
-    case Dtype::float64:
-      *static_cast<double*>(to) = scalar.real_part;
-      break;
+    case Dtype::int64: *static_cast<int64_t*>(to) = as_integer(scalar, dtype); break;
+    case Dtype::float16: *static_cast<uint16_t*>(to) = float16_bits(as_float(scalar)); break;
+    case Dtype::bfloat16: *static_cast<uint16_t*>(to) = bfloat16_bits(as_float(scalar)); break;
+    case Dtype::float32: *static_cast<float*>(to) = as_float(scalar); break;
+    case Dtype::float64: *static_cast<double*>(to) = scalar.real_part; break;
     case Dtype::complex64:
       static_cast<float*>(to)[0] = as_float(scalar);
       static_cast<float*>(to)[1] = static_cast<float>(scalar.imaginary);
@@ -212,32 +199,21 @@ inline Edge from_scalar(const Scalar& scalar, int dtype_or_none) {
 
 inline PyObject* element_object(const char* at, Dtype dtype) {
   switch (dtype) {
-    case Dtype::bool_:
-      return PyBool_FromLong(*at != 0);
-    case Dtype::uint8:
-      return PyLong_FromLong(*reinterpret_cast<const uint8_t*>(at));
-    case Dtype::uint16:
-      return PyLong_FromLong(*reinterpret_cast<const uint16_t*>(at));
-    case Dtype::uint32:
-      return PyLong_FromUnsignedLong(*reinterpret_cast<const uint32_t*>(at));
-    case Dtype::uint64:
-      return PyLong_FromUnsignedLongLong(*reinterpret_cast<const uint64_t*>(at));
-    case Dtype::int8:
-      return PyLong_FromLong(*reinterpret_cast<const int8_t*>(at));
-    case Dtype::int16:
-      return PyLong_FromLong(*reinterpret_cast<const int16_t*>(at));
-    case Dtype::int32:
-      return PyLong_FromLong(*reinterpret_cast<const int32_t*>(at));
-    case Dtype::int64:
-      return PyLong_FromLongLong(*reinterpret_cast<const int64_t*>(at));
+    case Dtype::bool_: return PyBool_FromLong(*at != 0);
+    case Dtype::uint8: return PyLong_FromLong(*reinterpret_cast<const uint8_t*>(at));
+    case Dtype::uint16: return PyLong_FromLong(*reinterpret_cast<const uint16_t*>(at));
+    case Dtype::uint32: return PyLong_FromUnsignedLong(*reinterpret_cast<const uint32_t*>(at));
+    case Dtype::uint64: return PyLong_FromUnsignedLongLong(*reinterpret_cast<const uint64_t*>(at));
+    case Dtype::int8: return PyLong_FromLong(*reinterpret_cast<const int8_t*>(at));
+    case Dtype::int16: return PyLong_FromLong(*reinterpret_cast<const int16_t*>(at));
+    case Dtype::int32: return PyLong_FromLong(*reinterpret_cast<const int32_t*>(at));
+    case Dtype::int64: return PyLong_FromLongLong(*reinterpret_cast<const int64_t*>(at));
     case Dtype::float16:
       return PyFloat_FromDouble(float16_value(*reinterpret_cast<const uint16_t*>(at)));
     case Dtype::bfloat16:
       return PyFloat_FromDouble(bfloat16_value(*reinterpret_cast<const uint16_t*>(at)));
-    case Dtype::float32:
-      return PyFloat_FromDouble(*reinterpret_cast<const float*>(at));
-    case Dtype::float64:
-      return PyFloat_FromDouble(*reinterpret_cast<const double*>(at));
+    case Dtype::float32: return PyFloat_FromDouble(*reinterpret_cast<const float*>(at));
+    case Dtype::float64: return PyFloat_FromDouble(*reinterpret_cast<const double*>(at));
     case Dtype::complex64:
       return PyComplex_FromDoubles(reinterpret_cast<const float*>(at)[0],
                                    reinterpret_cast<const float*>(at)[1]);

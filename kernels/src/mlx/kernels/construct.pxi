@@ -25,7 +25,7 @@ cdef Edge edge_from(object value, int dtype) except *:
         return from_list(value, dtype)
     if value is None:
         raise TypeError("[array] None is no value for an array.")
-    made = foreign(value, -1 if dtype < 0 else dtype)
+    made = foreign(value, dtype)
     if made is None:
         raise ValueError(
             f"[array] the type {type(value).__name__} is no scalar, list or array."
@@ -51,7 +51,7 @@ cdef Edge stacked(object rows) except *:
     return (<array?>hook("stack")(parts)).edge
 
 
-# An array from an object of another library, or None. float64 is narrowed unless asked for.
+# An array from an object of another library, or None. Where no dtype is asked for, float64 is narrowed.
 cdef object foreign(object value, int dtype):
     cdef Py_buffer view
     cdef Edge edge
@@ -83,7 +83,7 @@ cdef object foreign(object value, int dtype):
             f"[array] the elements of the {kind.__name__} cannot be read: {error}"
         ) from None
     try:
-        edge = from_view(view, dtype != 12, code)
+        edge = from_view(view, dtype == -1 or dtype == 11, code)
     finally:
         PyBuffer_Release(&view)
     return wrap(edge)

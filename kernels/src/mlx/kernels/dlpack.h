@@ -42,8 +42,7 @@ struct ExportedTensor {
 
 inline void drop_capsule(PyObject* capsule) {
   if (!PyCapsule_IsValid(capsule, "dltensor")) return;  // it was consumed
-  auto* managed =
-      static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, "dltensor"));
+  auto* managed = static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, "dltensor"));
   managed->deleter(managed);
 }
 
@@ -58,11 +57,16 @@ inline PyObject* export_dlpack(const Output& output) {
     exported->lengths[n + i] = output.strides[i];
   }
   uint8_t code = dl_float;
-  if (output.dtype == Dtype::bool_) code = dl_bool;
-  else if (is_unsigned(output.dtype)) code = dl_uint;
-  else if (is_signed_int(output.dtype)) code = dl_int;
-  else if (output.dtype == Dtype::bfloat16) code = dl_bfloat;
-  else if (is_complex(output.dtype)) code = dl_complex;
+  if (output.dtype == Dtype::bool_)
+    code = dl_bool;
+  else if (is_unsigned(output.dtype))
+    code = dl_uint;
+  else if (is_signed_int(output.dtype))
+    code = dl_int;
+  else if (output.dtype == Dtype::bfloat16)
+    code = dl_bfloat;
+  else if (is_complex(output.dtype))
+    code = dl_complex;
   DLTensor& tensor = exported->managed.tensor;
   tensor.data = static_cast<char*>(output.buffer->bytes) + output.offset;
   tensor.device = {1, 0};
@@ -89,8 +93,10 @@ inline Dtype dtype_of_dlpack(const DLDataType& type) {
   }
   if (type.lanes == 1) {
     if (type.code == dl_bool && bits == 8) return Dtype::bool_;
-    if (type.code == dl_int && width >= 0) return static_cast<Dtype>(static_cast<int>(Dtype::int8) + width);
-    if (type.code == dl_uint && width >= 0) return static_cast<Dtype>(static_cast<int>(Dtype::uint8) + width);
+    if (type.code == dl_int && width >= 0)
+      return static_cast<Dtype>(static_cast<int>(Dtype::int8) + width);
+    if (type.code == dl_uint && width >= 0)
+      return static_cast<Dtype>(static_cast<int>(Dtype::uint8) + width);
     if (type.code == dl_float && bits == 16) return Dtype::float16;
     if (type.code == dl_float && bits == 32) return Dtype::float32;
     if (type.code == dl_float && bits == 64) return Dtype::float64;
@@ -106,8 +112,7 @@ inline Edge import_dlpack(PyObject* capsule) {
   if (!PyCapsule_IsValid(capsule, "dltensor")) {
     raise(ErrorKind::value, "[from_dlpack] __dlpack__ gave no capsule of DLPack 0.8.");
   }
-  auto* managed =
-      static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, "dltensor"));
+  auto* managed = static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, "dltensor"));
   const DLTensor& tensor = managed->tensor;
   if (tensor.device.type != 1) {
     raise(ErrorKind::value, "[from_dlpack] memory of device type %d is not on the CPU.",
@@ -138,7 +143,8 @@ inline Edge import_dlpack(PyObject* capsule) {
   });
   buffer.get()->flags |= buffer_exported;
   PyCapsule_SetName(capsule, "used_dltensor");
-  return from_buffer(std::move(buffer), -lowest * item, std::move(shape), std::move(strides), dtype);
+  return from_buffer(std::move(buffer), -lowest * item, std::move(shape), std::move(strides),
+                     dtype);
 }
 
 }  // namespace mlxk::face

@@ -54,10 +54,14 @@ inline bool read_format(const Py_buffer& view, SourceType* out) {
     out->dtype = static_cast<Dtype>(static_cast<int>(Dtype::uint8) + width);
     return true;
   }
-  if (code == 'e' && width == 1) out->dtype = Dtype::float16;
-  else if (code == 'f' && width == 2) out->dtype = Dtype::float32;
-  else if (code == 'd' && width == 3) out->dtype = Dtype::float64;
-  else return false;
+  if (code == 'e' && width == 1)
+    out->dtype = Dtype::float16;
+  else if (code == 'f' && width == 2)
+    out->dtype = Dtype::float32;
+  else if (code == 'd' && width == 3)
+    out->dtype = Dtype::float64;
+  else
+    return false;
   return true;
 }
 
@@ -87,7 +91,8 @@ inline void copy_strided(const Py_buffer& view, int axis, const char* from, Copy
   for (int64_t i = 0; i < count; ++i) copy_strided(view, axis + 1, from + i * step, run, item, to);
 }
 
-// A copy of the buffer. `narrow`: float64 becomes float32, as in mx.array. The dtype is read from the format unless given.
+// A copy of the buffer. `narrow`: float64 becomes float32, as in mx.array. The dtype is read from
+// the format unless given.
 inline Edge from_view(const Py_buffer& view, bool narrow, int dtype_or_none) {
   SourceType source;
   if (dtype_or_none >= 0) {
@@ -122,17 +127,10 @@ inline Edge from_view(const Py_buffer& view, bool narrow, int dtype_or_none) {
   } else {
     if (!run) {
       switch (item) {
-        case 1:
-          run = copy_run<uint8_t, uint8_t, 1>;
-          break;
-        case 2:
-          run = copy_run<uint16_t, uint16_t, 1>;
-          break;
-        case 4:
-          run = copy_run<uint32_t, uint32_t, 1>;
-          break;
-        default:
-          run = copy_run<uint64_t, uint64_t, 1>;
+        case 1: run = copy_run<uint8_t, uint8_t, 1>; break;
+        case 2: run = copy_run<uint16_t, uint16_t, 1>; break;
+        case 4: run = copy_run<uint32_t, uint32_t, 1>; break;
+        default: run = copy_run<uint64_t, uint64_t, 1>;
       }
     }
     if (view.ndim == 0) {
@@ -148,7 +146,7 @@ inline Edge from_view(const Py_buffer& view, bool narrow, int dtype_or_none) {
 // ---- out: shared memory ----------------------------------------------------------------------------------------
 
 inline const char* format_of(Dtype dtype) {
-  constexpr const char* formats[dtype_count] = {"?", "B", "H", "I", "Q", "b", "h",
+  constexpr const char* formats[dtype_count] = {"?", "B", "H", "I",        "Q", "b", "h",
                                                 "i", "q", "e", "bfloat16", "f", "d", "Zf"};
   return formats[static_cast<int>(dtype)];
 }

@@ -17,8 +17,7 @@ namespace mlxk::face {
 
 // The same members in the same order as `cdef class array`; adopt_type checks it.
 struct ArrayObject {
-  PyObject_HEAD
-  Edge edge;
+  PyObject_HEAD Edge edge;
   PyObject* weak_references;  // links free objects
 };
 
@@ -52,7 +51,8 @@ inline PyObject* wrap(Edge&& edge) {
 inline PyObject* wrap(const Edge& edge) { return wrap(Edge(edge)); }
 
 static void array_dealloc(PyObject* object) {
-  if (Py_TYPE(object) != array_type) {  // a subclass: its members and its memory are Cython's matter
+  if (Py_TYPE(object) !=
+      array_type) {  // a subclass: its members and its memory are Cython's matter
     cython_dealloc(object);
     return;
   }
@@ -92,7 +92,8 @@ inline int adopt_type(PyTypeObject* type) {
   return 0;
 }
 
-// Up to three inputs of an elementwise op. Arrays are borrowed, not counted: the caller's arguments outlive the call.
+// Up to three inputs of an elementwise op. Arrays are borrowed, not counted: the caller's arguments
+// outlive the call.
 class Operands {
  public:
   Operands() : owned_(0) {}

@@ -30,6 +30,8 @@ cdef extern from "mlxk/dims.h" namespace "mlxk" nogil:
 cdef extern from "mlxk/buffer.h" namespace "mlxk" nogil:
     cdef cppclass Event:
         cbool done()
+        void retain()
+        void release()
         void wait() except +raise_python
         cbool wait_for(double) except +raise_python
     cdef cppclass Buffer:

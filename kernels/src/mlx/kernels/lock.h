@@ -10,8 +10,9 @@
 
 namespace mlxk::face {
 
-// Python's own handler only notes the signal until the next bytecode, so a long eval would never see it. Ours asks the
-// executor to stop and calls the handler that was there; raise_python then lets Python raise.
+// Python's own handler only notes the signal until the next bytecode, so a long eval would never
+// see it. Ours asks the executor to stop and calls the handler that was there; raise_python then
+// lets Python raise.
 static struct sigaction former_interrupt;
 static unsigned long main_thread = 0;
 
@@ -24,8 +25,8 @@ static void interrupt_handler(int number, siginfo_t* info, void* context) {
   }
 }
 
-// Before each run on the main thread: Python code may have set another handler since. Where none is set, the process
-// means to end or to ignore the signal, and so be it.
+// Before each run on the main thread: Python code may have set another handler since. Where none is
+// set, the process means to end or to ignore the signal, and so be it.
 inline void watch_interrupt() {
   struct sigaction now;
   if (sigaction(SIGINT, nullptr, &now) != 0) return;

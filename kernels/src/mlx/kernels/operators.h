@@ -1,7 +1,9 @@
-// The arithmetic slots of the array class and the builtin callables: from Python objects to a node without a frame.
+// The arithmetic slots of the array class and the builtin callables: from Python objects to a node
+// without a frame.
 #pragma once
 
 #include "scalars.h"
+#include "source_line.h"
 
 namespace mlxk::face {
 
@@ -31,10 +33,10 @@ enum Slot : int {
   slot_count,
 };
 constexpr const char* slot_names[slot_count] = {
-    "add",         "subtract",    "multiply",   "divide",        "floor_divide", "remainder",
-    "power",       "bitwise_and", "bitwise_or", "bitwise_xor",   "left_shift",   "right_shift",
-    "less",        "less_equal",  "equal",      "not_equal",     "greater",      "greater_equal",
-    "matmul",      "negative",    "abs",        "bitwise_invert"};
+    "add",    "subtract",    "multiply",   "divide",        "floor_divide", "remainder",
+    "power",  "bitwise_and", "bitwise_or", "bitwise_xor",   "left_shift",   "right_shift",
+    "less",   "less_equal",  "equal",      "not_equal",     "greater",      "greater_equal",
+    "matmul", "negative",    "abs",        "bitwise_invert"};
 
 // What a slot does: an elementwise op in C++, or a Python function.
 struct SlotTarget {
@@ -43,12 +45,11 @@ struct SlotTarget {
 };
 static SlotTarget slots[slot_count];
 
-// NumPy scalars and arrays, and objects that offer __mlx_array__ or __array__: an array of the dtype beside it, or
-// NotImplemented. Set by _array.pyx. `dtype` is -1 where there is no array beside it.
+// NumPy scalars and arrays, and objects that offer __mlx_array__ or __array__: an array of the
+// dtype beside it, or NotImplemented. Set by _array.pyx. `dtype` is -1 where there is no array
+// beside it.
 static PyObject* (*convert_operand)(PyObject* object, int dtype, const char* function) = nullptr;
 static int (*convert_stream)(PyObject* stream) = nullptr;  // -1 with a Python error
-
-
 
 inline StreamId stream_of(PyObject* stream) {
   if (!stream || stream == Py_None) return current_stream();
@@ -57,10 +58,10 @@ inline StreamId stream_of(PyObject* stream) {
   return static_cast<StreamId>(id);
 }
 
-// Fills `count` inputs. `weight` is the position whose dtype a lone scalar follows. Objects made on the way go to `keep`,
-// which the caller releases. Returns false for NotImplemented.
-inline bool read_operands(PyObject* const* objects, int count, const char* function,
-                          bool condition, Operands* inputs, PyObject** keep) {
+// Fills `count` inputs. `weight` is the position whose dtype a lone scalar follows. Objects made on
+// the way go to `keep`, which the caller releases. Returns false for NotImplemented.
+inline bool read_operands(PyObject* const* objects, int count, const char* function, bool condition,
+                          Operands* inputs, PyObject** keep) {
   int first_array = -1;  // the promoted dtype of the arrays, the condition apart
   Dtype common = Dtype::bool_;
   for (int i = 0; i < count; ++i) {
@@ -93,11 +94,13 @@ inline bool read_operands(PyObject* const* objects, int count, const char* funct
   return true;
 }
 
-// The general builder over Python operands; a new reference, null with an error set, or NotImplemented.
+// The general builder over Python operands; a new reference, null with an error set, or
+// NotImplemented.
 inline PyObject* build_elementwise(const Op& op, PyObject* const* objects, int count,
                                    PyObject* stream) {
   PyObject* keep[3] = {nullptr, nullptr, nullptr};
   PyObject* result = nullptr;
+  note_source();
   try {
     Operands inputs;
     if (read_operands(objects, count, op.name.c_str(), op.condition, &inputs, keep)) {
@@ -107,9 +110,7 @@ inline PyObject* build_elementwise(const Op& op, PyObject* const* objects, int c
       Py_INCREF(result);
     }
   } catch (const PythonError&) {
-  } catch (...) {
-    raise_python();
-  }
+  } catch (...) { raise_python(); }
   for (PyObject* made : keep) Py_XDECREF(made);
   return result;
 }
@@ -125,6 +126,7 @@ inline PyObject* binary_slot(int slot, PyObject* left, PyObject* right) {
   if (target.op) [[likely]] {
     // Two arrays: the shortest way.
     if (Py_TYPE(left) == array_type && Py_TYPE(right) == array_type) {
+      note_source();
       try {
         Operands inputs;
         inputs.borrow(0, edge_of(left));
@@ -163,7 +165,8 @@ inline PyObject* inplace_slot(int slot, PyObject* self, PyObject* other) {
   return self;
 }
 
-// The function or, through `op_id`, the op of a slot; -1 where there is none. The function is borrowed.
+// The function or, through `op_id`, the op of a slot; -1 where there is none. The function is
+// borrowed.
 inline PyObject* slot_target(const char* name, int* op_id) {
   *op_id = -1;
   for (int i = 0; i < slot_count; ++i) {
@@ -189,8 +192,7 @@ inline int set_slot(const char* name, const Op* op, PyObject* function) {
 
 // The members of `cdef class ElementwiseFunction`, up to the ones C++ reads.
 struct FunctionObject {
-  PyObject_HEAD
-  vectorcallfunc call;
+  PyObject_HEAD vectorcallfunc call;
   const Op* op;
   PyObject* attributes;  // its __dict__
 };
@@ -209,7 +211,8 @@ static PyObject* call_function(PyObject* self, PyObject* const* args, size_t fla
     for (Py_ssize_t i = 0; i < arity; ++i) objects[i] = args[i];
     if (given > arity) stream = args[arity];
   } else if (fits) {
-    // Operands may be named as in the documentation: a, b, c (x for condition's: see the op's parameter names).
+    // Operands may be named as in the documentation: a, b, c (x for condition's: see the op's
+    // parameter names).
     for (Py_ssize_t i = 0; i < 3; ++i) objects[i] = i < given && i < arity ? args[i] : nullptr;
     if (given > arity) stream = args[arity];
     for (Py_ssize_t k = 0; k < named && fits; ++k) {
@@ -241,6 +244,7 @@ static PyObject* call_function(PyObject* self, PyObject* const* args, size_t fla
   PyObject* result;
   if (arity == 2 && !stream && Py_TYPE(objects[0]) == array_type &&
       Py_TYPE(objects[1]) == array_type) {
+    note_source();
     try {
       Operands inputs;
       inputs.borrow(0, edge_of(objects[0]));

@@ -67,45 +67,33 @@ inline bool fits(const Scalar& scalar, Dtype dtype) {
   switch (dtype) {
     case Dtype::uint8:
     case Dtype::uint16:
-    case Dtype::uint32:
-      return scalar.whole >= 0 && !(scalar.whole >> (8 * itemsize(dtype)));
-    case Dtype::int8:
-      return scalar.whole == static_cast<int8_t>(scalar.whole);
-    case Dtype::int16:
-      return scalar.whole == static_cast<int16_t>(scalar.whole);
-    case Dtype::int32:
-      return scalar.whole == static_cast<int32_t>(scalar.whole);
-    default:
-      return true;  // int64; and uint64, where negatives wrap
+    case Dtype::uint32: return scalar.whole >= 0 && !(scalar.whole >> (8 * itemsize(dtype)));
+    case Dtype::int8: return scalar.whole == static_cast<int8_t>(scalar.whole);
+    case Dtype::int16: return scalar.whole == static_cast<int16_t>(scalar.whole);
+    case Dtype::int32: return scalar.whole == static_cast<int32_t>(scalar.whole);
+    default: return true;  // int64; and uint64, where negatives wrap
   }
 }
 
 // The dtype of a scalar that stands alone.
 inline Dtype own_dtype(const Scalar& scalar) {
   switch (scalar.kind) {
-    case Scalar::boolean:
-      return Dtype::bool_;
+    case Scalar::boolean: return Dtype::bool_;
     case Scalar::integer:
       if (scalar.above_int64) return Dtype::uint64;
       return fits(scalar, Dtype::int32) ? Dtype::int32 : Dtype::int64;
-    case Scalar::complex:
-      return Dtype::complex64;
-    default:
-      return Dtype::float32;
+    case Scalar::complex: return Dtype::complex64;
+    default: return Dtype::float32;
   }
 }
 
 // The dtype of a scalar beside an array: the array's, unless the scalar's kind is the larger one.
 inline Dtype weak_dtype(const Scalar& scalar, Dtype array) {
   switch (scalar.kind) {
-    case Scalar::boolean:
-      return array;
-    case Scalar::integer:
-      return array == Dtype::bool_ ? own_dtype(scalar) : array;
-    case Scalar::complex:
-      return Dtype::complex64;
-    default:
-      return is_inexact(array) ? array : Dtype::float32;
+    case Scalar::boolean: return array;
+    case Scalar::integer: return array == Dtype::bool_ ? own_dtype(scalar) : array;
+    case Scalar::complex: return Dtype::complex64;
+    default: return is_inexact(array) ? array : Dtype::float32;
   }
 }
 

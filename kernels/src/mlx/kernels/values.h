@@ -134,8 +134,8 @@ inline bool to_value(PyObject* object, Value* out, int depth = 0) {
       *out = Value(std::move(list));
     }
   } else if (PyComplex_Check(object)) {
-    *out = Value(std::complex<double>(PyComplex_RealAsDouble(object),
-                                      PyComplex_ImagAsDouble(object)));
+    *out =
+        Value(std::complex<double>(PyComplex_RealAsDouble(object), PyComplex_ImagAsDouble(object)));
   } else if (const int code = dtype_code(object); code >= 0) {
     *out = Value(static_cast<Dtype>(code));
   } else {
@@ -159,15 +159,13 @@ inline PyObject* dims_tuple(const Dims& dims) {
   return tuple;
 }
 
-// A new reference; null with an error set. A graph parameter comes back as None: its face is _graph.Graph.
+// A new reference; null with an error set. A graph parameter comes back as None: its face is
+// _graph.Graph.
 inline PyObject* from_value(const Value& value) {
   switch (value.tag()) {
-    case Value::Tag::boolean:
-      return PyBool_FromLong(value.boolean());
-    case Value::Tag::integer:
-      return PyLong_FromLongLong(value.integer());
-    case Value::Tag::real:
-      return PyFloat_FromDouble(value.real());
+    case Value::Tag::boolean: return PyBool_FromLong(value.boolean());
+    case Value::Tag::integer: return PyLong_FromLongLong(value.integer());
+    case Value::Tag::real: return PyFloat_FromDouble(value.real());
     case Value::Tag::complex:
       return PyComplex_FromDoubles(value.complex().real(), value.complex().imag());
     case Value::Tag::dtype: {
@@ -175,8 +173,7 @@ inline PyObject* from_value(const Value& value) {
       Py_INCREF(object);
       return object;
     }
-    case Value::Tag::dims:
-      return dims_tuple(value.dims());
+    case Value::Tag::dims: return dims_tuple(value.dims());
     case Value::Tag::string:
       return PyUnicode_FromStringAndSize(value.string().data(), value.string().size());
     case Value::Tag::list: {
@@ -199,8 +196,7 @@ inline PyObject* from_value(const Value& value) {
       }
       return PyUnicode_FromString(value.str().c_str());
     case Value::Tag::none:
-    case Value::Tag::graph:
-      break;
+    case Value::Tag::graph: break;
   }
   Py_RETURN_NONE;
 }
@@ -232,9 +228,8 @@ inline bool to_dims(PyObject* values, Dims* out, const char* what) {
         return false;
       }
       PyObject* item = PySequence_Fast_GET_ITEM(values, i);
-      const Py_ssize_t value = PyLong_CheckExact(item)
-                                   ? PyLong_AsSsize_t(item)
-                                   : PyNumber_AsSsize_t(item, PyExc_ValueError);
+      const Py_ssize_t value = PyLong_CheckExact(item) ? PyLong_AsSsize_t(item)
+                                                       : PyNumber_AsSsize_t(item, PyExc_ValueError);
       if (value == -1 && PyErr_Occurred()) return false;
       lengths[i] = value;
     }
