@@ -97,6 +97,9 @@ int64_t element_count(const Dims& shape) {
   bool empty = false;
   bool overflow = false;
   for (int64_t length : shape) {
+    if (length < 0) {
+      raise(ErrorKind::value, "[shape] %s has a negative length.", shape.str().c_str());
+    }
     if (length == 0) empty = true;
     if (length > 0 && __builtin_mul_overflow(count, length, &count)) overflow = true;
     if (count > limit) overflow = true;

@@ -267,15 +267,7 @@ Edge trace_leaf(const Edge& input, uint32_t trace) {
 Node* structural(const Op& op, const Edge* inputs, uint32_t count, Params params,
                  const Dims* shapes, const Dtype* dtypes, uint32_t outputs, StreamId stream) {
   if (outputs == 0) raise(ErrorKind::value, "[%s] a node has an output.", op.name.c_str());
-  for (uint32_t i = 0; i < outputs; ++i) {
-    for (int64_t length : shapes[i]) {
-      if (length < 0) {
-        raise(ErrorKind::value, "[%s] the shape %s has a negative length.", op.name.c_str(),
-              shapes[i].str().c_str());
-      }
-    }
-    element_count(shapes[i]);
-  }
+  for (uint32_t i = 0; i < outputs; ++i) element_count(shapes[i]);
   Node* node = new_node(op.id, count, outputs, stream);
   for (uint32_t i = 0; i < count; ++i) node->inputs[i] = inputs[i];
   for (uint32_t i = 0; i < outputs; ++i) {
@@ -299,6 +291,7 @@ Edge from_buffer(BufferRef buffer, int64_t offset, Dims shape, Dims strides, Dty
 }
 
 Edge placeholder(Dims shape, Dtype dtype, std::shared_ptr<Opaque> where) {
+  element_count(shape);
   Params params;
   if (where) params = Params(List{Value(std::move(where))});
   Node* node = new_node(op_placeholder, 0, 1, 0);

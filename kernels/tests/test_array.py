@@ -453,6 +453,10 @@ def test_copies_and_pickles(monkeypatch):
         a.__setstate__((b"abc", (2,), "int32"))
     with pytest.raises(ValueError, match="no dtype"):
         a.__setstate__((b"abc", (3,), "int3"))
+    with pytest.raises(ValueError, match="negative"):
+        a.__setstate__((b"a", (-1,), "int8"))
+    with pytest.raises(ValueError, match="negative"):
+        k.placeholder((-1,), k.int8, "f")
 
 
 class Special(k.array):

@@ -115,6 +115,7 @@ TEST(shapes) {
   CHECK_EQ(Dims().str(), std::string("()"));
   CHECK_EQ(element_count(Dims{0, int64_t{1} << 40, int64_t{1} << 40}), 0);
   CHECK_THROWS(Error, "2**62", element_count(Dims{int64_t{1} << 40, int64_t{1} << 40}));
+  CHECK_THROWS(Error, "[shape] (0, -1) has a negative length.", element_count(Dims{0, -1}));
   CHECK_EQ(row_major(Dims{2, 3, 4}).str(), std::string("(12, 4, 1)"));
   CHECK_EQ(broadcast(Dims{3, 1}, Dims{2, 1, 4}, "f").str(), std::string("(2, 3, 4)"));
   CHECK_EQ(broadcast(Dims{1}, Dims{0}, "f").str(), std::string("(0,)"));
