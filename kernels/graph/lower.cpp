@@ -556,7 +556,12 @@ void Lowering::lower_graph(const Graph& graph, Program* into) {
   }
   lower_nodes();
   for (const Edge& edge : graph.outputs) {
-    LoweredValue& result = materialised(edge);
+    LoweredValue result = materialised(edge);
+    if (program->slots[result.slot].kind == Slot::Kind::constant) {  // every call gives an array of its own
+      uint32_t slot = static_cast<uint32_t>(result.slot);
+      copy(&slot, &result.layout, edge.node());
+      result.slot = static_cast<int32_t>(slot);
+    }
     bind(edge.node(), edge.output(), &result);
     program->results.push_back({static_cast<uint32_t>(result.slot), layouts[result.layout]});
     for (const Dims* dims : {&program->results.back().layout.shape, &program->results.back().layout.strides}) keep(*dims);
@@ -583,7 +588,47 @@ void Lowering::clear() {
   program = nullptr;
 }
 
+namespace {
+
+// Arrays that a function captured before they were evaluated: someone outside holds them and no input reaches them. They
+// are evaluated once, or every call would compute them again.
+void evaluate_captured(const Graph& graph) {
+  std::vector<Node*> nodes;
+  const uint64_t stop = next_epoch();
+  for (const Edge& edge : graph.inputs) edge.node()->mark = stop;
+  collect(graph.outputs.data(), graph.outputs.size(), false, stop, &nodes);
+  const uint64_t epoch = next_epoch();
+  std::vector<uint32_t> uses(nodes.size(), 0);
+  std::vector<bool> free(nodes.size(), true);  // no input, trace or effect among its ancestors
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    Node* node = nodes[i];
+    node->mark = epoch | i;
+    if (node->op == op_placeholder || live_trace(node->trace) || op(node->op).effect) free[i] = false;
+    for (uint32_t k = 0; k < node->input_count; ++k) {
+      const Node* from = node->inputs[k].node();
+      if (marked(from, epoch)) {
+        ++uses[mark_index(from)];
+        if (!free[mark_index(from)]) free[i] = false;
+      } else if (marked(from, stop)) {
+        free[i] = false;
+      }
+    }
+  }
+  for (const Edge& edge : graph.outputs) {
+    if (marked(edge.node(), epoch)) ++uses[mark_index(edge.node())];
+  }
+  std::vector<Edge> captured;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (!free[i] || nodes[i]->op == op_constant) continue;
+    if (nodes[i]->refs.load(std::memory_order_relaxed) > uses[i]) captured.emplace_back(nodes[i], 0);
+  }
+  if (!captured.empty()) eval(captured.data(), captured.size(), false);
+}
+
+}  // namespace
+
 ProgramRef lower(const Graph& graph) {
+  evaluate_captured(graph);
   Lowering lowering;
   auto program = std::make_shared<Program>();
   program->keep_chains = true;

@@ -110,6 +110,18 @@ TEST(the_same_argument_twice_is_not_donated) {
   CHECK(values<float>(results[0]) == std::vector<float>({5, 5, 5, 5}));
 }
 
+TEST(a_captured_array_is_computed_once) {
+  const Edge p = input({4});
+  const Edge captured = reverse(floats({1, 2, 3, 4}));
+  const Edge inner = ew("add", p, reverse(captured));
+  const ProgramRef program = compiled({p}, {ew("multiply", inner, captured)});
+  CHECK(captured.node()->evaluated());
+  CHECK_EQ(program->constants.size(), 1u);
+  size_t kernels = 0;
+  for (const Instruction& instruction : program->instructions) kernels += instruction.kind == Instruction::Kind::kernel;
+  CHECK_EQ(kernels, 1u);
+}
+
 TEST(a_strided_argument_of_a_call_is_copied) {
   const Edge p = input({3, 2});
   const auto graph = std::make_shared<const Graph>(Graph{{p}, {reverse(p), p, reshape(p, {6})}});

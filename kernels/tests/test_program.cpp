@@ -174,18 +174,18 @@ TEST(constant_immediates) {
   expect(print(*compiled({x, n}, {out, bytes, broadcast_to(scalar(3), {2})})), R"(program: inputs 2, outputs 3, arena 0
 %0 input 0
 %1 input 1
-%2 constant 0
-%3 output 0 8
-%4 output 1 16 from %0
-%5 output 2 4 from %1
-0: copy %3:float32(2,) <- %2:float32(2,)/(0,)
-1: fused %4:float32(4,), %5:uint8(4,) <- %0:float32(4,), %1:uint8(4,)
+%2 output 0 16 from %0
+%3 output 1 4 from %1
+%4 constant 0
+%5 output 2 8
+0: fused %2:float32(4,), %3:uint8(4,) <- %0:float32(4,), %1:uint8(4,)
     s0:float32 = add i0, 2
     s1:float32 = multiply s0, 2 -> o0
     s2:uint8 = add i1, 200 -> o1
-return %4:float32(4,)
-return %5:uint8(4,)
-return %3:float32(2,)
+1: copy %5:float32(2,) <- %4:float32(2,)
+return %2:float32(4,)
+return %3:uint8(4,)
+return %5:float32(2,)
 )");
 }
 
