@@ -4,6 +4,7 @@
 // cast, tile by tile where the output is not row-major. Same-dtype copies move items of 1, 2, 4 or
 // 8 bytes: whole rows where both sides have stride one, square blocks where the two sides have
 // their short strides on different axes, else item by item.
+#include "cpu/elementwise/transpose.h"
 #include "mlxk/error.h"
 #include "mlxk/kernel.h"
 #include "mlxk/threads.h"
@@ -19,7 +20,6 @@ namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
 constexpr int64_t parallel_bytes = 1 << 17;  // what a thread is handed at least
-constexpr int64_t block = 16;                // side of a transposed block, in items
 
 // The axes of a copy, outermost first, joined where both sides allow it. Sizes are never one.
 struct Axes {
@@ -114,77 +114,6 @@ void copy_row(const T* from, int64_t from_stride, T* to, int64_t to_stride, int6
   }
 }
 
-// ---- transposed blocks --------------------------------------------------------------------------
-
-// to[i * to_stride + j] = from[j * from_stride + i] for i, j below the block's side. Rows are
-// loaded whole, the block is turned in L1 or registers, and rows are stored whole.
-template <class T>
-void transpose_block(const T* from, int64_t from_stride, T* to, int64_t to_stride) {
-  T rows[block][block];
-  for (int64_t j = 0; j < block; j++) memcpy(rows[j], from + j * from_stride, sizeof rows[j]);
-  for (int64_t i = 0; i < block; i++) {
-    T column[block];
-    for (int64_t j = 0; j < block; j++) column[j] = rows[j][i];
-    memcpy(to + i * to_stride, column, sizeof column);
-  }
-}
-
-#if defined(__AVX2__)
-// 8x8 of four bytes in registers: pairs, then quadruples, then halves change places.
-void transpose_8x8(const uint32_t* from, int64_t from_stride, uint32_t* to, int64_t to_stride) {
-  __m256 r[8], t[8];
-  for (int j = 0; j < 8; j++)
-    r[j] = _mm256_loadu_ps(reinterpret_cast<const float*>(from + j * from_stride));
-  for (int j = 0; j < 8; j += 2) {
-    t[j] = _mm256_unpacklo_ps(r[j], r[j + 1]);
-    t[j + 1] = _mm256_unpackhi_ps(r[j], r[j + 1]);
-  }
-  for (int j = 0; j < 8; j += 4) {
-    r[j] = _mm256_shuffle_ps(t[j], t[j + 2], 0x44);
-    r[j + 1] = _mm256_shuffle_ps(t[j], t[j + 2], 0xee);
-    r[j + 2] = _mm256_shuffle_ps(t[j + 1], t[j + 3], 0x44);
-    r[j + 3] = _mm256_shuffle_ps(t[j + 1], t[j + 3], 0xee);
-  }
-  for (int j = 0; j < 4; j++) {
-    _mm256_storeu_ps(reinterpret_cast<float*>(to + j * to_stride),
-                     _mm256_permute2f128_ps(r[j], r[j + 4], 0x20));
-    _mm256_storeu_ps(reinterpret_cast<float*>(to + (j + 4) * to_stride),
-                     _mm256_permute2f128_ps(r[j], r[j + 4], 0x31));
-  }
-}
-template <>
-void transpose_block<uint32_t>(const uint32_t* from, int64_t from_stride, uint32_t* to,
-                               int64_t to_stride) {
-  for (int64_t i = 0; i < block; i += 8)
-    for (int64_t j = 0; j < block; j += 8)
-      transpose_8x8(from + j * from_stride + i, from_stride, to + i * to_stride + j, to_stride);
-}
-#endif
-
-// Rows [begin, end) of the output of one plane: the last axis has stride one in the output, `rows`
-// has it in the input.
-template <class T>
-void transpose_rows(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t rows,
-                    int64_t columns) {
-  // Strips of this many columns keep the lines of the input that a strip of output rows shares in
-  // L1 and the TLB.
-  constexpr int64_t strip = 128;
-  for (int64_t s = 0; s < columns; s += strip) {
-    const int64_t stop = s + strip < columns ? s + strip : columns;
-    int64_t i = 0;
-    for (; i + block <= rows; i += block) {
-      int64_t j = s;
-      for (; j + block <= stop; j += block)
-        transpose_block(from + j * from_stride + i, from_stride, to + i * to_stride + j, to_stride);
-      for (; j < stop; j++)
-        for (int64_t k = 0; k < block; k++)
-          to[(i + k) * to_stride + j] = from[j * from_stride + i + k];
-    }
-    for (; i < rows; i++)
-      for (int64_t j = s; j < stop; j++) to[i * to_stride + j] = from[j * from_stride + i];
-  }
-}
-
 // ---- any layout ---------------------------------------------------------------------------------
 
 // Calls body(offset in the input, offset in the output) for items [begin, end) of the outer `count`
@@ -244,7 +173,7 @@ template <class T> void copy_items(const Axes& axes, int64_t size, const T* from
     int64_t* numbers = static_cast<int64_t*>(__builtin_alloca(sizeof(int64_t) * 3 * axes.count));
     outer.shape = numbers, outer.from = numbers + axes.count, outer.to = numbers + 2 * axes.count;
     int n = 0;
-    constexpr int64_t strip = 4 * block;
+    constexpr int64_t strip = 4 * line_items<T>;
     int64_t planes = 1;
     for (int d = 0; d < last; d++) {
       if (d == turned) continue;
@@ -253,6 +182,9 @@ template <class T> void copy_items(const Axes& axes, int64_t size, const T* from
       n++;
     }
     const int64_t rows = axes.shape[turned], row_stride = axes.to[turned];
+    bool streams_lines = streams && axes.to[turned] * sizeof(T) % 64 == 0 &&
+                         reinterpret_cast<uintptr_t>(to) % 64 == 0;
+    for (int d = 0; d < n; d++) streams_lines &= outer.to[d] * sizeof(T) % 64 == 0;
     const int64_t strips = (rows + strip - 1) / strip;
     outer.shape[n] = strips, outer.from[n] = strip, outer.to[n] = strip * row_stride;
     outer.count = n + 1;
@@ -261,9 +193,10 @@ template <class T> void copy_items(const Axes& axes, int64_t size, const T* from
       int64_t k = begin;
       walk(outer, outer.count, begin, end, [&](int64_t from_offset, int64_t to_offset) {
         const int64_t first = k++ % strips * strip;
-        transpose_rows(from + from_offset, from_stride, to + to_offset, row_stride,
-                       rows - first < strip ? rows - first : strip, width);
+        transpose(from + from_offset, from_stride, to + to_offset, row_stride,
+                  rows - first < strip ? rows - first : strip, width, streams_lines);
       });
+      if (streams_lines) end_lines();
     });
     return;
   }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "cpu/elementwise/compile.h"
+#include "cpu/elementwise/transpose.h"
 #include "mlxk/threads.h"
 
 namespace mlxk::cpu::MLXK_ISA {
@@ -107,147 +108,249 @@ MLXK_INLINE void run_blocks(const Code* codes, const Frame* frame, int64_t begin
     codes->run(codes, frame, i, none, none, none, none, none, none, none, none);
 }
 
-// How one input is reached.
-enum class Reach : uint8_t { row, repeated, gathered };
+// How one input is reached. A turned one has its short stride on another axis than the last.
+enum class Reach : uint8_t { row, repeated, gathered, turned };
+
+// Tiles of a walk over turned inputs: some rows along the turned axis, some columns along the last.
+constexpr int64_t turned_rows = 16, turned_columns = 128;
 
 struct Job {
   const Compiled* compiled;
   const Tensor* inputs;
   const Tensor* outputs;
-  const Space* space;  // null where nothing is gathered
+  const Space* space;  // null where all inputs are row-major or one element
   int64_t size;
+  int turned_axis;  // -1: none
   bool streaming;
   Reach reach[max_fused_inputs];
+
+  bool has_tile(uint32_t k) const {
+    return reach[k] == Reach::turned || reach[k] == Reach::gathered ||
+           (turned_axis >= 0 && reach[k] == Reach::row);
+  }
+  // What parallel_for divides: tiles, or strips of turned rows.
+  int64_t units() const {
+    if (turned_axis < 0) return (size + tile_size - 1) / tile_size;
+    const int64_t rows = space->shape[turned_axis], width = space->shape[space->axes - 1];
+    return size / (rows * width) * ((rows + turned_rows - 1) / turned_rows);
+  }
 };
 
-// A stack frame of one thread: the places, spills, repeated elements, tile and tail buffers.
+template <class T>
+MLXK_INLINE void turn(const char* from, int64_t stride, char* to, int64_t rows, int64_t columns) {
+  transpose(reinterpret_cast<const T*>(from), stride, reinterpret_cast<T*>(to), turned_columns,
+            rows, columns, false);
+}
+
+// One thread's work: the places, spills, repeated elements, tiles and tail buffers on its stack.
 class Runner {
  public:
+  static size_t tile_bytes(const Job& job, uint32_t k) {
+    if (!job.has_tile(k)) return 0;
+    const int64_t items = job.turned_axis >= 0 ? turned_rows * turned_columns : tile_size;
+    return static_cast<size_t>(items) * job.compiled->input_size[k];
+  }
   static size_t bytes(const Job& job) {
     const Compiled& c = *job.compiled;
-    size_t total = c.place_count() * sizeof(Place) + 64 + c.spill_count * 8 * block_size +
-                   (c.input_count + c.output_count) * 8 * block_size;
-    for (uint32_t k = 0; k < c.input_count; k++)
-      if (job.reach[k] == Reach::gathered) total += tile_size * c.input_size[k];
+    size_t total = c.place_count() * sizeof(Place) + 64 + c.spill_count * wide_block +
+                   (c.input_count + c.output_count) * wide_block;
+    for (uint32_t k = 0; k < c.input_count; k++) total += tile_bytes(job, k);
     return total;
   }
 
   Runner(const Job& job, char* memory) : job_(job), c_(*job.compiled) {
     memory = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(memory) + 63) & ~uintptr_t{63});
     char* const spills = memory;
-    memory += c_.spill_count * 8 * block_size;
+    memory += c_.spill_count * wide_block;
     small_ = memory;
-    memory += (c_.input_count + c_.output_count) * 8 * block_size;
-    tiles_ = memory;
-    for (uint32_t k = 0; k < c_.input_count; k++)
-      if (job.reach[k] == Reach::gathered) memory += tile_size * c_.input_size[k];
+    memory += (c_.input_count + c_.output_count) * wide_block;
+    for (uint32_t k = 0; k < c_.input_count; k++) {
+      tiles_[k] = memory;
+      memory += tile_bytes(job, k);
+    }
     places_ = reinterpret_cast<Place*>(memory);
-    const uint32_t immediates = c_.input_count + c_.output_count,
-                   first_spill = immediates + c_.immediate_count;
+    const uint32_t immediates = c_.input_count + c_.output_count;
+    const uint32_t first_spill = immediates + c_.immediate_count;
     for (uint32_t j = 0; j < c_.immediate_count; j++)
       places_[immediates + j] = {const_cast<char*>(c_.immediates()) + j * c_.immediate_stride, 0};
     for (uint32_t j = 0; j < c_.spill_count; j++)
-      places_[first_spill + j] = {spills + j * 8 * block_size, 0};
-    for (uint32_t k = 0; k < c_.input_count; k++)
-      if (job.reach[k] == Reach::repeated) repeat(k);
-    frame_ = {places_, job.streaming};
+      places_[first_spill + j] = {spills + j * wide_block, 0};
+    for (uint32_t k = 0; k < c_.input_count; k++) {
+      if (job.reach[k] != Reach::repeated) continue;
+      gather_row(data(k), 0, block_size, c_.input_size[k], small(k));
+      places_[k] = {small(k), 0};
+    }
   }
 
-  void run(int64_t begin, int64_t end) {
-    const int64_t whole = end - end % block_size > begin ? end - end % block_size : begin;
-    if (!job_.space) {
-      if (begin < whole) {
-        point_rows(0);
-        run_blocks(c_.codes(), &frame_, begin, whole);
-      }
+  void run(int64_t begin, int64_t end) {  // units
+    if (job_.turned_axis >= 0) {
+      for (int64_t unit = begin; unit < end; unit++) run_turned(unit);
     } else {
-      for (int64_t t = begin; t < whole; t += tile_size) {
-        const int64_t stop = t + tile_size < whole ? t + tile_size : whole;
-        gather_tile(t, stop - t);
-        run_blocks(c_.codes(), &frame_, t, stop);
+      begin *= tile_size;
+      end = end * tile_size < job_.size ? end * tile_size : job_.size;
+      if (!job_.space) {
+        for (uint32_t k = 0; k < c_.input_count; k++)
+          if (job_.reach[k] == Reach::row) place(k, begin);
+        run_segment(begin, end - begin);
+      } else {
+        for (int64_t t = begin; t < end; t += tile_size)
+          run_tile(t, t + tile_size < end ? t + tile_size : end);
       }
     }
-    if (whole < end) run_tail(whole, end - whole);
-    if (frame_.streaming) end_streaming();
+    if (job_.streaming) end_streaming();
   }
 
  private:
-  void repeat(uint32_t k) {
-    const int bytes = c_.input_size[k];
-    char* const to = small_ + k * 8 * block_size;
-    gather_row(static_cast<const char*>(job_.inputs[k].data), 0, block_size, bytes, to);
-    places_[k] = {to, 0};
+  static constexpr int64_t wide_block = 8 * block_size;  // bytes
+
+  char* data(uint32_t k) const { return static_cast<char*>(job_.inputs[k].data); }
+  char* small(uint32_t k) const { return small_ + k * wide_block; }
+  // Input k from the item at `offset` on.
+  void place(uint32_t k, int64_t offset) {
+    places_[k] = {data(k) + offset * c_.input_size[k], c_.input_size[k]};
   }
-  void point_rows(int64_t) {
-    for (uint32_t k = 0; k < c_.input_count; k++)
-      if (job_.reach[k] == Reach::row)
-        places_[k] = {static_cast<char*>(job_.inputs[k].data), c_.input_size[k]};
-    point_outputs();
-  }
-  void point_outputs() {
-    for (uint32_t k = 0; k < c_.output_count; k++)
-      places_[c_.input_count + k] = {static_cast<char*>(job_.outputs[k].data), c_.output_size[k]};
-  }
-  void gather_tile(int64_t begin, int64_t count) {
-    char* tile = tiles_;
-    for (uint32_t k = 0; k < c_.input_count; k++) {
-      const int bytes = c_.input_size[k];
-      char* const data = static_cast<char*>(job_.inputs[k].data);
-      if (job_.reach[k] == Reach::row) {
-        places_[k] = {data, bytes};
-      } else if (job_.reach[k] == Reach::gathered) {
-        const int64_t* strides = job_.space->strides[k];
-        const int last = job_.space->axes - 1;
-        const int64_t width = job_.space->shape[last], column = begin % width;
-        if (strides[last] == 1 && column + count <= width) {  // within one row: in place
-          int64_t offset = column, rest = begin / width;
-          for (int d = last - 1; d >= 0; d--) {
-            offset += rest % job_.space->shape[d] * strides[d];
-            rest /= job_.space->shape[d];
-          }
-          places_[k] = {data + (offset - begin) * bytes, bytes};
-        } else {
-          gather(*job_.space, k, data, bytes, begin, count, tile);
-          places_[k] = {tile - begin * bytes, bytes};
-        }
-        tile += tile_size * bytes;
-      }
+
+  // Output elements [begin, begin + count), with the places of the inputs at the first of them.
+  void run_segment(int64_t begin, int64_t count) {
+    Frame frame = {places_, job_.streaming};
+    for (uint32_t k = 0; k < c_.output_count; k++) {
+      const int64_t bytes = c_.output_size[k];
+      char* const to = static_cast<char*>(job_.outputs[k].data) + begin * bytes;
+      places_[c_.input_count + k] = {to, bytes};
+      frame.streaming &= reinterpret_cast<uintptr_t>(to) % register_bytes == 0;
     }
-    point_outputs();
+    const int64_t whole = count - count % block_size;
+    run_blocks(c_.codes(), &frame, 0, whole);
+    if (whole < count) run_tail(whole, count - whole);
   }
-  // The last block, of fewer elements, through buffers.
+  // The last block of a segment, of fewer elements, through buffers.
   void run_tail(int64_t begin, int64_t count) {
     for (uint32_t k = 0; k < c_.input_count; k++) {
-      if (job_.reach[k] == Reach::repeated) continue;
-      const int bytes = c_.input_size[k];
-      char* const to = small_ + k * 8 * block_size;
-      const char* data = static_cast<const char*>(job_.inputs[k].data);
-      if (job_.reach[k] == Reach::row)
-        memcpy(to, data + begin * bytes, count * bytes);
-      else
-        gather(*job_.space, k, data, bytes, begin, count, to);
-      memset(to + count * bytes, 0, (block_size - count) * bytes);
-      places_[k] = {to, 0};
+      if (places_[k].step == 0) continue;
+      const int64_t bytes = c_.input_size[k];
+      memcpy(small(k), places_[k].data + begin * bytes, count * bytes);
+      memset(small(k) + count * bytes, 0, (block_size - count) * bytes);
+      places_[k] = {small(k), 0};
     }
-    for (uint32_t k = 0; k < c_.output_count; k++)
-      places_[c_.input_count + k] = {small_ + (c_.input_count + k) * 8 * block_size, 0};
-    Frame frame = {places_, false};
+    char* to[max_fused_outputs];
+    for (uint32_t k = 0; k < c_.output_count; k++) {
+      Place& output = places_[c_.input_count + k];
+      to[k] = output.data + begin * c_.output_size[k];
+      output = {small(c_.input_count + k), 0};
+    }
+    const Frame frame = {places_, false};
     run_blocks(c_.codes(), &frame, 0, 1);
     for (uint32_t k = 0; k < c_.output_count; k++)
-      memcpy(static_cast<char*>(job_.outputs[k].data) + begin * c_.output_size[k],
-             small_ + (c_.input_count + k) * 8 * block_size, count * c_.output_size[k]);
+      memcpy(to[k], small(c_.input_count + k), count * c_.output_size[k]);
+  }
+
+  void run_tile(int64_t begin, int64_t end) {
+    const Space& space = *job_.space;
+    const int last = space.axes - 1;
+    const int64_t width = space.shape[last], column = begin % width;
+    for (uint32_t k = 0; k < c_.input_count; k++) {
+      if (job_.reach[k] == Reach::row) place(k, begin);
+      if (job_.reach[k] != Reach::gathered) continue;
+      const int64_t* strides = space.strides[k];
+      if (strides[last] == 1 && column + end - begin <= width) {  // within one row: in place
+        int64_t offset = column, rest = begin / width;
+        for (int d = last - 1; d >= 0; d--) {
+          offset += rest % space.shape[d] * strides[d];
+          rest /= space.shape[d];
+        }
+        place(k, offset);
+      } else {
+        gather(space, k, data(k), c_.input_size[k], begin, end - begin, tiles_[k]);
+        places_[k] = {tiles_[k], c_.input_size[k]};
+      }
+    }
+    run_segment(begin, end - begin);
+  }
+
+  void run_turned(int64_t unit) {
+    const Space& space = *job_.space;
+    const int last = space.axes - 1, turned = job_.turned_axis;
+    const int64_t width = space.shape[last], height = space.shape[turned];
+    const int64_t strips = (height + turned_rows - 1) / turned_rows;
+    const int64_t first = unit % strips * turned_rows;
+    const int64_t rows = height - first < turned_rows ? height - first : turned_rows;
+    int64_t offsets[max_fused_inputs] = {}, output = 0, output_stride = 1, row_stride = 0;
+    int64_t rest = unit / strips;
+    for (int d = last; d >= 0; d--) {
+      int64_t index = 0;
+      if (d == turned) {
+        index = first;
+        row_stride = output_stride;
+      } else if (d != last) {
+        index = rest % space.shape[d];
+        rest /= space.shape[d];
+      }
+      output += index * output_stride;
+      output_stride *= space.shape[d];
+      for (uint32_t k = 0; k < c_.input_count; k++) offsets[k] += index * space.strides[k][d];
+    }
+    for (int64_t c = 0; c < width; c += turned_columns) {
+      const int64_t columns = width - c < turned_columns ? width - c : turned_columns;
+      for (uint32_t k = 0; k < c_.input_count; k++) {
+        if (job_.reach[k] != Reach::turned) continue;
+        const int64_t stride = space.strides[k][last];
+        const char* const from = data(k) + (offsets[k] + c * stride) * c_.input_size[k];
+        switch (c_.input_size[k]) {
+          case 1: turn<uint8_t>(from, stride, tiles_[k], rows, columns); break;
+          case 2: turn<uint16_t>(from, stride, tiles_[k], rows, columns); break;
+          case 4: turn<uint32_t>(from, stride, tiles_[k], rows, columns); break;
+          default: turn<uint64_t>(from, stride, tiles_[k], rows, columns);
+        }
+      }
+      for (int64_t r = 0; r < rows; r++) {
+        for (uint32_t k = 0; k < c_.input_count; k++) {
+          const int64_t bytes = c_.input_size[k];
+          if (job_.reach[k] == Reach::repeated) continue;
+          if (job_.reach[k] == Reach::turned) {
+            places_[k] = {tiles_[k] + r * turned_columns * bytes, bytes};
+            continue;
+          }
+          const int64_t stride = space.strides[k][last];
+          const int64_t offset = offsets[k] + r * space.strides[k][turned] + c * stride;
+          if (stride == 1) {
+            place(k, offset);
+          } else {
+            gather_row(data(k) + offset * bytes, stride, columns, static_cast<int>(bytes),
+                       tiles_[k]);
+            places_[k] = {tiles_[k], bytes};
+          }
+        }
+        run_segment(output + r * row_stride + c, columns);
+      }
+    }
   }
 
   const Job& job_;
   const Compiled& c_;
-  char *small_, *tiles_;
+  char* small_;
+  char* tiles_[max_fused_inputs];
   Place* places_;
-  Frame frame_;
 };
 
 static void run_part(const Job& job, int64_t begin, int64_t end) {
   char* memory = static_cast<char*>(__builtin_alloca(Runner::bytes(job) + 64));
   Runner(job, memory).run(begin, end);
+}
+
+// The axis that has stride one in an input whose last axis has a long one; or -1. Inputs like it
+// are marked as turned.
+static int find_turned(Job* job) {
+  const Space& space = *job->space;
+  const int last = space.axes - 1;
+  int turned = -1;
+  for (uint32_t k = 0; k < job->compiled->input_count; k++) {
+    const int64_t* strides = space.strides[k];
+    if (job->reach[k] != Reach::gathered || strides[last] < 8 || space.shape[last] < 32) continue;
+    for (int d = 0; d < last && turned < 0; d++)
+      if (strides[d] == 1 && space.shape[d] >= 8) turned = d;
+    if (turned >= 0 && strides[turned] == 1) job->reach[k] = Reach::turned;
+  }
+  return turned;
 }
 
 static bool is_row_major(const Tensor& t) {
@@ -287,23 +390,19 @@ static void run_chain(const void* memory, const Tensor* inputs, const Tensor* ou
     collapse(inputs, c.input_count, &space, numbers);
     job.space = &space;
   }
+  job.turned_axis = gathers ? find_turned(&job) : -1;
   size_t written = 0;
-  job.streaming = true;
-  for (uint32_t k = 0; k < c.output_count; k++) {
+  for (uint32_t k = 0; k < c.output_count; k++)
     written += static_cast<size_t>(job.size) * c.output_size[k];
-    job.streaming &= reinterpret_cast<uintptr_t>(outputs[k].data) % register_bytes == 0;
-  }
-  job.streaming &= written > cache_bytes();
-  const int64_t units = (job.size + tile_size - 1) / tile_size;
-  const int64_t grain = static_cast<int64_t>(parallel_nanoseconds / (c.cost * tile_size)) + 1;
+  job.streaming = written > cache_bytes();
+  const int64_t units = job.units();
+  const float unit_cost = c.cost * static_cast<float>(job.size) / static_cast<float>(units);
+  const int64_t grain = static_cast<int64_t>(parallel_nanoseconds / unit_cost) + 1;
   if (units <= grain) {
-    run_part(job, 0, job.size);
+    run_part(job, 0, units);
     return;
   }
-  parallel_for(units, grain, [&job](int64_t begin, int64_t end) {
-    const int64_t stop = end * tile_size;
-    run_part(job, begin * tile_size, stop < job.size ? stop : job.size);
-  });
+  parallel_for(units, grain, [&job](int64_t begin, int64_t end) { run_part(job, begin, end); });
 }
 
 }  // namespace
