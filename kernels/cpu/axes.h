@@ -126,7 +126,7 @@ static Plan make_plan(const Tensor& input, const int64_t* axes, int64_t axis_cou
 
 // Rows are reduced one after the other where elements of one reduction lie side by side; else many at once (columns).
 constexpr int64_t long_row = 64;
-static bool by_rows(const Plan& plan) {
+static __attribute__((unused)) bool by_rows(const Plan& plan) {
   const Axis& reduced = plan.reduced.inner();
   const Axis& kept = plan.kept.inner();
   if (plan.outputs == 1) return true;

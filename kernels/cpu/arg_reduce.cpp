@@ -1,0 +1,281 @@
+// argmax and argmin: the index of the first greatest or least element; the first NaN wins over all.
+//
+// A contiguous run is reduced to its extreme first; only where that beats the best so far is its place looked for.
+#include "cpu/axes.h"
+
+namespace {
+
+using mlxk::KernelCall;
+
+constexpr int64_t block_elements = 4096;
+constexpr int64_t buffer_elements = 1024;
+constexpr int64_t tile_columns = 512;
+constexpr int64_t max_pieces = 64;
+
+struct Greatest {
+  template <class T>
+  static MLXK_MEMBER T of(T acc, T x) {
+    return ms::maximum(x, acc);
+  }
+  template <class T>
+  static MLXK_MEMBER bool beats(T x, T best) {
+    return x > best;
+  }
+};
+struct Least {
+  template <class T>
+  static MLXK_MEMBER T of(T acc, T x) {
+    return ms::minimum(x, acc);
+  }
+  template <class T>
+  static MLXK_MEMBER bool beats(T x, T best) {
+    return x < best;
+  }
+};
+
+struct Job {
+  Plan plan;  // the reduced axes keep their order: their flat index is the result
+  const char* data;
+  int64_t itemsize;
+  RowLoader load;
+  bool direct_type;
+  uint32_t* out;
+
+  const char* at(int64_t offset) const { return data + offset * itemsize; }
+};
+
+template <class T>
+struct Found {
+  T value;
+  int64_t index = -1;
+};
+
+template <class Order, class T>
+struct Finder {
+  static constexpr bool vectors = !ms::same_type<T, ms::complex64>::value;
+
+  static MLXK_MEMBER bool replaces(T x, T best) {
+    return Order::beats(x, best) || (ms::is_nan(x) && !ms::is_nan(best));
+  }
+
+  static T extreme(const T* p, int64_t n) {
+    T best = p[0];
+    int64_t i = 0;
+    if constexpr (vectors) {
+      constexpr int width = lanes<T>;
+      if (n >= width) {
+        Vec<T> acc[4];
+        for (Vec<T>& a : acc) a = load(p);
+        for (; i + 4 * width <= n; i += 4 * width) {
+          for (int k = 0; k < 4; ++k) acc[k] = Order::of(acc[k], load(p + i + k * width));
+        }
+        for (; i + width <= n; i += width) acc[0] = Order::of(acc[0], load(p + i));
+        T lane[width];
+        store(lane, Order::of(Order::of(acc[0], acc[1]), Order::of(acc[2], acc[3])));
+        best = lane[0];
+        for (int k = 1; k < width; ++k) best = Order::of(best, lane[k]);
+      }
+    }
+    for (; i < n; ++i) best = Order::of(best, p[i]);
+    return best;
+  }
+
+  static int64_t first(const T* p, int64_t n, T value) {
+    const bool nan = ms::is_nan(value);
+    if constexpr (vectors) {
+      constexpr int width = lanes<T>;
+      const Vec<T> wanted = ms::splat<Vec<T>>(value);
+      for (int64_t i = 0; i + width <= n; i += width) {
+        const Vec<T> x = load(p + i);
+        if (!ms::any(nan ? x != x : x == wanted)) continue;
+        for (int64_t k = i;; ++k) {
+          if (nan ? p[k] != p[k] : p[k] == value) return k;
+        }
+      }
+      for (int64_t i = n - n % width; i < n; ++i) {
+        if (nan ? p[i] != p[i] : p[i] == value) return i;
+      }
+      return 0;
+    } else {
+      for (int64_t i = 0; i < n; ++i) {
+        if (nan ? ms::is_nan(p[i]) : p[i] == value) return i;
+      }
+      return 0;
+    }
+  }
+
+  // The elements [begin, end) of one reduction.
+  static Found<T> span(const Job& job, int64_t base, int64_t begin, int64_t end) {
+    alignas(64) T buffer[buffer_elements];
+    const AxisList& reduced = job.plan.reduced;
+    const Axis& inner = reduced.inner();
+    const bool direct = job.direct_type && inner.in == 1;
+    const int64_t step = direct ? block_elements : buffer_elements;
+    Found<T> best;
+    while (begin < end) {
+      const int64_t at = begin % inner.size;
+      const int64_t n = inner.size - at < end - begin ? inner.size - at : end - begin;
+      int64_t offset, unused;
+      reduced.offsets(reduced.count - 1, begin / inner.size, &offset, &unused);
+      offset += base + at * inner.in;
+      for (int64_t i = 0; i < n; i += step) {
+        const int64_t m = n - i < step ? n - i : step;
+        const char* from = job.at(offset + i * inner.in);
+        const T* p = reinterpret_cast<const T*>(from);
+        if (!direct) {
+          job.load(from, inner.in, m, buffer);
+          p = buffer;
+        }
+        const T value = extreme(p, m);
+        if (best.index >= 0 && !replaces(value, best.value)) continue;
+        best.value = value;
+        best.index = begin + i + first(p, m, value);
+      }
+      begin += n;
+    }
+    return best;
+  }
+
+  static void rows(const Job& job) {
+    const Plan& plan = job.plan;
+    const int64_t outputs = plan.outputs, length = plan.length;
+    int64_t pieces = outputs < max_pieces ? length / inline_elements : 1;
+    pieces = pieces > max_pieces ? max_pieces : pieces;
+    if (pieces > 1) {
+      const int64_t size = (length + pieces - 1) / pieces;
+      Found<T> part[max_pieces * max_pieces];
+      mlxk::parallel_for(outputs * pieces, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          int64_t in, out;
+          plan.kept.offsets(plan.kept.count, i / pieces, &in, &out);
+          const int64_t first = i % pieces * size;
+          part[i] = span(job, in, first, first + size < length ? first + size : length);
+        }
+      });
+      for (int64_t i = 0; i < outputs; ++i) {
+        int64_t in, out;
+        plan.kept.offsets(plan.kept.count, i, &in, &out);
+        Found<T> best = part[i * pieces];
+        for (int64_t k = 1; k < pieces; ++k) {
+          const Found<T>& next = part[i * pieces + k];
+          if (next.index >= 0 && replaces(next.value, best.value)) best = next;
+        }
+        job.out[out] = static_cast<uint32_t>(best.index);
+      }
+      return;
+    }
+    mlxk::parallel_for(outputs, inline_elements / (length + 1) + 1, [&](int64_t begin, int64_t end) {
+      Walk walk(plan.kept, begin);
+      for (int64_t i = begin; i < end; ++i, walk.next()) {
+        job.out[walk.out] = static_cast<uint32_t>(span(job, walk.offset, 0, length).index);
+      }
+    });
+  }
+
+  // Columns side by side, all rows of a tile.
+  static void tile(const Job& job, int64_t base, int64_t out, int64_t n) {
+    alignas(64) T best[tile_columns];
+    alignas(64) T buffer[tile_columns];
+    alignas(64) uint32_t index[tile_columns];
+    const Axis& kept = job.plan.kept.inner();
+    const bool direct = job.direct_type && kept.in == 1;
+    Walk walk(job.plan.reduced, 0);
+    for (int64_t r = 0; r < job.plan.length; ++r, walk.next()) {
+      const char* from = job.at(base + walk.offset);
+      const T* __restrict p = reinterpret_cast<const T*>(from);
+      if (!direct) {
+        job.load(from, kept.in, n, buffer);
+        p = buffer;
+      }
+      if (r == 0) {
+        for (int64_t i = 0; i < n; ++i) best[i] = p[i];
+        for (int64_t i = 0; i < n; ++i) index[i] = 0;
+        continue;
+      }
+      const uint32_t row = static_cast<uint32_t>(r);
+      for (int64_t i = 0; i < n; ++i) {
+        const bool better = Order::beats(p[i], best[i]) | (ms::is_nan(p[i]) & !ms::is_nan(best[i]));
+        best[i] = better ? p[i] : best[i];
+        index[i] = better ? row : index[i];
+      }
+    }
+    for (int64_t i = 0; i < n; ++i) job.out[out + i * kept.out] = index[i];
+  }
+
+  static void run(const Job& job) {
+    const Plan& plan = job.plan;
+    if (plan.outputs == 0 || plan.length == 0) return;
+    const Axis& kept = plan.kept.inner();
+    const Axis& reduced = plan.reduced.inner();
+    if (plan.outputs == 1 || kept.size < 16 || (reduced.in == 1 && reduced.size >= long_row)) return rows(job);
+    // Narrower tiles where there are few, so that several threads find some: the result is the same.
+    const int64_t groups = plan.outputs / kept.size;
+    int64_t width = tile_columns;
+    while (width > 64 && groups * ((kept.size + width - 1) / width) < 16) width /= 2;
+    const int64_t tiles_a_row = (kept.size + width - 1) / width;
+    const int64_t grain = inline_elements / (width * plan.length) + 1;
+    mlxk::parallel_for(groups * tiles_a_row, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t) {
+        const int64_t column = t % tiles_a_row * width;
+        int64_t in, out;
+        plan.kept.offsets(plan.kept.count - 1, t / tiles_a_row, &in, &out);
+        tile(job, in + column * kept.in, out + column * kept.out,
+             kept.size - column < width ? kept.size - column : width);
+      }
+    });
+  }
+};
+
+// params: axis (an integer, or none for the index in the flattened array), keepdims.
+static Plan plan_of(const KernelCall& call) {
+  const Tensor& input = call.inputs[0];
+  const mlxk::Value& axis = (*call.params)[0];
+  int64_t axes[max_axes];
+  int64_t count = 0;
+  if (!axis.is_none()) {
+    axes[count++] = axis.integer();
+  } else {
+    for (; count < input.ndim && count < max_axes; ++count) axes[count] = count;
+  }
+  Plan plan = make_plan(input, axes, count);
+  if (axis.is_none()) {  // in the array's order, not in that of the strides
+    plan.reduced.count = 0;
+    for (int i = 0; i < input.ndim; ++i) plan.reduced.add({input.shape[i], input.strides[i], 0});
+    plan.reduced.merge();
+    if (plan.reduced.count == 0) plan.reduced.axes[plan.reduced.count++] = {1, 0, 0};
+  }
+  return plan;
+}
+
+template <class Order>
+static void arg_reduce(const KernelCall& call) {
+  const Tensor& input = call.inputs[0];
+  const Dtype type = mlxk::compute_dtype(input.dtype);
+  const Job job{plan_of(call),
+                static_cast<const char*>(input.data),
+                static_cast<int64_t>(mlxk::itemsize(input.dtype)),
+                row_loader(input.dtype, type),
+                input.dtype == type,
+                static_cast<uint32_t*>(call.outputs[0].data)};
+  switch (type) {
+    case Dtype::bool_:
+    case Dtype::uint8: return Finder<Order, ms::uint8>::run(job);
+    case Dtype::uint16: return Finder<Order, ms::uint16>::run(job);
+    case Dtype::uint32: return Finder<Order, ms::uint32>::run(job);
+    case Dtype::uint64: return Finder<Order, ms::uint64>::run(job);
+    case Dtype::int8: return Finder<Order, ms::int8>::run(job);
+    case Dtype::int16: return Finder<Order, ms::int16>::run(job);
+    case Dtype::int32: return Finder<Order, ms::int32>::run(job);
+    case Dtype::int64: return Finder<Order, ms::int64>::run(job);
+    case Dtype::float64: return Finder<Order, double>::run(job);
+    case Dtype::complex64: return Finder<Order, ms::complex64>::run(job);
+    default: return Finder<Order, float>::run(job);
+  }
+}
+
+}  // namespace
+
+MLXK_STEM(arg_reduce, table) {
+  table.add("argmax", {.run = arg_reduce<Greatest>});
+  table.add("argmin", {.run = arg_reduce<Least>});
+}
