@@ -97,7 +97,7 @@ struct Plan {
 };
 
 // `axes`: ascending. A kept axis's stride in the output is that of a row-major array, whether keepdims is set or not.
-static Plan make_plan(const Tensor& input, const int64_t* axes, int64_t axis_count) {
+static __attribute__((unused)) Plan make_plan(const Tensor& input, const int64_t* axes, int64_t axis_count) {
   if (input.ndim > max_axes) {
     mlxk::raise(mlxk::ErrorKind::value, "[reduce] %d dimensions are more than %d.", int{input.ndim}, max_axes);
   }
