@@ -12,6 +12,10 @@
 #include "mlxk/error.h"
 #include "mlxk/op.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/lsan_interface.h>
+#endif
+
 namespace mlxk {
 
 static_assert(sizeof(Node) <= 160);
@@ -76,6 +80,10 @@ Slab* map_slab() {
 #if defined(MADV_HUGEPAGE)
   // The first slab stays on small pages: most programs need only a few nodes.
   if (!all_slabs().empty()) madvise(mapped + before, slab_bytes, MADV_HUGEPAGE);
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+  // The leak detector does not look into mapped memory by itself.
+  __lsan_register_root_region(mapped + before, slab_bytes);
 #endif
   return reinterpret_cast<Slab*>(mapped + before);
 }
@@ -312,6 +320,9 @@ void trim_nodes() {
   for (Slab* slab : slabs) {
     if (slab->free_count == slab_nodes) {
       if (kept >= trim_keep) {
+#if defined(__SANITIZE_ADDRESS__)
+        __lsan_unregister_root_region(slab, slab_bytes);
+#endif
         munmap(slab, slab_bytes);
         pool.total -= slab_nodes;
         pool.free_count -= slab_nodes;

@@ -258,6 +258,9 @@ def test_numpy_operands_are_weak():
     assert (a + np.float32(1.5)).tolist() == [2, 3]
     assert (a + np.array([1.5, 2])).tolist() == [2, 4]
     assert (a + np.float64(1.5)).dtype is k.float32
+    assert (k.array([1.0]) + np.complex128(1j)).dtype is k.float32
+    assert (a * np.bool_(True)).dtype is k.int32
+    assert k.elementwise2(add, np.float32(1.5), 2).item() == 3.5
     assert (k.array([1, 2], k.int8) + np.uint8(200)).tolist() == [-55, -54]
 
 

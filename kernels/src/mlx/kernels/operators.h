@@ -77,7 +77,10 @@ inline bool read_operands(PyObject* const* objects, int count, const char* funct
     Scalar scalar;
     if (!read_scalar(objects[i], &scalar)) throw PythonError();
     const bool alone = first_array < 0 || (condition && i == 0);
-    if (scalar.kind != Scalar::none) {
+    // A NumPy complex is a Python complex too, but as weak as all of NumPy beside an array.
+    const bool foreign =
+        scalar.kind == Scalar::complex && !alone && !PyComplex_CheckExact(objects[i]);
+    if (scalar.kind != Scalar::none && !foreign) {
       const Dtype dtype = alone ? own_dtype(scalar) : weak_dtype(scalar, common);
       inputs->own(i, scalar_edge(scalar, dtype, function));
       continue;
