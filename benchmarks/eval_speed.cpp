@@ -1,11 +1,13 @@
-// What the graph itself costs: building, lowering and running graphs whose arithmetic takes no time.
+// What the graph itself costs: building, lowering and running graphs whose arithmetic takes no
+// time.
 //
-//   g++ -std=c++20 -O2 -I kernels/include -I kernels -I kernels/tests benchmarks/eval_speed.cpp -o eval_speed
+//   g++ -std=c++20 -O2 -I kernels/include -I kernels -I kernels/tests benchmarks/eval_speed.cpp -o
+//   eval_speed
 //       -L<build> -lmlxk -Wl,-rpath,<build> && ./eval_speed
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <time.h>
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -23,8 +25,7 @@ double now() {  // of this thread: a busy machine disturbs it least
 }
 
 // The median time of one call in nanoseconds.
-template <class Body>
-double median(int rounds, int calls, const Body& body) {
+template <class Body> double median(int rounds, int calls, const Body& body) {
   std::vector<double> times;
   for (int i = 0; i < rounds; ++i) {
     const double start = now();
@@ -62,9 +63,12 @@ void long_chain(int length) {
   const double evaluated = now();
   y = Edge();
   const double freed = now();
-  std::printf("chain of %d: build %.0f, eval and free %.0f, result %.0f, all %.0f ns a node; %.0f bytes a node\n", length,
-              (built - start) / length * 1e9, (evaluated - built) / length * 1e9, (freed - evaluated) / length * 1e9,
-              (freed - start) / length * 1e9, (peak_mb() - before) * 1024 * 1024 / length);
+  std::printf(
+      "chain of %d: build %.0f, eval and free %.0f, result %.0f, all %.0f ns a node; %.0f bytes a "
+      "node\n",
+      length, (built - start) / length * 1e9, (evaluated - built) / length * 1e9,
+      (freed - evaluated) / length * 1e9, (freed - start) / length * 1e9,
+      (peak_mb() - before) * 1024 * 1024 / length);
 }
 
 }  // namespace
@@ -85,20 +89,21 @@ int main(int argc, char** argv) {
               }));
   const Edge wide_a = floats(std::vector<float>(64, 1.5f));
   std::printf("6 ops on 64 elements: %.0f ns\n", median(21, 1000, [&] {
-                const Edge y = ew("multiply", ew("add", ew("square", wide_a), scalar(1)), ew("negative", ew("abs", wide_a)));
+                const Edge y = ew("multiply", ew("add", ew("square", wide_a), scalar(1)),
+                                  ew("negative", ew("abs", wide_a)));
                 const Edge z = ew("maximum", y, wide_a);
                 eval(&z, 1, false);
               }));
   std::printf("1000 x + 1: %.1f us\n", median(21, 20, [&] {
-                const Edge y = chain(a, 1000);
-                eval(&y, 1, false);
-              }) / 1000);
+                                         const Edge y = chain(a, 1000);
+                                         eval(&y, 1, false);
+                                       }) / 1000);
   std::vector<Edge> many;
   std::printf("100 roots: %.1f us\n", median(21, 20, [&] {
-                many.clear();
-                for (int i = 0; i < 100; ++i) many.push_back(chain(a, 2));
-                eval(many.data(), many.size(), false);
-              }) / 1000);
+                                        many.clear();
+                                        for (int i = 0; i < 100; ++i) many.push_back(chain(a, 2));
+                                        eval(many.data(), many.size(), false);
+                                      }) / 1000);
 
   Graph graph;
   for (int i = 0; i < 4; ++i) graph.inputs.push_back(placeholder({4}, Dtype::float32, nullptr));
@@ -116,13 +121,16 @@ int main(int argc, char** argv) {
   // A training step: 300 parameters that each run donates.
   Graph step;
   for (int i = 0; i < 300; ++i) step.inputs.push_back(placeholder({4}, Dtype::float32, nullptr));
-  for (int i = 0; i < 300; ++i) step.outputs.push_back(ew("multiply", step.inputs[i], scalar(0.999f)));
+  for (int i = 0; i < 300; ++i)
+    step.outputs.push_back(ew("multiply", step.inputs[i], scalar(0.999f)));
   const auto step_graph = std::make_shared<const Graph>(step);
   const ProgramRef step_program = lower(step);
   std::vector<Edge> parameters;
   for (int i = 0; i < 300; ++i) parameters.push_back(floats({1, 2, 3, 4}));
-  std::printf("compiled step, 300 parameters: %.1f us\n", median(21, 20, [&] {
-                std::vector<Edge> next = call(step_graph, step_program, parameters.data(), 300, stream);
+  std::printf("compiled step, 300 parameters: %.1f us\n",
+              median(21, 20, [&] {
+                std::vector<Edge> next =
+                    call(step_graph, step_program, parameters.data(), 300, stream);
                 parameters = std::move(next);
                 eval(parameters.data(), 300, false);
               }) / 1000);

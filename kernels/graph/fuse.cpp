@@ -1,7 +1,9 @@
-// Fusion: maximal runs of elementwise and cast nodes that are neighbours in the order and share an iteration shape.
+// Fusion: maximal runs of elementwise and cast nodes that are neighbours in the order and share an
+// iteration shape.
 //
-// A run of neighbours is convex by construction: nothing outside of it lies between two of its members. Nothing is
-// computed twice: a member that someone else needs becomes a further output. One linear pass.
+// A run of neighbours is convex by construction: nothing outside of it lies between two of its
+// members. Nothing is computed twice: a member that someone else needs becomes a further output.
+// One linear pass.
 #include <algorithm>
 #include <cstring>
 
@@ -32,7 +34,8 @@ uint64_t hash_of(const std::vector<unsigned char>& key) {
 }  // namespace
 
 const void* ChainCache::code(const FusedChain& chain, CodeMemory* memory) {
-  const uint16_t counts[4] = {chain.step_count, chain.input_count, chain.output_count, chain.immediate_count};
+  const uint16_t counts[4] = {chain.step_count, chain.input_count, chain.output_count,
+                              chain.immediate_count};
   key_.clear();
   append(&key_, counts, sizeof counts);
   append(&key_, chain.steps, chain.step_count * sizeof *chain.steps);
@@ -110,8 +113,8 @@ void Lowering::close_group() {
   }
 }
 
-// How many members, from the first, form a chain with few enough outputs. A prefix has an output for every member that
-// is live or has a use beyond the prefix.
+// How many members, from the first, form a chain with few enough outputs. A prefix has an output
+// for every member that is live or has a use beyond the prefix.
 size_t Lowering::group_prefix() {
   if (group_size_ <= max_fused_outputs) return group_size_;
   uint32_t left[max_fused_steps];
@@ -170,9 +173,7 @@ void Lowering::emit_group(size_t count) {
     step.input_dtype = node->inputs[node->input_count - 1].dtype();
     step.output = -1;
     for (uint32_t k = 0; k < 3; ++k) {
-      if (k >= node->input_count) {
-        continue;
-      }
+      if (k >= node->input_count) { continue; }
       const Edge& edge = node->inputs[k];
       if (edge.node()->op == op_constant) {
         step.args[k].kind = FusedArg::immediate;
@@ -219,7 +220,8 @@ void Lowering::emit_group(size_t count) {
     LoweredValue& own = values_[mark_index(group_[i])];
     if (!own.live && left[i] == 0) continue;
     const Dtype dtype = steps_[i].dtype;
-    own.slot = static_cast<int32_t>(add_slot(Slot::Kind::planned, elements * itemsize(dtype), first->stream));
+    own.slot = static_cast<int32_t>(
+        add_slot(Slot::Kind::planned, elements * itemsize(dtype), first->stream));
     own.layout = contiguous_layout(shape, dtype);
     steps_[i].output = static_cast<int16_t>(output_count);
     output_dtypes[output_count++] = dtype;
@@ -228,8 +230,14 @@ void Lowering::emit_group(size_t count) {
   }
 
   Instruction& instruction = finish(Instruction::Kind::fused, first);
-  const FusedChain chain{steps_, chain_input_dtypes_, output_dtypes, immediates_, static_cast<uint16_t>(count),
-                         chain_input_count_, output_count, immediate_count_};
+  const FusedChain chain{steps_,
+                         chain_input_dtypes_,
+                         output_dtypes,
+                         immediates_,
+                         static_cast<uint16_t>(count),
+                         chain_input_count_,
+                         output_count,
+                         immediate_count_};
   instruction.code = chains_.code(chain, &program->code);
   if (!program->keep_chains) return;
   Program& p = *program;
@@ -245,7 +253,8 @@ void Lowering::emit_group(size_t count) {
   record.immediate_count = chain.immediate_count;
   p.chains.push_back(record);
   p.chain_steps.insert(p.chain_steps.end(), steps_, steps_ + count);
-  p.chain_dtypes.insert(p.chain_dtypes.end(), chain_input_dtypes_, chain_input_dtypes_ + chain.input_count);
+  p.chain_dtypes.insert(p.chain_dtypes.end(), chain_input_dtypes_,
+                        chain_input_dtypes_ + chain.input_count);
   p.chain_dtypes.insert(p.chain_dtypes.end(), output_dtypes, output_dtypes + output_count);
   p.chain_immediates.insert(p.chain_immediates.end(), immediates_, immediates_ + immediate_count_);
 }

@@ -1,5 +1,6 @@
-// Lowering: an ordered set of nodes becomes instructions over slots. Movement ops become layouts on the slot they look
-// at, or a copy where no view exists; inputs a kernel does not accept get a private copy.
+// Lowering: an ordered set of nodes becomes instructions over slots. Movement ops become layouts on
+// the slot they look at, or a copy where no view exists; inputs a kernel does not accept get a
+// private copy.
 #include "graph/lower.h"
 
 #include <bit>
@@ -35,8 +36,7 @@ uint16_t to_bfloat16(float value) {
   return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-template <class T>
-void store(Immediate* immediate, T value) {
+template <class T> void store(Immediate* immediate, T value) {
   std::memcpy(immediate->bytes, &value, sizeof value);
 }
 
@@ -48,21 +48,11 @@ Immediate constant_bytes(const Node* node) {
   out.dtype = node->outputs[0].dtype;
   const Value& value = node->params[0];
   switch (out.dtype) {
-    case Dtype::bool_:
-      store<uint8_t>(&out, value.boolean());
-      break;
-    case Dtype::float16:
-      store(&out, to_float16(static_cast<float>(value.real())));
-      break;
-    case Dtype::bfloat16:
-      store(&out, to_bfloat16(static_cast<float>(value.real())));
-      break;
-    case Dtype::float32:
-      store(&out, static_cast<float>(value.real()));
-      break;
-    case Dtype::float64:
-      store(&out, value.real());
-      break;
+    case Dtype::bool_: store<uint8_t>(&out, value.boolean()); break;
+    case Dtype::float16: store(&out, to_float16(static_cast<float>(value.real()))); break;
+    case Dtype::bfloat16: store(&out, to_bfloat16(static_cast<float>(value.real()))); break;
+    case Dtype::float32: store(&out, static_cast<float>(value.real())); break;
+    case Dtype::float64: store(&out, value.real()); break;
     case Dtype::complex64: {
       const std::complex<double> z = value.complex();
       store(&out, std::complex<float>(static_cast<float>(z.real()), static_cast<float>(z.imag())));
@@ -86,9 +76,11 @@ bool is_row_major(const Dims& shape, const Dims& strides) {
   return true;
 }
 
-size_t layout_bytes(const Layout& layout) { return element_count(layout.shape) * itemsize(layout.dtype); }
+size_t layout_bytes(const Layout& layout) {
+  return element_count(layout.shape) * itemsize(layout.dtype);
+}
 
-// ---- pieces of a Program ---------------------------------------------------------------------------------------
+// ---- pieces of a Program ------------------------------------------------------------------------
 
 void Lowering::grow_infos() {
   const size_t from = infos_.size();
@@ -159,7 +151,8 @@ void Lowering::read(const Operand& operand) {
   ++pending_inputs_;
 }
 
-// The open instruction reads a slot: where another stream writes it, that stream records and this one waits.
+// The open instruction reads a slot: where another stream writes it, that stream records and this
+// one waits.
 void Lowering::join_streams(uint32_t index) {
   Slot& slot = program->slots[index];
   if (slot.first == not_written) {  // an input or a constant, read for the first time
@@ -228,19 +221,21 @@ void Lowering::copy(uint32_t* slot, int32_t* layout, const Node* node) {
   finish(Instruction::Kind::copy, node);
 }
 
-// ---- values ----------------------------------------------------------------------------------------------------
+// ---- values -------------------------------------------------------------------------------------
 
 uint32_t Lowering::add_value_range(Node* node, uint32_t count) {
   const size_t index = values_.size();
   if (index + count > mark_index_mask) {
-    raise(ErrorKind::memory, "[eval] a graph of more than %zu nodes is too large: evaluate parts of it.", index);
+    raise(ErrorKind::memory,
+          "[eval] a graph of more than %zu nodes is too large: evaluate parts of it.", index);
   }
   node->mark = epoch_ | index;
   values_.resize(index + count);
   return static_cast<uint32_t>(index);
 }
 
-// Gives every node of the set and every evaluated node it reads a range of values, and counts their uses.
+// Gives every node of the set and every evaluated node it reads a range of values, and counts their
+// uses.
 void Lowering::count_uses() {
   const uint32_t open = open_traces();
   values_.reserve(values_.size() + nodes.size() + 8);
@@ -278,7 +273,8 @@ void Lowering::bind(Node* node, uint32_t output, LoweredValue* value) {
   Slot& slot = program->slots[value->slot];
   slot.escapes = true;
   if (slot.kind == Slot::Kind::planned) slot.kind = Slot::Kind::output;
-  if (!compiled_) bindings.push_back({node, output, static_cast<uint32_t>(value->slot), value->layout});
+  if (!compiled_)
+    bindings.push_back({node, output, static_cast<uint32_t>(value->slot), value->layout});
 }
 
 void Lowering::add_constant_slot(LoweredValue* value, BufferRef buffer, Layout layout) {
@@ -288,8 +284,8 @@ void Lowering::add_constant_slot(LoweredValue* value, BufferRef buffer, Layout l
   program->constants.push_back(std::move(buffer));
 }
 
-// A constant that is more than an operand of a chain gets bytes once, for as long as it lives. They are read-only:
-// equal constants share them.
+// A constant that is more than an operand of a chain gets bytes once, for as long as it lives. They
+// are read-only: equal constants share them.
 LoweredValue& Lowering::constant_value(Node* node) {
   LoweredValue& value = values_[mark_index(node)];
   if (value.slot >= 0) return value;
@@ -301,7 +297,8 @@ LoweredValue& Lowering::constant_value(Node* node) {
     buffer->flags &= static_cast<uint8_t>(~buffer_writable);
     output.buffer = std::move(buffer);
   }
-  add_constant_slot(&value, output.buffer, {output.shape, output.strides, output.offset, output.dtype});
+  add_constant_slot(&value, output.buffer,
+                    {output.shape, output.strides, output.offset, output.dtype});
   return value;
 }
 
@@ -312,7 +309,8 @@ void Lowering::bind_input(Node* node, LoweredValue* value, uint32_t index) {
     add_constant_slot(value, output.buffer, std::move(layout));
     return;
   }
-  value->slot = static_cast<int32_t>(add_slot(Slot::Kind::input, output.buffer->size, node->stream));
+  value->slot =
+      static_cast<int32_t>(add_slot(Slot::Kind::input, output.buffer->size, node->stream));
   value->layout = add_layout(std::move(layout));
   program->slots.back().index = static_cast<uint32_t>(inputs.size());
   program->input_slots.push_back(static_cast<uint32_t>(value->slot));
@@ -331,7 +329,7 @@ LoweredValue& Lowering::materialised(const Edge& edge) {
   return found;
 }
 
-// ---- kinds -----------------------------------------------------------------------------------------------------
+// ---- kinds --------------------------------------------------------------------------------------
 
 void Lowering::lower_movement(Node* node) {
   mark_live(node);
@@ -344,7 +342,8 @@ void Lowering::lower_movement(Node* node) {
   if (!rule.view(layouts[layout], node->params, output.shape, &view)) {
     copy(&slot, &layout, node);
     if (!rule.view(layouts[layout], node->params, output.shape, &view)) {
-      raise(ErrorKind::runtime, "[%s] the rule finds no view of a row-major array.", op(node->op).name.c_str());
+      raise(ErrorKind::runtime, "[%s] the rule finds no view of a row-major array.",
+            op(node->op).name.c_str());
     }
   }
   view.shape = output.shape;
@@ -362,10 +361,12 @@ const Kernel* Lowering::find_kernel(const Node* node, OpInfo& info) {
   if (info.kernel) return info.kernel;
   const Op& wanted = op(node->op);
   if (stream_info(node->stream).device != DeviceKind::cpu) {
-    raise(ErrorKind::runtime, "[%s] the stream is of a device this build has no kernels for.", wanted.name.c_str());
+    raise(ErrorKind::runtime, "[%s] the stream is of a device this build has no kernels for.",
+          wanted.name.c_str());
   }
   info.kernel = kernels(DeviceKind::cpu).find(wanted.name.c_str());
-  if (!info.kernel) raise(ErrorKind::runtime, "[%s] has no kernel for the CPU in this build.", wanted.name.c_str());
+  if (!info.kernel)
+    raise(ErrorKind::runtime, "[%s] has no kernel for the CPU in this build.", wanted.name.c_str());
   return info.kernel;
 }
 
@@ -407,8 +408,9 @@ void Lowering::lower_kernel(Node* node, OpInfo& info) {
   if (kernel->workspace) {
     tensors_.clear();
     for (const Operand& operand : pending_) tensors_.push_back(operand.layout);
-    const KernelCall call{tensors_.data(), tensors_.data() + pending_inputs_, pending_inputs_, node->output_count,
-                          &node->params, nullptr};
+    const KernelCall call{tensors_.data(), tensors_.data() + pending_inputs_,
+                          pending_inputs_, node->output_count,
+                          &node->params,   nullptr};
     const size_t bytes = kernel->workspace(call);
     if (bytes) workspace = static_cast<int32_t>(add_slot(Slot::Kind::planned, bytes, node->stream));
   }
@@ -419,8 +421,8 @@ void Lowering::lower_kernel(Node* node, OpInfo& info) {
   program->blocking |= info.blocking;
 }
 
-// A call node runs its Program as one instruction. A node of the same op without parameters hands out one result of a
-// call that has several.
+// A call node runs its Program as one instruction. A node of the same op without parameters hands
+// out one result of a call that has several.
 void Lowering::lower_call(Node* node) {
   mark_live(node);
   LoweredValue* own = &values_[mark_index(node)];
@@ -480,24 +482,17 @@ void Lowering::lower_nodes() {
         mark_live(node);
         add_to_group(node, its);
         break;
-      case Kind::movement:
-        lower_movement(node);
-        break;
+      case Kind::movement: lower_movement(node); break;
       case Kind::reduction:
-      case Kind::structural:
-        lower_kernel(node, its);
-        break;
-      case Kind::call:
-        lower_call(node);
-        break;
-      case Kind::constant:
-        break;
-      case Kind::data:
-        raise(ErrorKind::runtime, "[eval] a data node has no buffer.");
+      case Kind::structural: lower_kernel(node, its); break;
+      case Kind::call: lower_call(node); break;
+      case Kind::constant: break;
+      case Kind::data: raise(ErrorKind::runtime, "[eval] a data node has no buffer.");
       case Kind::placeholder: {
         const std::string where = node->params.empty() ? "" : " " + node->params[0].opaque()->str();
         raise(ErrorKind::value,
-              "[eval] the value of an array is needed while its function is traced:%s vmap, compile and export see "
+              "[eval] the value of an array is needed while its function is traced:%s vmap, "
+              "compile and export see "
               "shapes and dtypes, not values.",
               where.c_str());
       }
@@ -506,7 +501,7 @@ void Lowering::lower_nodes() {
   close_group();
 }
 
-// ---- the two ways in -------------------------------------------------------------------------------------------
+// ---- the two ways in ----------------------------------------------------------------------------
 
 void Lowering::lower_roots(const Edge* roots, size_t count, Program* into) {
   program = into;
@@ -519,7 +514,8 @@ void Lowering::lower_roots(const Edge* roots, size_t count, Program* into) {
   }
   lower_nodes();
   for (size_t i = 0; i < count; ++i) {
-    if (roots[i].node()->op == op_constant && !roots[i].node()->evaluated()) constant_value(roots[i].node());
+    if (roots[i].node()->op == op_constant && !roots[i].node()->evaluated())
+      constant_value(roots[i].node());
   }
   plan(program);
 }
@@ -537,7 +533,8 @@ void Lowering::lower_graph(const Graph& graph, Program* into) {
     program->inputs.push_back(layout);
     inputs.push_back({nullptr, 0, 0, true});
     if (edge.node()->output_count != 1) {
-      raise(ErrorKind::runtime, "[compile] an input of a graph is one of several outputs of a node.");
+      raise(ErrorKind::runtime,
+            "[compile] an input of a graph is one of several outputs of a node.");
     }
     if (marked(edge.node(), epoch_)) continue;  // the same input again: the first one is read
     const uint32_t range = add_value_range(edge.node(), 1);
@@ -557,14 +554,17 @@ void Lowering::lower_graph(const Graph& graph, Program* into) {
   lower_nodes();
   for (const Edge& edge : graph.outputs) {
     LoweredValue result = materialised(edge);
-    if (program->slots[result.slot].kind == Slot::Kind::constant) {  // every call gives an array of its own
+    if (program->slots[result.slot].kind ==
+        Slot::Kind::constant) {  // every call gives an array of its own
       uint32_t slot = static_cast<uint32_t>(result.slot);
       copy(&slot, &result.layout, edge.node());
       result.slot = static_cast<int32_t>(slot);
     }
     bind(edge.node(), edge.output(), &result);
     program->results.push_back({static_cast<uint32_t>(result.slot), layouts[result.layout]});
-    for (const Dims* dims : {&program->results.back().layout.shape, &program->results.back().layout.strides}) keep(*dims);
+    for (const Dims* dims :
+         {&program->results.back().layout.shape, &program->results.back().layout.strides})
+      keep(*dims);
   }
   plan(program);
 }
@@ -590,8 +590,8 @@ void Lowering::clear() {
 
 namespace {
 
-// Arrays that a function captured before they were evaluated: someone outside holds them and no input reaches them. They
-// are evaluated once, or every call would compute them again.
+// Arrays that a function captured before they were evaluated: someone outside holds them and no
+// input reaches them. They are evaluated once, or every call would compute them again.
 void evaluate_captured(const Graph& graph) {
   std::vector<Node*> nodes;
   const uint64_t stop = next_epoch();
@@ -603,7 +603,8 @@ void evaluate_captured(const Graph& graph) {
   for (size_t i = 0; i < nodes.size(); ++i) {
     Node* node = nodes[i];
     node->mark = epoch | i;
-    if (node->op == op_placeholder || live_trace(node->trace) || op(node->op).effect) free[i] = false;
+    if (node->op == op_placeholder || live_trace(node->trace) || op(node->op).effect)
+      free[i] = false;
     for (uint32_t k = 0; k < node->input_count; ++k) {
       const Node* from = node->inputs[k].node();
       if (marked(from, epoch)) {
@@ -620,7 +621,8 @@ void evaluate_captured(const Graph& graph) {
   std::vector<Edge> captured;
   for (size_t i = 0; i < nodes.size(); ++i) {
     if (!free[i] || nodes[i]->op == op_constant) continue;
-    if (nodes[i]->refs.load(std::memory_order_relaxed) > uses[i]) captured.emplace_back(nodes[i], 0);
+    if (nodes[i]->refs.load(std::memory_order_relaxed) > uses[i])
+      captured.emplace_back(nodes[i], 0);
   }
   if (!captured.empty()) eval(captured.data(), captured.size(), false);
 }

@@ -1,5 +1,6 @@
-// The state of one lowering: graph to Program. lower.cpp drives it, fuse.cpp forms the groups of elementwise nodes,
-// plan.cpp gives the slots their memory. Plain eval keeps one of these a thread and reuses its lists.
+// The state of one lowering: graph to Program. lower.cpp drives it, fuse.cpp forms the groups of
+// elementwise nodes, plan.cpp gives the slots their memory. Plain eval keeps one of these a thread
+// and reuses its lists.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +12,22 @@
 
 namespace mlxk {
 
-// A walk's marks: the epoch says that the mark is of this walk, the index is the walk's. Needs the graph lock.
+// A walk's marks: the epoch says that the mark is of this walk, the index is the walk's. Needs the
+// graph lock.
 constexpr int mark_index_bits = 28;  // 2^28 nodes are 36 GB
 constexpr uint64_t mark_index_mask = (uint64_t{1} << mark_index_bits) - 1;
-uint64_t next_epoch();               // in the high bits, index bits zero
-inline bool marked(const Node* node, uint64_t epoch) { return (node->mark & ~mark_index_mask) == epoch; }
-inline uint32_t mark_index(const Node* node) { return static_cast<uint32_t>(node->mark & mark_index_mask); }
+uint64_t next_epoch();  // in the high bits, index bits zero
+inline bool marked(const Node* node, uint64_t epoch) {
+  return (node->mark & ~mark_index_mask) == epoch;
+}
+inline uint32_t mark_index(const Node* node) {
+  return static_cast<uint32_t>(node->mark & mark_index_mask);
+}
 
-// order() with a memory that is reused; the walk marks its nodes with `epoch`. A node that `stop` marks is not entered.
-void collect(const Edge* roots, size_t count, bool through_evaluated, uint64_t epoch, std::vector<Node*>* out);
+// order() with a memory that is reused; the walk marks its nodes with `epoch`. A node that `stop`
+// marks is not entered.
+void collect(const Edge* roots, size_t count, bool through_evaluated, uint64_t epoch,
+             std::vector<Node*>* out);
 
 // What lowering asks of an op for every node, in 16 bytes.
 struct OpInfo {
@@ -41,7 +49,8 @@ struct LoweredValue {
   bool input = false;   // evaluated before
 };
 
-// Chains that were compiled lately: most graphs are evaluated again and again. A compiled chain may be moved.
+// Chains that were compiled lately: most graphs are evaluated again and again. A compiled chain may
+// be moved.
 class ChainCache {
  public:
   // The compiled form, in memory of the Program's.
@@ -110,7 +119,8 @@ class Lowering {
   void lower_call(Node* node);
   uint32_t add_value_range(Node* node, uint32_t count);
   LoweredValue& value(const Edge& edge) { return values_[mark_index(edge.node()) + edge.output()]; }
-  LoweredValue& materialised(const Edge& edge);  // closes the open group if the edge is a member of it
+  LoweredValue& materialised(
+      const Edge& edge);  // closes the open group if the edge is a member of it
   LoweredValue& constant_value(Node* node);
   void bind_input(Node* node, LoweredValue* value, uint32_t output);
   void bind(Node* node, uint32_t output, LoweredValue* value);
@@ -128,12 +138,14 @@ class Lowering {
   Operand operand(uint32_t slot, const Layout& layout);
   const int64_t* keep(const Dims& dims);
   void add_constant_slot(LoweredValue* value, BufferRef buffer, Layout layout);
-  // An instruction is written by begin, its reads, its writes, finish. A read may put record and wait before it.
+  // An instruction is written by begin, its reads, its writes, finish. A read may put record and
+  // wait before it.
   void begin(StreamId stream);
   void read(const Operand& operand);
   void write(const Operand& operand) { pending_.push_back(operand); }
   Instruction& finish(Instruction::Kind kind, const Node* node, int32_t workspace = -1);
-  void copy(uint32_t* slot, int32_t* layout, const Node* node);  // replaces both by a row-major copy
+  void copy(uint32_t* slot, int32_t* layout,
+            const Node* node);  // replaces both by a row-major copy
   void join_streams(uint32_t slot);
 
   // fuse.cpp

@@ -1,6 +1,7 @@
-// The walks. The inputs of a node were made before it, so the order of creation is a topological order in which every
-// tie is broken by sequence number: a walk collects the reachable nodes and puts them in that order. Collecting uses
-// the result itself as its queue and marks the nodes in place: no hash map, and no recursion.
+// The walks. The inputs of a node were made before it, so the order of creation is a topological
+// order in which every tie is broken by sequence number: a walk collects the reachable nodes and
+// puts them in that order. Collecting uses the result itself as its queue and marks the nodes in
+// place: no hash map, and no recursion.
 #include <algorithm>
 
 #include "graph/lower.h"
@@ -54,7 +55,8 @@ void sort_by_sequence(std::vector<Node*>* nodes, size_t from) {
 
 uint64_t next_epoch() { return ++epoch_count << mark_index_bits; }
 
-void collect(const Edge* roots, size_t count, bool through_evaluated, uint64_t epoch, std::vector<Node*>* out) {
+void collect(const Edge* roots, size_t count, bool through_evaluated, uint64_t epoch,
+             std::vector<Node*>* out) {
   const size_t from = out->size();
   const auto visit = [&](Node* node) {
     if (marked(node, epoch)) return;
@@ -68,7 +70,8 @@ void collect(const Edge* roots, size_t count, bool through_evaluated, uint64_t e
     for (uint32_t i = 0; i < node->input_count; ++i) visit(node->inputs[i].node());
   }
   if (out->size() - from > mark_index_mask) {
-    raise(ErrorKind::memory, "[eval] a graph of %zu nodes is too large: evaluate parts of it.", out->size() - from);
+    raise(ErrorKind::memory, "[eval] a graph of %zu nodes is too large: evaluate parts of it.",
+          out->size() - from);
   }
   if (out->size() > from + 1) sort_by_sequence(out, from);
 }
@@ -83,8 +86,8 @@ void dependents(const Edge* roots, size_t root_count, const Edge* leaves, size_t
   order(roots, root_count, true, out);
   const uint64_t epoch = next_epoch();
   for (size_t i = 0; i < leaf_count; ++i) leaves[i].node()->mark = epoch;
-  // A leaf that is itself in the list stands for its value: it is no dependent. What it is computed from may be one,
-  // through another leaf.
+  // A leaf that is itself in the list stands for its value: it is no dependent. What it is computed
+  // from may be one, through another leaf.
   size_t kept = from;
   for (size_t i = from; i < out->size(); ++i) {
     Node* node = (*out)[i];

@@ -1,6 +1,7 @@
-// The plan: which slots share memory. Written in place where an instruction allows it and reads its input for the last
-// time; else by ranges of one arena whose lives do not overlap. Whether an input's buffer is taken over is decided by
-// each run, which sees who else holds it: the plan only names the donor.
+// The plan: which slots share memory. Written in place where an instruction allows it and reads its
+// input for the last time; else by ranges of one arena whose lives do not overlap. Whether an
+// input's buffer is taken over is decided by each run, which sees who else holds it: the plan only
+// names the donor.
 #include <algorithm>
 
 #include "graph/lower.h"
@@ -11,7 +12,8 @@ namespace mlxk {
 namespace {
 
 constexpr size_t line = 64;
-constexpr size_t most_ranges = 4096;  // free ranges that are remembered: beyond, the arena grows instead of the search
+constexpr size_t most_ranges =
+    4096;  // free ranges that are remembered: beyond, the arena grows instead of the search
 constexpr uint32_t taken = UINT32_MAX / 2;
 
 size_t rounded(size_t bytes) { return bytes ? (bytes + line - 1) / line * line : line; }
@@ -35,7 +37,8 @@ class Ranges {
     if (best == free_.size()) return false;
     *offset = free_[best].begin;
     free_[best].begin += bytes;
-    if (free_[best].begin == free_[best].end) free_.erase(free_.begin() + static_cast<ptrdiff_t>(best));
+    if (free_[best].begin == free_[best].end)
+      free_.erase(free_.begin() + static_cast<ptrdiff_t>(best));
     return true;
   }
 
@@ -76,15 +79,19 @@ class Planner {
 
  private:
   // May output `o` of the instruction be written over input `d`?
-  bool fits(const Instruction& instruction, uint32_t index, const Operand& o, const Operand& d) const {
+  bool fits(const Instruction& instruction, uint32_t index, const Operand& o,
+            const Operand& d) const {
     const Slot& from = p_.slots[d.slot];
     const Slot& to = p_.slots[o.slot];
     if (from.kind != Slot::Kind::input && from.kind != Slot::Kind::planned) return false;
-    if (from.escapes || from.exclusive || from.last != index || to.exclusive || from.stream != to.stream) return false;
+    if (from.escapes || from.exclusive || from.last != index || to.exclusive ||
+        from.stream != to.stream)
+      return false;
     if (from.kind == Slot::Kind::planned && from.bytes != to.bytes) return false;
     if (d.offset != 0 || to.bytes == 0) return false;
     if (instruction.kind != Instruction::Kind::call) {
-      if (itemsize(d.layout.dtype) != itemsize(o.layout.dtype) || d.layout.size != o.layout.size) return false;
+      if (itemsize(d.layout.dtype) != itemsize(o.layout.dtype) || d.layout.size != o.layout.size)
+        return false;
     } else if (static_cast<size_t>(d.layout.size) * itemsize(d.layout.dtype) != to.bytes) {
       return false;
     }
@@ -93,7 +100,8 @@ class Planner {
       if (d.layout.shape[i] != 1 && d.layout.strides[i] != step) return false;
       step *= d.layout.shape[i];
     }
-    return from.scratch == 1;  // else another layout of it is read as well, or an output has taken it
+    return from.scratch ==
+           1;  // else another layout of it is read as well, or an output has taken it
   }
 
   void share(uint32_t index) {
@@ -116,13 +124,13 @@ class Planner {
     switch (instruction.kind) {
       case Instruction::Kind::fused:
         for (uint32_t o = 0; o < instruction.output_count; ++o) {
-          for (uint32_t d = 0; d < instruction.input_count && !try_pair(o, d); ++d) {
-          }
+          for (uint32_t d = 0; d < instruction.input_count && !try_pair(o, d); ++d) {}
         }
         break;
       case Instruction::Kind::kernel: {
         const int donates = instruction.kernel->donates;
-        if (donates >= 0 && static_cast<uint32_t>(donates) < instruction.input_count) try_pair(0, donates);
+        if (donates >= 0 && static_cast<uint32_t>(donates) < instruction.input_count)
+          try_pair(0, donates);
         break;
       }
       case Instruction::Kind::call: {
@@ -133,14 +141,13 @@ class Planner {
         }
         break;
       }
-      default:
-        break;
+      default: break;
     }
     for (uint32_t i = 0; i < instruction.input_count; ++i) p_.slots[inputs[i].slot].scratch = 0;
   }
 
-  // The slot that comes first in a storage stands for it: it lives as long as the last, is handed out if any is, and its
-  // donor is the storage's.
+  // The slot that comes first in a storage stands for it: it lives as long as the last, is handed
+  // out if any is, and its donor is the storage's.
   void settle() {
     for (uint32_t i = 0; i < p_.slots.size(); ++i) {
       Slot& slot = p_.slots[i];
@@ -175,7 +182,8 @@ class Planner {
 
   void place_slot(uint32_t index, uint32_t instruction) {
     Slot& slot = p_.slots[index];
-    if (slot.kind != Slot::Kind::planned || slot.storage != index || slot.first != instruction) return;
+    if (slot.kind != Slot::Kind::planned || slot.storage != index || slot.first != instruction)
+      return;
     const size_t bytes = rounded(slot.bytes);
     if (slot.exclusive || !ranges(slot.stream).take(bytes, &slot.offset)) {
       slot.offset = arena_;
@@ -186,7 +194,8 @@ class Planner {
   void free_slot(uint32_t index, uint32_t instruction) {
     Slot& slot = p_.slots[p_.slots[index].storage];
     if (slot.kind != Slot::Kind::planned || slot.last != instruction || slot.exclusive) return;
-    if (slot.scratch) return;  // an operand may name one slot twice: the second time its range is free already
+    if (slot.scratch)
+      return;  // an operand may name one slot twice: the second time its range is free already
     slot.scratch = 1;
     ranges(slot.stream).give(slot.offset, slot.offset + rounded(slot.bytes));
   }

@@ -1,9 +1,9 @@
 // A graph as bytes, and back; and its stable text.
 //
-// Little-endian: "MLXG", a version, the op names, the nodes in order, the outputs. A node names earlier ones by number.
-// Evaluated arrays that the graph holds travel with their bytes. parse() trusts nothing: every length is checked against
-// what is left, shapes and dtypes are inferred again and compared, and what only Python can infer goes through the hook
-// that the face installs.
+// Little-endian: "MLXG", a version, the op names, the nodes in order, the outputs. A node names
+// earlier ones by number. Evaluated arrays that the graph holds travel with their bytes. parse()
+// trusts nothing: every length is checked against what is left, shapes and dtypes are inferred
+// again and compared, and what only Python can infer goes through the hook that the face installs.
 #include <bit>
 #include <cstring>
 #include <unordered_map>
@@ -15,7 +15,8 @@ namespace mlxk {
 
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "the format is written as the machine holds it");
+static_assert(std::endian::native == std::endian::little,
+              "the format is written as the machine holds it");
 
 constexpr char magic[4] = {'M', 'L', 'X', 'G'};
 constexpr uint32_t version = 1;
@@ -25,10 +26,11 @@ enum class NodeTag : uint8_t { input, data, constant, op };
 
 void (*check_structural)(const Node* node) = nullptr;
 
-// ---- the nodes of a graph, numbered -----------------------------------------------------------------------------
+// ---- the nodes of a graph, numbered -------------------------------------------------------------
 
 struct Numbered {
-  std::vector<Node*> nodes;  // the inputs, then the order, with evaluated leaves before their first use
+  std::vector<Node*>
+      nodes;  // the inputs, then the order, with evaluated leaves before their first use
   std::vector<uint8_t> is_input;
   uint64_t epoch = 0;
   uint32_t number(const Node* node) const { return mark_index(node); }
@@ -65,7 +67,8 @@ Numbered numbered(const Graph& graph) {
     if (edge.node()->output_count != 1) {
       raise(ErrorKind::value, "[export] an input of a graph is one of several outputs of a node.");
     }
-    if (marked(edge.node(), all.epoch)) raise(ErrorKind::value, "[export] an array is an input of the graph twice.");
+    if (marked(edge.node(), all.epoch))
+      raise(ErrorKind::value, "[export] an array is an input of the graph twice.");
     add(edge.node(), true);
   }
   for (Node* node : order) {
@@ -78,7 +81,7 @@ Numbered numbered(const Graph& graph) {
   return all;
 }
 
-// ---- writing ---------------------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------
 
 class Writer {
  public:
@@ -88,10 +91,7 @@ class Writer {
     const uint8_t* from = static_cast<const uint8_t*>(data);
     bytes.insert(bytes.end(), from, from + size);
   }
-  template <class T>
-  void put(T value) {
-    raw(&value, sizeof value);
-  }
+  template <class T> void put(T value) { raw(&value, sizeof value); }
   void text(const std::string& value) {
     put<uint32_t>(static_cast<uint32_t>(value.size()));
     raw(value.data(), value.size());
@@ -108,30 +108,17 @@ class Writer {
   void value(const Value& value, const char* op_name) {
     put<uint8_t>(static_cast<uint8_t>(value.tag()));
     switch (value.tag()) {
-      case Value::Tag::none:
-        break;
-      case Value::Tag::boolean:
-        put<uint8_t>(value.boolean());
-        break;
-      case Value::Tag::integer:
-        put<int64_t>(value.integer());
-        break;
-      case Value::Tag::real:
-        put<double>(value.real());
-        break;
+      case Value::Tag::none: break;
+      case Value::Tag::boolean: put<uint8_t>(value.boolean()); break;
+      case Value::Tag::integer: put<int64_t>(value.integer()); break;
+      case Value::Tag::real: put<double>(value.real()); break;
       case Value::Tag::complex:
         put<double>(value.complex().real());
         put<double>(value.complex().imag());
         break;
-      case Value::Tag::dtype:
-        put<uint8_t>(static_cast<uint8_t>(value.dtype()));
-        break;
-      case Value::Tag::dims:
-        dims(value.dims());
-        break;
-      case Value::Tag::string:
-        text(value.string());
-        break;
+      case Value::Tag::dtype: put<uint8_t>(static_cast<uint8_t>(value.dtype())); break;
+      case Value::Tag::dims: dims(value.dims()); break;
+      case Value::Tag::string: text(value.string()); break;
       case Value::Tag::list:
         put<uint32_t>(static_cast<uint32_t>(value.list().size()));
         for (const Value& item : value.list()) this->value(item, op_name);
@@ -143,7 +130,9 @@ class Writer {
         break;
       }
       case Value::Tag::opaque:
-        raise(ErrorKind::value, "[%s] a Python object is a parameter of this operation: it cannot be exported.", op_name);
+        raise(ErrorKind::value,
+              "[%s] a Python object is a parameter of this operation: it cannot be exported.",
+              op_name);
     }
   }
 };
@@ -169,11 +158,12 @@ void write_data(Writer* writer, Node* node) {
   }
 }
 
-// ---- reading ---------------------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 class Reader {
  public:
-  Reader(const uint8_t* bytes, size_t size, int depth) : at_(bytes), end_(bytes + size), depth_(depth) {}
+  Reader(const uint8_t* bytes, size_t size, int depth)
+      : at_(bytes), end_(bytes + size), depth_(depth) {}
 
   const uint8_t* raw(uint64_t size) {
     if (size > left()) raise(ErrorKind::value, "[import] the file ends inside a graph.");
@@ -181,8 +171,7 @@ class Reader {
     at_ += size;
     return here;
   }
-  template <class T>
-  T get() {
+  template <class T> T get() {
     T value;
     std::memcpy(&value, raw(sizeof value), sizeof value);
     return value;
@@ -190,7 +179,8 @@ class Reader {
   // A count of things that take at least so many bytes each.
   uint32_t count(size_t each) {
     const uint32_t value = get<uint32_t>();
-    if (value > left() / each) raise(ErrorKind::value, "[import] a list of %u entries passes the end of the file.", value);
+    if (value > left() / each)
+      raise(ErrorKind::value, "[import] a list of %u entries passes the end of the file.", value);
     return value;
   }
   std::string text() {
@@ -211,7 +201,9 @@ class Reader {
   Dims shape() {
     Dims shape = dims();
     for (int64_t length : shape) {
-      if (length < 0) raise(ErrorKind::value, "[import] the shape %s has a negative length.", shape.str().c_str());
+      if (length < 0)
+        raise(ErrorKind::value, "[import] the shape %s has a negative length.",
+              shape.str().c_str());
     }
     element_count(shape);
     return shape;
@@ -220,24 +212,17 @@ class Reader {
     if (depth > deepest_value) raise(ErrorKind::value, "[import] parameters are nested too deep.");
     const uint8_t tag = get<uint8_t>();
     switch (static_cast<Value::Tag>(tag)) {
-      case Value::Tag::none:
-        return Value();
-      case Value::Tag::boolean:
-        return Value(get<uint8_t>() != 0);
-      case Value::Tag::integer:
-        return Value(get<int64_t>());
-      case Value::Tag::real:
-        return Value(get<double>());
+      case Value::Tag::none: return Value();
+      case Value::Tag::boolean: return Value(get<uint8_t>() != 0);
+      case Value::Tag::integer: return Value(get<int64_t>());
+      case Value::Tag::real: return Value(get<double>());
       case Value::Tag::complex: {
         const double real = get<double>();
         return Value(std::complex<double>(real, get<double>()));
       }
-      case Value::Tag::dtype:
-        return Value(dtype());
-      case Value::Tag::dims:
-        return Value(dims());
-      case Value::Tag::string:
-        return Value(text());
+      case Value::Tag::dtype: return Value(dtype());
+      case Value::Tag::dims: return Value(dims());
+      case Value::Tag::string: return Value(text());
       case Value::Tag::list: {
         List list;
         for (uint32_t n = count(1); n > 0; --n) list.push_back(value(depth + 1));
@@ -247,22 +232,24 @@ class Reader {
         const uint64_t size = get<uint64_t>();
         return Value(std::make_shared<const Graph>(Reader(raw(size), size, depth + 1).graph()));
       }
-      default:
-        raise(ErrorKind::value, "[import] %d is no kind of parameter.", tag);
+      default: raise(ErrorKind::value, "[import] %d is no kind of parameter.", tag);
     }
   }
 
   Graph graph() {
-    if (std::memcmp(raw(sizeof magic), magic, sizeof magic)) raise(ErrorKind::value, "[import] these bytes are no graph.");
+    if (std::memcmp(raw(sizeof magic), magic, sizeof magic))
+      raise(ErrorKind::value, "[import] these bytes are no graph.");
     const uint32_t found = get<uint32_t>();
     if (found != version) {
-      raise(ErrorKind::value, "[import] the graph has version %u, this library reads version %u.", found, version);
+      raise(ErrorKind::value, "[import] the graph has version %u, this library reads version %u.",
+            found, version);
     }
     std::vector<const Op*> ops;
     for (uint32_t n = count(4); n > 0; --n) {
       const std::string name = text();
       ops.push_back(find_op(name.c_str()));
-      if (!ops.back()) raise(ErrorKind::value, "[import] there is no operation named %s.", name.c_str());
+      if (!ops.back())
+        raise(ErrorKind::value, "[import] there is no operation named %s.", name.c_str());
     }
     Graph made;
     std::vector<std::vector<Edge>> nodes;
@@ -284,7 +271,8 @@ class Reader {
     return nodes[node][output];
   }
 
-  std::vector<Edge> node(const std::vector<const Op*>& ops, const std::vector<std::vector<Edge>>& nodes, Graph* graph) {
+  std::vector<Edge> node(const std::vector<const Op*>& ops,
+                         const std::vector<std::vector<Edge>>& nodes, Graph* graph) {
     const uint8_t tag = get<uint8_t>();
     switch (static_cast<NodeTag>(tag)) {
       case NodeTag::input: {
@@ -300,18 +288,19 @@ class Reader {
       case NodeTag::constant: {
         const Dtype type = dtype();
         const Value held = value(depth_);
-        const Value::Tag wanted = type == Dtype::bool_    ? Value::Tag::boolean
-                                  : is_integer(type)      ? Value::Tag::integer
-                                  : is_complex(type)      ? Value::Tag::complex
-                                                          : Value::Tag::real;
-        if (held.tag() != wanted) raise(ErrorKind::value, "[import] a constant of %s holds %s.", name(type), held.str().c_str());
+        const Value::Tag wanted = type == Dtype::bool_ ? Value::Tag::boolean
+                                  : is_integer(type)   ? Value::Tag::integer
+                                  : is_complex(type)   ? Value::Tag::complex
+                                                       : Value::Tag::real;
+        if (held.tag() != wanted)
+          raise(ErrorKind::value, "[import] a constant of %s holds %s.", name(type),
+                held.str().c_str());
         if (wanted == Value::Tag::boolean) return {constant(0, 0, held.boolean(), type)};
         if (wanted == Value::Tag::integer) return {constant(0, 0, held.integer(), type)};
         if (wanted == Value::Tag::real) return {constant(held.real(), 0, 0, type)};
         return {constant(held.complex().real(), held.complex().imag(), 0, type)};
       }
-      case NodeTag::op:
-        return operation(ops, nodes);
+      case NodeTag::op: return operation(ops, nodes);
     }
     raise(ErrorKind::value, "[import] %d is no kind of node.", tag);
   }
@@ -324,17 +313,20 @@ class Reader {
     const Dtype type = dtype();
     const Dims lengths = shape();
     const uint64_t size = static_cast<uint64_t>(element_count(lengths));
-    if (size > left() / itemsize(type)) raise(ErrorKind::value, "[import] an array of shape %s passes the end of the file.",
-                                              lengths.str().c_str());
+    if (size > left() / itemsize(type))
+      raise(ErrorKind::value, "[import] an array of shape %s passes the end of the file.",
+            lengths.str().c_str());
     const size_t bytes = size * itemsize(type);
     BufferRef buffer = allocate(bytes);
     if (bytes) std::memcpy(buffer->bytes, raw(bytes), bytes);
     return from_buffer(std::move(buffer), 0, lengths, row_major(lengths), type);
   }
 
-  std::vector<Edge> operation(const std::vector<const Op*>& ops, const std::vector<std::vector<Edge>>& nodes) {
+  std::vector<Edge> operation(const std::vector<const Op*>& ops,
+                              const std::vector<std::vector<Edge>>& nodes) {
     const uint32_t which = get<uint32_t>();
-    if (which >= ops.size()) raise(ErrorKind::value, "[import] operation %u is not in the file's list.", which);
+    if (which >= ops.size())
+      raise(ErrorKind::value, "[import] operation %u is not in the file's list.", which);
     const Op& op = *ops[which];
     std::vector<Edge> inputs;
     for (uint32_t n = count(8); n > 0; --n) inputs.push_back(edge(nodes));
@@ -350,7 +342,8 @@ class Reader {
     const StreamId stream = default_stream(default_device());
     const auto expect_inputs = [&](size_t wanted) {
       if (inputs.size() != wanted) {
-        raise(ErrorKind::value, "[import] %s takes %zu inputs, not %zu.", op.name.c_str(), wanted, inputs.size());
+        raise(ErrorKind::value, "[import] %s takes %zu inputs, not %zu.", op.name.c_str(), wanted,
+              inputs.size());
       }
     };
     Edge made;
@@ -365,7 +358,8 @@ class Reader {
         break;
       case Kind::reduction:
         expect_inputs(1);
-        if (list.size() != 2) raise(ErrorKind::value, "[import] %s takes axes and keepdims.", op.name.c_str());
+        if (list.size() != 2)
+          raise(ErrorKind::value, "[import] %s takes axes and keepdims.", op.name.c_str());
         made = reduction(op, inputs[0], list[0].dims(), list[1].boolean(), stream);
         break;
       case Kind::movement:
@@ -377,20 +371,22 @@ class Reader {
         }
         break;
       case Kind::structural: {
-        const Edge held = Edge::adopt(
-            structural(op, inputs.data(), static_cast<uint32_t>(inputs.size()), Params(std::move(list)), shapes.data(),
-                       dtypes.data(), static_cast<uint32_t>(shapes.size()), stream), 0);
+        const Edge held =
+            Edge::adopt(structural(op, inputs.data(), static_cast<uint32_t>(inputs.size()),
+                                   Params(std::move(list)), shapes.data(), dtypes.data(),
+                                   static_cast<uint32_t>(shapes.size()), stream),
+                        0);
         if (check_structural) check_structural(held.node());
         std::vector<Edge> edges;
         for (uint32_t i = 0; i < shapes.size(); ++i) edges.emplace_back(held.node(), i);
         return edges;
       }
-      default:
-        raise(ErrorKind::value, "[import] %s is no operation of a file.", op.name.c_str());
+      default: raise(ErrorKind::value, "[import] %s is no operation of a file.", op.name.c_str());
     }
     if (shapes.size() != 1 || !(made.shape() == shapes[0]) || made.dtype() != dtypes[0]) {
-      raise(ErrorKind::value, "[import] %s gives shape %s and dtype %s, the file says %s and %s.", op.name.c_str(),
-            made.shape().str().c_str(), name(made.dtype()), shapes[0].str().c_str(), name(dtypes[0]));
+      raise(ErrorKind::value, "[import] %s gives shape %s and dtype %s, the file says %s and %s.",
+            op.name.c_str(), made.shape().str().c_str(), name(made.dtype()),
+            shapes[0].str().c_str(), name(dtypes[0]));
     }
     return {made};
   }
@@ -409,10 +405,14 @@ std::vector<uint8_t> serialise(const Graph& graph) {
   const Numbered all = numbered(graph);
   std::vector<uint32_t> op_numbers(op_count(), UINT32_MAX);
   std::vector<const Op*> used;
-  const auto is_data = [&](size_t i) { return !all.is_input[i] && all.nodes[i]->op != op_constant && all.nodes[i]->evaluated(); };
+  const auto is_data = [&](size_t i) {
+    return !all.is_input[i] && all.nodes[i]->op != op_constant && all.nodes[i]->evaluated();
+  };
   for (size_t i = 0; i < all.nodes.size(); ++i) {
     const Node* node = all.nodes[i];
-    if (all.is_input[i] || node->op == op_constant || is_data(i) || op_numbers[node->op] != UINT32_MAX) continue;
+    if (all.is_input[i] || node->op == op_constant || is_data(i) ||
+        op_numbers[node->op] != UINT32_MAX)
+      continue;
     op_numbers[node->op] = static_cast<uint32_t>(used.size());
     used.push_back(&op(node->op));
   }
@@ -425,7 +425,8 @@ std::vector<uint8_t> serialise(const Graph& graph) {
   // Writing data may evaluate, and evaluating marks: the numbers are taken first.
   std::vector<uint32_t> numbers;
   for (const Node* node : all.nodes) {
-    for (uint32_t k = 0; k < node->input_count; ++k) numbers.push_back(all.number(node->inputs[k].node()));
+    for (uint32_t k = 0; k < node->input_count; ++k)
+      numbers.push_back(all.number(node->inputs[k].node()));
   }
   std::vector<uint32_t> output_numbers;
   for (const Edge& edge : graph.outputs) output_numbers.push_back(all.number(edge.node()));
@@ -458,7 +459,8 @@ std::vector<uint8_t> serialise(const Graph& graph) {
         writer.put<uint32_t>(node->inputs[k].output());
       }
       writer.put<uint32_t>(static_cast<uint32_t>(node->params.size()));
-      for (size_t k = 0; k < node->params.size(); ++k) writer.value(node->params[k], op_name.c_str());
+      for (size_t k = 0; k < node->params.size(); ++k)
+        writer.value(node->params[k], op_name.c_str());
       writer.put<uint32_t>(node->output_count);
       for (uint32_t k = 0; k < node->output_count; ++k) writer.kind(node->outputs[k]);
     }
@@ -491,8 +493,10 @@ std::string print(const Graph& graph) {
       out += "data";
     } else {
       out += op(node->op).name;
-      for (uint32_t k = 0; k < node->input_count; ++k) out += (k ? ", " : " ") + edge_text(node->inputs[k]);
-      for (size_t k = 0; k < node->params.size(); ++k) out += (k ? ", " : " [") + node->params[k].str();
+      for (uint32_t k = 0; k < node->input_count; ++k)
+        out += (k ? ", " : " ") + edge_text(node->inputs[k]);
+      for (size_t k = 0; k < node->params.size(); ++k)
+        out += (k ? ", " : " [") + node->params[k].str();
       if (node->params.size()) out += "]";
     }
     for (uint32_t k = 0; k < node->output_count; ++k) {

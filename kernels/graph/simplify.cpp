@@ -1,6 +1,6 @@
-// Rewrites under compile: common subexpressions, dead code, identity casts. None changes a bit of a result: x + 0 is
-// not x where x is -0, so arithmetic is left alone. Ops with effects are never merged; what no output needs is not there,
-// because the outputs are where every walk starts.
+// Rewrites under compile: common subexpressions, dead code, identity casts. None changes a bit of a
+// result: x + 0 is not x where x is -0, so arithmetic is left alone. Ops with effects are never
+// merged; what no output needs is not there, because the outputs are where every walk starts.
 #include <unordered_map>
 
 #include "graph/lower.h"
@@ -9,7 +9,9 @@ namespace mlxk {
 
 namespace {
 
-size_t mix(size_t seed, size_t value) { return (seed ^ value) * 0x9e3779b97f4a7c15ull + (seed >> 29); }
+size_t mix(size_t seed, size_t value) {
+  return (seed ^ value) * 0x9e3779b97f4a7c15ull + (seed >> 29);
+}
 
 struct Simplifier {
   std::vector<Edge> results;  // what stands for each output of each node now, by the marks
@@ -24,7 +26,8 @@ struct Simplifier {
     size_t seed = mix(node->op, node->stream);
     seed = mix(seed, node->params.hash());
     seed = mix(seed, static_cast<size_t>(node->outputs[0].dtype));
-    for (const Edge& edge : inputs) seed = mix(mix(seed, reinterpret_cast<size_t>(edge.node())), edge.output());
+    for (const Edge& edge : inputs)
+      seed = mix(mix(seed, reinterpret_cast<size_t>(edge.node())), edge.output());
     return seed;
   }
 
@@ -34,7 +37,9 @@ struct Simplifier {
       return false;
     }
     for (uint32_t i = 0; i < a->output_count; ++i) {
-      if (a->outputs[i].dtype != b->outputs[i].dtype || !(a->outputs[i].shape == b->outputs[i].shape)) return false;
+      if (a->outputs[i].dtype != b->outputs[i].dtype ||
+          !(a->outputs[i].shape == b->outputs[i].shape))
+        return false;
     }
     for (uint32_t i = 0; i < a->input_count; ++i) {
       if (!(a->inputs[i] == inputs[i])) return false;
@@ -89,7 +94,8 @@ void simplify(Graph* graph) {
           copy->outputs[i].dtype = node->outputs[i].dtype;
         }
       }
-      if (!same && !which.effect && which.kind != Kind::placeholder) state.known.emplace(key, stands.node());
+      if (!same && !which.effect && which.kind != Kind::placeholder)
+        state.known.emplace(key, stands.node());
       for (uint32_t i = 0; i < output_count; ++i) state.results.emplace_back(stands.node(), i);
     }
     node->mark = state.epoch | index;

@@ -36,16 +36,16 @@ Edge infer_again(const Node* like, const std::vector<Edge>& inputs) {
   switch (which.kind) {
     case Kind::elementwise:
       return elementwise(which, inputs.data(), like->input_count, like->stream);
-    case Kind::cast:
-      return cast(inputs[0], like->outputs[0].dtype, like->stream);
+    case Kind::cast: return cast(inputs[0], like->outputs[0].dtype, like->stream);
     case Kind::reduction:
-      return reduction(which, inputs[0], like->params[0].dims(), like->params[1].boolean(), like->stream);
+      return reduction(which, inputs[0], like->params[0].dims(), like->params[1].boolean(),
+                       like->stream);
     case Kind::movement:
       if (like->op == op_trace_leaf) return trace_leaf(inputs[0], like->trace & ~placeholder_trace);
       return movement(which, inputs[0], like->params, like->stream);
     default:
-      raise(ErrorKind::value, "[%s] the shape %s is not the one the graph was recorded with.", which.name.c_str(),
-            like->input_count ? inputs[0].shape().str().c_str() : "()");
+      raise(ErrorKind::value, "[%s] the shape %s is not the one the graph was recorded with.",
+            which.name.c_str(), like->input_count ? inputs[0].shape().str().c_str() : "()");
   }
 }
 
@@ -61,20 +61,24 @@ std::vector<Edge> substitute(const Graph& graph, const Edge* arguments, size_t c
   for (size_t i = 0; i < count; ++i) {
     Node* node = graph.inputs[i].node();
     if (node->output_count != 1) {
-      raise(ErrorKind::runtime, "[compile] an input of a graph is one of several outputs of a node.");
+      raise(ErrorKind::runtime,
+            "[compile] an input of a graph is one of several outputs of a node.");
     }
     if (marked(node, epoch)) continue;
     node->mark = epoch | replaced.size();
     replaced.push_back(arguments[i]);
   }
-  // collect() does not enter the inputs; nodes that it finds get their index when they are replaced.
+  // collect() does not enter the inputs; nodes that it finds get their index when they are
+  // replaced.
   collect(graph.outputs.data(), graph.outputs.size(), true, epoch, &nodes);
   const uint64_t done = next_epoch();
-  for (size_t i = 0; i < count; ++i) graph.inputs[i].node()->mark = done | mark_index(graph.inputs[i].node());
+  for (size_t i = 0; i < count; ++i)
+    graph.inputs[i].node()->mark = done | mark_index(graph.inputs[i].node());
   std::vector<Edge> inputs;
   for (Node* node : nodes) {
     bool depends = false;
-    for (uint32_t i = 0; i < node->input_count; ++i) depends |= marked(node->inputs[i].node(), done);
+    for (uint32_t i = 0; i < node->input_count; ++i)
+      depends |= marked(node->inputs[i].node(), done);
     if (!depends) continue;
     inputs.clear();
     bool same = true;
@@ -105,22 +109,27 @@ std::vector<Edge> substitute(const Graph& graph, const Edge* arguments, size_t c
   return results;
 }
 
-std::vector<Edge> call(std::shared_ptr<const Graph> graph, ProgramRef program, const Edge* arguments, size_t count,
-                       StreamId stream) {
+std::vector<Edge> call(std::shared_ptr<const Graph> graph, ProgramRef program,
+                       const Edge* arguments, size_t count, StreamId stream) {
   if (count != program->inputs.size() || graph->inputs.size() != count) {
-    raise(ErrorKind::value, "[compile] a function of %zu arrays got %zu.", program->inputs.size(), count);
+    raise(ErrorKind::value, "[compile] a function of %zu arrays got %zu.", program->inputs.size(),
+          count);
   }
   uint32_t bits = 0;
   for (size_t i = 0; i < count; ++i) {
     const Layout& wanted = program->inputs[i];
     if (!(wanted.shape == arguments[i].shape()) || wanted.dtype != arguments[i].dtype()) {
-      raise(ErrorKind::value, "[compile] argument %zu has shape %s and dtype %s, where the function was compiled for %s "
-            "and %s.", i, arguments[i].shape().str().c_str(), name(arguments[i].dtype()), wanted.shape.str().c_str(),
-            name(wanted.dtype));
+      raise(ErrorKind::value,
+            "[compile] argument %zu has shape %s and dtype %s, where the function was compiled for "
+            "%s "
+            "and %s.",
+            i, arguments[i].shape().str().c_str(), name(arguments[i].dtype()),
+            wanted.shape.str().c_str(), name(wanted.dtype));
     }
     bits |= live_trace(arguments[i].node()->trace);
   }
-  // A transform sees through the call; several streams and collectives are for the outermost Program to order.
+  // A transform sees through the call; several streams and collectives are for the outermost
+  // Program to order.
   if (bits || program->streams.size() > 1 || program->blocking || program->results.empty()) {
     return substitute(*graph, arguments, count);
   }
@@ -132,11 +141,12 @@ std::vector<Edge> call(std::shared_ptr<const Graph> graph, ProgramRef program, c
     node->outputs[i].dtype = program->results[i].layout.dtype;
   }
   for (size_t i = 0; i < count; ++i) node->inputs[i] = arguments[i];
-  node->params = Params(List{Value(std::move(graph)), Value(std::shared_ptr<Opaque>(
-                                                          std::make_shared<ProgramHolder>(std::move(program))))});
+  node->params = Params(
+      List{Value(std::move(graph)),
+           Value(std::shared_ptr<Opaque>(std::make_shared<ProgramHolder>(std::move(program))))});
   if (outputs == 1) return {std::move(made)};
-  // Each result gets a node of its own, so that each can be given up by itself: a training step that keeps its loss still
-  // donates its parameters.
+  // Each result gets a node of its own, so that each can be given up by itself: a training step
+  // that keeps its loss still donates its parameters.
   std::vector<Edge> results;
   results.reserve(outputs);
   for (uint32_t i = 0; i < outputs; ++i) {

@@ -1,7 +1,8 @@
 // eval and async_eval: lower, reserve all memory, bind the results to their nodes, run.
 //
-// Small graphs run at once under the graph lock: nobody can see them half done, so they need no event. Others run
-// without it, on the calling thread where their stream is idle, else on the stream's own.
+// Small graphs run at once under the graph lock: nobody can see them half done, so they need no
+// event. Others run without it, on the calling thread where their stream is idle, else on the
+// stream's own.
 #include <cstdlib>
 #include <memory>
 
@@ -13,14 +14,16 @@ namespace mlxk {
 
 namespace {
 
-constexpr int64_t small_elements = 1 << 15;       // operands of a graph that runs under the lock
+constexpr int64_t small_elements = 1 << 15;  // operands of a graph that runs under the lock
 constexpr size_t small_instructions = 256;
 
 GraphLock graph_lock{nullptr, nullptr};
 
 class Unlocked {
  public:
-  Unlocked() : former_(outside_graph_lock(true)), state_(graph_lock.unlock ? graph_lock.unlock() : nullptr) {}
+  Unlocked()
+      : former_(outside_graph_lock(true)),
+        state_(graph_lock.unlock ? graph_lock.unlock() : nullptr) {}
   ~Unlocked() {
     if (graph_lock.lock) graph_lock.lock(state_);
     outside_graph_lock(former_);
@@ -67,13 +70,13 @@ void set_writer(Buffer* buffer, Event* event) {
 // One run of a Program: its memory, and how far its streams are.
 struct Job {
   Program program;
-  std::vector<BufferRef> buffers;      // inputs, then outputs, then the arena
-  std::vector<void*> bases;            // of each slot
-  std::vector<Tensor> tensors;         // room for one instruction, for each stream
-  std::vector<EventRef> waits;         // writers of inputs and constants that were not through
+  std::vector<BufferRef> buffers;  // inputs, then outputs, then the arena
+  std::vector<void*> bases;        // of each slot
+  std::vector<Tensor> tensors;     // room for one instruction, for each stream
+  std::vector<EventRef> waits;     // writers of inputs and constants that were not through
   std::vector<EventRef> records;
-  std::vector<EventRef> done;          // of each stream
-  bool overwrote = false;              // an input's buffer was taken over: the run is not interrupted
+  std::vector<EventRef> done;  // of each stream
+  bool overwrote = false;      // an input's buffer was taken over: the run is not interrupted
 
   void clear() {
     program.clear();
@@ -115,12 +118,11 @@ void run_and_signal(Job& job, size_t stream_index) noexcept {
   std::exception_ptr error;
   try {
     run_stream(job, stream_index, &failing);
-  } catch (...) {
-    error = located_error(failing);
-  }
+  } catch (...) { error = located_error(failing); }
   if (error) {
     for (const Instruction& instruction : job.program.instructions) {
-      if (instruction.kind == Instruction::Kind::record && instruction.stream == job.program.streams[stream_index]) {
+      if (instruction.kind == Instruction::Kind::record &&
+          instruction.stream == job.program.streams[stream_index]) {
         job.records[instruction.index]->signal(error);
       }
     }
@@ -141,7 +143,9 @@ std::unique_ptr<Lowering> take_lowering() {
   return scratch.lowering ? std::move(scratch.lowering) : std::make_unique<Lowering>();
 }
 
-std::shared_ptr<Job> take_job() { return scratch.job ? std::move(scratch.job) : std::make_shared<Job>(); }
+std::shared_ptr<Job> take_job() {
+  return scratch.job ? std::move(scratch.job) : std::make_shared<Job>();
+}
 
 bool always_verify() {
   static const bool on = [] {
@@ -183,10 +187,12 @@ class Evaluation {
 
  private:
   bool donatable(const Lowering::Input& input) const {
-    if (!input.donatable || input.node->refs.load(std::memory_order_acquire) != input.uses) return false;
+    if (!input.donatable || input.node->refs.load(std::memory_order_acquire) != input.uses)
+      return false;
     const Buffer* buffer = input.node->outputs[input.output].buffer.get();
     return buffer->refs.load(std::memory_order_acquire) == 1 &&
-           (buffer->flags & (buffer_pooled | buffer_writable | buffer_exported)) == (buffer_pooled | buffer_writable);
+           (buffer->flags & (buffer_pooled | buffer_writable | buffer_exported)) ==
+               (buffer_pooled | buffer_writable);
   }
 
   // Everything is allocated, or an error raised, before anything changes.
@@ -203,7 +209,8 @@ class Evaluation {
       if (slot.donor >= 0) {
         const Lowering::Input& donor = lowering_->inputs[program.slots[slot.donor].index];
         const BufferRef& buffer = donor.node->outputs[donor.output].buffer;
-        if (buffer->size >= slot.bytes && buffer->size / 2 <= slot.bytes + 4096 && donatable(donor)) {
+        if (buffer->size >= slot.bytes && buffer->size / 2 <= slot.bytes + 4096 &&
+            donatable(donor)) {
           job.buffers[input_count + i] = buffer;
           job.overwrote = true;
           continue;
@@ -234,18 +241,13 @@ class Evaluation {
     for (size_t i = 0; i < program.slots.size(); ++i) {
       const Slot& slot = program.slots[i];
       switch (slot.kind) {
-        case Slot::Kind::input:
-          job.bases[i] = job.buffers[slot.index]->bytes;
-          break;
-        case Slot::Kind::constant:
-          job.bases[i] = program.constants[slot.index]->bytes;
-          break;
+        case Slot::Kind::input: job.bases[i] = job.buffers[slot.index]->bytes; break;
+        case Slot::Kind::constant: job.bases[i] = program.constants[slot.index]->bytes; break;
         case Slot::Kind::output:
-          job.bases[i] = slot.storage == i ? job.buffers[input_count + slot.index]->bytes : job.bases[slot.storage];
+          job.bases[i] = slot.storage == i ? job.buffers[input_count + slot.index]->bytes
+                                           : job.bases[slot.storage];
           break;
-        case Slot::Kind::planned:
-          job.bases[i] = arena + slot.offset;
-          break;
+        case Slot::Kind::planned: job.bases[i] = arena + slot.offset; break;
       }
     }
     job.tensors.resize(program.max_operands * program.streams.size());
@@ -266,16 +268,21 @@ class Evaluation {
 
   bool small(bool async) const {
     const Program& program = job_->program;
-    if (program.streams.size() > 1 || program.blocking || program.instructions.size() > small_instructions) return false;
+    if (program.streams.size() > 1 || program.blocking ||
+        program.instructions.size() > small_instructions)
+      return false;
     int64_t elements = 0;
     for (const Operand& operand : program.operands) elements += operand.layout.size;
-    if (elements > small_elements || program.arena_bytes > static_cast<size_t>(8 * small_elements)) return false;
+    if (elements > small_elements || program.arena_bytes > static_cast<size_t>(8 * small_elements))
+      return false;
     for (const EventRef& event : job_->waits) {
       if (!event->done()) return false;
     }
     if (async) {  // what a kernel costs is not known: it does not hold up the caller
       for (const Instruction& instruction : program.instructions) {
-        if (instruction.kind != Instruction::Kind::fused && instruction.kind != Instruction::Kind::copy) return false;
+        if (instruction.kind != Instruction::Kind::fused &&
+            instruction.kind != Instruction::Kind::copy)
+          return false;
       }
     }
     return program.streams.empty() || idle(program.streams[0]);
@@ -295,7 +302,8 @@ class Evaluation {
     for (size_t i = 0; i < program.output_slots.size(); ++i) {
       Event* event = failed;
       for (size_t k = 0; k < program.streams.size() && !failed; ++k) {
-        if (program.streams[k] == program.slots[program.output_slots[i]].stream) event = job.done[k].get();
+        if (program.streams[k] == program.slots[program.output_slots[i]].stream)
+          event = job.done[k].get();
       }
       set_writer(job.buffers[lowering_->inputs.size() + i].get(), event);
     }
@@ -303,7 +311,8 @@ class Evaluation {
 
   void bind() {
     Job& job = *job_;
-    // An open trace may drop evaluated nodes while others are detached: hold what is still to be bound.
+    // An open trace may drop evaluated nodes while others are detached: hold what is still to be
+    // bound.
     std::vector<Edge> held;
     if (open_traces()) {
       for (const auto& binding : lowering_->bindings) held.emplace_back(binding.node, 0);
@@ -316,14 +325,9 @@ class Evaluation {
       output.strides = layout.strides;
       output.offset = layout.offset;
       switch (slot.kind) {
-        case Slot::Kind::input:
-          output.buffer = job.buffers[slot.index];
-          break;
-        case Slot::Kind::constant:
-          output.buffer = job.program.constants[slot.index];
-          break;
-        default:
-          output.buffer = job.buffers[input_count + slot.index];
+        case Slot::Kind::input: output.buffer = job.buffers[slot.index]; break;
+        case Slot::Kind::constant: output.buffer = job.program.constants[slot.index]; break;
+        default: output.buffer = job.buffers[input_count + slot.index];
       }
     }
     for (const auto& binding : lowering_->bindings) {
@@ -342,7 +346,8 @@ class Evaluation {
       event->signal(error);
       poison(event.get());
       if (!async) std::rethrow_exception(error);
-      enqueue(job.program.streams[0], [error] { std::rethrow_exception(error); });  // for synchronize()
+      enqueue(job.program.streams[0],
+              [error] { std::rethrow_exception(error); });  // for synchronize()
     }
   }
 
@@ -367,9 +372,7 @@ class Evaluation {
           held.reset();  // while this thread is known to hold no lock
           if (async && done->error()) std::rethrow_exception(done->error());  // for synchronize()
         });
-      } catch (...) {
-        fail_stream(*job, i, std::current_exception());
-      }
+      } catch (...) { fail_stream(*job, i, std::current_exception()); }
     }
     if (own < count) {
       Unlocked here;
@@ -379,15 +382,15 @@ class Evaluation {
     if (!async) {
       Unlocked here;
       for (const EventRef& event : job->done) {
-        while (!event->wait_for(1.0)) {
-        }
+        while (!event->wait_for(1.0)) {}
       }
     }
   }
 
   static void fail_stream(Job& job, size_t index, std::exception_ptr error) {
     for (const Instruction& instruction : job.program.instructions) {
-      if (instruction.kind == Instruction::Kind::record && instruction.stream == job.program.streams[index]) {
+      if (instruction.kind == Instruction::Kind::record &&
+          instruction.stream == job.program.streams[index]) {
         job.records[instruction.index]->signal(error);
       }
     }

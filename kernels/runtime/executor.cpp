@@ -1,5 +1,5 @@
-// The executor: no allocation, lock or Python in an instruction. A called Program finds its arena and its frame in the
-// workspace that lowering planned for the call.
+// The executor: no allocation, lock or Python in an instruction. A called Program finds its arena
+// and its frame in the workspace that lowering planned for the call.
 #include "runtime/execute.h"
 
 #include <new>
@@ -14,33 +14,30 @@ std::string (*describe_source)(uint32_t source) = nullptr;
 
 size_t line_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-void run_program(const Program& program, const Tensor* inputs, const Tensor* outputs, void* workspace) {
+void run_program(const Program& program, const Tensor* inputs, const Tensor* outputs,
+                 void* workspace) {
   char* arena = static_cast<char*>(workspace);
   const Frame frame = make_frame(program, arena + program.arena_bytes);
   for (size_t i = 0; i < program.slots.size(); ++i) {
     const Slot& slot = program.slots[i];
     switch (slot.kind) {
-      case Slot::Kind::input:
-        frame.bases[i] = inputs[slot.index].data;
-        break;
-      case Slot::Kind::constant:
-        frame.bases[i] = program.constants[slot.index]->bytes;
-        break;
+      case Slot::Kind::input: frame.bases[i] = inputs[slot.index].data; break;
+      case Slot::Kind::constant: frame.bases[i] = program.constants[slot.index]->bytes; break;
       case Slot::Kind::output:
         frame.bases[i] = slot.storage == i ? outputs[slot.index].data : frame.bases[slot.storage];
         break;
-      case Slot::Kind::planned:
-        frame.bases[i] = arena + slot.offset;
-        break;
+      case Slot::Kind::planned: frame.bases[i] = arena + slot.offset; break;
     }
   }
-  for (const Instruction& instruction : program.instructions) run_instruction(program, instruction, frame);
+  for (const Instruction& instruction : program.instructions)
+    run_instruction(program, instruction, frame);
 }
 
 }  // namespace
 
 size_t frame_size(const Program& program) {
-  return line_up(program.slots.size() * sizeof(void*)) + line_up(program.max_operands * sizeof(Tensor));
+  return line_up(program.slots.size() * sizeof(void*)) +
+         line_up(program.max_operands * sizeof(Tensor));
 }
 
 Frame make_frame(const Program& program, void* memory) {
@@ -64,8 +61,12 @@ void run_instruction(const Program& program, const Instruction& instruction, con
       if (outputs[0].size) fused_engine().run(instruction.code, inputs, outputs);
       break;
     case Instruction::Kind::kernel: {
-      const KernelCall call{inputs, outputs, instruction.input_count, instruction.output_count,
-                            &program.params[instruction.index], workspace};
+      const KernelCall call{inputs,
+                            outputs,
+                            instruction.input_count,
+                            instruction.output_count,
+                            &program.params[instruction.index],
+                            workspace};
       instruction.kernel->run(call);
       break;
     }
@@ -76,8 +77,7 @@ void run_instruction(const Program& program, const Instruction& instruction, con
       run_program(*program.programs[instruction.index], inputs, outputs, workspace);
       break;
     case Instruction::Kind::record:
-    case Instruction::Kind::wait:
-      break;
+    case Instruction::Kind::wait: break;
   }
 }
 
@@ -91,15 +91,12 @@ std::exception_ptr located_error(const Instruction* failing) {
     try {
       const std::string where = describe_source(failing->source);
       if (where.empty()) return std::current_exception();
-      return std::make_exception_ptr(Error(error.kind, std::string(error.what()) + " The array was made at " + where + "."));
-    } catch (...) {
-      return std::current_exception();
-    }
+      return std::make_exception_ptr(
+          Error(error.kind, std::string(error.what()) + " The array was made at " + where + "."));
+    } catch (...) { return std::current_exception(); }
   } catch (const std::bad_alloc&) {
     return std::make_exception_ptr(Error(ErrorKind::memory, "[eval] out of memory."));
-  } catch (...) {
-    return std::current_exception();
-  }
+  } catch (...) { return std::current_exception(); }
 }
 
 void raise_interrupted() { raise(ErrorKind::runtime, "[eval] interrupted."); }

@@ -13,8 +13,7 @@ constexpr size_t first_block = size_t{8} << 10;
 constexpr size_t largest_block = size_t{1} << 20;
 constexpr size_t kept_entries = size_t{1} << 16;
 
-template <class T>
-void empty(std::vector<T>* list) {
+template <class T> void empty(std::vector<T>* list) {
   list->clear();
   if (list->capacity() > kept_entries) list->shrink_to_fit();
 }
@@ -57,14 +56,15 @@ class Printer {
   explicit Printer(const Program& program) : p_(program) {}
 
   std::string text() {
-    out_ = "program: inputs " + number(p_.input_slots.size()) + ", outputs " + number(p_.output_slots.size()) +
-           ", arena " + number(p_.arena_bytes) + "\n";
+    out_ = "program: inputs " + number(p_.input_slots.size()) + ", outputs " +
+           number(p_.output_slots.size()) + ", arena " + number(p_.arena_bytes) + "\n";
     for (uint32_t i = 0; i < p_.slots.size(); ++i) slot(i);
     for (uint32_t i = 0; i < p_.instructions.size(); ++i) instruction(i);
     for (const ProgramResult& result : p_.results) {
-      out_ += "return %" + number(result.slot) + layout(result.layout.shape.begin(), result.layout.strides.begin(),
-                                                        result.layout.shape.size(), result.layout.dtype,
-                                                        result.layout.offset) + "\n";
+      out_ += "return %" + number(result.slot) +
+              layout(result.layout.shape.begin(), result.layout.strides.begin(),
+                     result.layout.shape.size(), result.layout.dtype, result.layout.offset) +
+              "\n";
     }
     return std::move(out_);
   }
@@ -82,12 +82,14 @@ class Printer {
       out_ += " " + number(slot.index);
       if (slot.kind == Slot::Kind::output) out_ += " " + number(slot.bytes);
     }
-    if (slot.kind == Slot::Kind::output && slot.donor >= 0) out_ += " from %" + number(static_cast<uint64_t>(slot.donor));
+    if (slot.kind == Slot::Kind::output && slot.donor >= 0)
+      out_ += " from %" + number(static_cast<uint64_t>(slot.donor));
     if (slot.exclusive) out_ += " exclusive";
     out_ += "\n";
   }
 
-  static std::string layout(const int64_t* shape, const int64_t* strides, size_t ndim, Dtype dtype, int64_t offset) {
+  static std::string layout(const int64_t* shape, const int64_t* strides, size_t ndim, Dtype dtype,
+                            int64_t offset) {
     std::string text = std::string(":") + name(dtype) + Dims(shape, ndim).str();
     bool row_major = true;
     int64_t step = 1;
@@ -104,7 +106,8 @@ class Printer {
     for (uint32_t i = 0; i < count; ++i) {
       const Operand& operand = p_.operands[first + i];
       const Tensor& t = operand.layout;
-      out_ += (i ? ", %" : "%") + number(operand.slot) + layout(t.shape, t.strides, t.ndim, t.dtype, operand.offset);
+      out_ += (i ? ", %" : "%") + number(operand.slot) +
+              layout(t.shape, t.strides, t.ndim, t.dtype, operand.offset);
     }
   }
 
@@ -176,7 +179,8 @@ void* CodeMemory::take(size_t bytes) {
     if (size > largest_block) size = largest_block;
     if (size < bytes) size = bytes;
     Block block;
-    block.bytes.reset(new unsigned char[size + 64]);  // left as it is: pages that no chain reaches stay untouched
+    block.bytes.reset(
+        new unsigned char[size + 64]);  // left as it is: pages that no chain reaches stay untouched
     block.size = size;
     blocks_.push_back(std::move(block));
     used_ = 0;

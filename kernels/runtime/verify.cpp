@@ -37,24 +37,30 @@ class Verifier {
   void slots() {
     for (uint32_t i = 0; i < p_.slots.size(); ++i) {
       const Slot& slot = p_.slots[i];
-      check(slot.storage <= i && p_.slots[slot.storage].storage == slot.storage, "slot %u has no storage", i);
+      check(slot.storage <= i && p_.slots[slot.storage].storage == slot.storage,
+            "slot %u has no storage", i);
       check(p_.slots[slot.storage].kind == slot.kind, "slot %u and its storage differ in kind", i);
-      check(p_.slots[slot.storage].bytes == slot.bytes, "slot %u and its storage differ in size", i);
+      check(p_.slots[slot.storage].bytes == slot.bytes, "slot %u and its storage differ in size",
+            i);
       switch (slot.kind) {
         case Slot::Kind::input:
-          check(slot.index < p_.input_slots.size() && p_.input_slots[slot.index] == i, "input slot %u is not listed", i);
+          check(slot.index < p_.input_slots.size() && p_.input_slots[slot.index] == i,
+                "input slot %u is not listed", i);
           written_[i] = true;
           break;
         case Slot::Kind::constant:
-          check(slot.index < p_.constants.size() && p_.constants[slot.index], "constant slot %u has no buffer", i);
+          check(slot.index < p_.constants.size() && p_.constants[slot.index],
+                "constant slot %u has no buffer", i);
           written_[i] = true;
           break;
         case Slot::Kind::output:
           if (slot.storage != i) break;
-          check(slot.index < p_.output_slots.size() && p_.output_slots[slot.index] == i, "output slot %u is not listed", i);
+          check(slot.index < p_.output_slots.size() && p_.output_slots[slot.index] == i,
+                "output slot %u is not listed", i);
           break;
         case Slot::Kind::planned:
-          check(slot.offset % 64 == 0 && slot.offset + slot.bytes <= p_.arena_bytes, "slot %u leaves the arena", i);
+          check(slot.offset % 64 == 0 && slot.offset + slot.bytes <= p_.arena_bytes,
+                "slot %u leaves the arena", i);
           check(!slot.escapes, "slot %u outlives the arena", i);
           break;
       }
@@ -73,30 +79,36 @@ class Verifier {
     for (int i = t.ndim; i-- > 0;) {
       size *= t.shape[i];
       if (t.shape[i] == 0) continue;
-      const int64_t reach = (t.shape[i] - 1) * t.strides[i] * static_cast<int64_t>(itemsize(t.dtype));
+      const int64_t reach =
+          (t.shape[i] - 1) * t.strides[i] * static_cast<int64_t>(itemsize(t.dtype));
       (reach < 0 ? lowest : highest) += reach;
       if (t.shape[i] != 1 && t.strides[i] != step) row_major = false;
       step *= t.shape[i];
     }
-    check(size == t.size, "instruction %u: an operand's size is %lld, not %lld", index, static_cast<long long>(t.size),
-          static_cast<long long>(size));
+    check(size == t.size, "instruction %u: an operand's size is %lld, not %lld", index,
+          static_cast<long long>(t.size), static_cast<long long>(size));
     if (size) {
-      check(lowest >= 0 && highest + static_cast<int64_t>(itemsize(t.dtype)) <= static_cast<int64_t>(slot.bytes),
+      check(lowest >= 0 && highest + static_cast<int64_t>(itemsize(t.dtype)) <=
+                               static_cast<int64_t>(slot.bytes),
             "instruction %u reaches outside of slot %u", index, operand.slot);
     }
     if (!output) {
-      check(written_[operand.slot], "instruction %u reads slot %u before it is written", index, operand.slot);
+      check(written_[operand.slot], "instruction %u reads slot %u before it is written", index,
+            operand.slot);
       return;
     }
-    check(slot.kind == Slot::Kind::planned || slot.kind == Slot::Kind::output, "instruction %u writes slot %u", index,
-          operand.slot);
+    check(slot.kind == Slot::Kind::planned || slot.kind == Slot::Kind::output,
+          "instruction %u writes slot %u", index, operand.slot);
     check(slot.first == index && !written_[operand.slot], "slot %u is written twice", operand.slot);
-    check((row_major || size == 0) && operand.offset == 0, "instruction %u: its output is not row-major", index);
+    check((row_major || size == 0) && operand.offset == 0,
+          "instruction %u: its output is not row-major", index);
   }
 
   // What of this stream's past another stream has waited for.
   bool sees(StreamId reader, const Slot& slot) const {
-    if (slot.stream == reader || slot.kind == Slot::Kind::input || slot.kind == Slot::Kind::constant) return true;
+    if (slot.stream == reader || slot.kind == Slot::Kind::input ||
+        slot.kind == Slot::Kind::constant)
+      return true;
     const auto found = waited_.find({slot.stream, reader});
     return found != waited_.end() && found->second > slot.first;
   }
@@ -105,24 +117,28 @@ class Verifier {
     const Instruction& it = p_.instructions[index];
     if (it.kind == Instruction::Kind::record) {
       check(it.index < p_.event_count, "instruction %u records event %u", index, it.index);
-      check(records_.emplace(it.index, std::pair(it.stream, index)).second, "event %u is recorded twice", it.index);
+      check(records_.emplace(it.index, std::pair(it.stream, index)).second,
+            "event %u is recorded twice", it.index);
       return;
     }
     if (it.kind == Instruction::Kind::wait) {
       const auto found = records_.find(it.index);
-      check(found != records_.end(), "instruction %u waits for event %u before its record", index, it.index);
+      check(found != records_.end(), "instruction %u waits for event %u before its record", index,
+            it.index);
       check(found->second.first != it.stream, "instruction %u waits for its own stream", index);
       waited_[{found->second.first, it.stream}] = found->second.second;
       return;
     }
     const Operand* inputs = p_.operands.data() + it.operands;
     const Operand* outputs = inputs + it.input_count;
-    check(it.operands + it.input_count + it.output_count <= p_.operands.size(), "instruction %u has no operands", index);
-    check(it.input_count + it.output_count <= p_.max_operands, "instruction %u has too many operands", index);
+    check(it.operands + it.input_count + it.output_count <= p_.operands.size(),
+          "instruction %u has no operands", index);
+    check(it.input_count + it.output_count <= p_.max_operands,
+          "instruction %u has too many operands", index);
     for (uint32_t i = 0; i < it.input_count; ++i) {
       operand(index, inputs[i], false);
-      check(sees(it.stream, p_.slots[inputs[i].slot]), "instruction %u reads slot %u of another stream without a wait",
-            index, inputs[i].slot);
+      check(sees(it.stream, p_.slots[inputs[i].slot]),
+            "instruction %u reads slot %u of another stream without a wait", index, inputs[i].slot);
     }
     for (uint32_t i = 0; i < it.output_count; ++i) operand(index, outputs[i], true);
     for (uint32_t i = 0; i < it.output_count; ++i) {
@@ -130,30 +146,37 @@ class Verifier {
       written_[outputs[i].slot] = true;
     }
     if (it.kind == Instruction::Kind::fused && p_.keep_chains) chain(index, it);
-    if (it.kind == Instruction::Kind::kernel) check(it.kernel && it.kernel->run, "instruction %u has no kernel", index);
+    if (it.kind == Instruction::Kind::kernel)
+      check(it.kernel && it.kernel->run, "instruction %u has no kernel", index);
     if (it.kind == Instruction::Kind::copy) {
-      check(it.input_count == 1 && it.output_count == 1, "instruction %u copies other than one to one", index);
-      check(inputs[0].layout.size == outputs[0].layout.size, "instruction %u copies between sizes", index);
+      check(it.input_count == 1 && it.output_count == 1,
+            "instruction %u copies other than one to one", index);
+      check(inputs[0].layout.size == outputs[0].layout.size, "instruction %u copies between sizes",
+            index);
     }
     if (it.kind == Instruction::Kind::call) {
       const Program& called = *p_.programs[it.index];
       check(called.inputs.size() == it.input_count && called.output_slots.size() == it.output_count,
             "instruction %u does not fit the Program it calls", index);
       const size_t frame = called.arena_bytes + called.frame_bytes;
-      check(!frame || (it.workspace >= 0 && p_.slots[it.workspace].bytes >= frame), "instruction %u lacks a frame", index);
+      check(!frame || (it.workspace >= 0 && p_.slots[it.workspace].bytes >= frame),
+            "instruction %u lacks a frame", index);
     }
   }
 
   // Memory that an output shares with an earlier slot must not be read again.
-  void in_place(uint32_t index, const Operand* inputs, uint32_t input_count, const Operand& output) const {
+  void in_place(uint32_t index, const Operand* inputs, uint32_t input_count,
+                const Operand& output) const {
     const Slot& slot = p_.slots[output.slot];
     for (uint32_t i = 0; i < input_count; ++i) {
       const Slot& from = p_.slots[inputs[i].slot];
-      const bool donated = slot.kind == Slot::Kind::output && slot.donor == static_cast<int32_t>(inputs[i].slot);
+      const bool donated =
+          slot.kind == Slot::Kind::output && slot.donor == static_cast<int32_t>(inputs[i].slot);
       if (from.storage != slot.storage && !donated) continue;
-      check(from.last <= index || from.storage == inputs[i].slot, "slot %u is overwritten before its last use",
-            inputs[i].slot);
-      check(!slot.exclusive && !from.exclusive, "slot %u is overwritten while another stream may read it", inputs[i].slot);
+      check(from.last <= index || from.storage == inputs[i].slot,
+            "slot %u is overwritten before its last use", inputs[i].slot);
+      check(!slot.exclusive && !from.exclusive,
+            "slot %u is overwritten while another stream may read it", inputs[i].slot);
     }
   }
 
@@ -162,17 +185,20 @@ class Verifier {
     const FusedStep* steps = &p_.chain_steps[record.steps];
     const Operand* inputs = p_.operands.data() + it.operands;
     const Operand* outputs = inputs + it.input_count;
-    check(record.step_count > 0 && record.step_count <= max_fused_steps, "chain of instruction %u has %u steps", index,
-          record.step_count);
+    check(record.step_count > 0 && record.step_count <= max_fused_steps,
+          "chain of instruction %u has %u steps", index, record.step_count);
     check(record.input_count == it.input_count && record.input_count <= max_fused_inputs,
           "chain of instruction %u has other inputs", index);
-    check(record.output_count == it.output_count && record.output_count > 0 && record.output_count <= max_fused_outputs,
+    check(record.output_count == it.output_count && record.output_count > 0 &&
+              record.output_count <= max_fused_outputs,
           "chain of instruction %u has other outputs", index);
     const Tensor& shape = outputs[0].layout;
     for (uint32_t i = 0; i < it.input_count + it.output_count; ++i) {
       const Tensor& t = inputs[i].layout;
-      check(Dims(t.shape, t.ndim) == Dims(shape.shape, shape.ndim), "instruction %u: the shapes of the chain differ", index);
-      check(t.dtype == p_.chain_dtypes[record.inputs + i], "instruction %u: dtypes of the chain differ", index);
+      check(Dims(t.shape, t.ndim) == Dims(shape.shape, shape.ndim),
+            "instruction %u: the shapes of the chain differ", index);
+      check(t.dtype == p_.chain_dtypes[record.inputs + i],
+            "instruction %u: dtypes of the chain differ", index);
     }
     std::vector<int> stored(record.output_count, 0);
     for (uint32_t s = 0; s < record.step_count; ++s) {
@@ -187,26 +213,31 @@ class Verifier {
           check(arg.index < record.input_count, "instruction %u: step %u reads no input", index, s);
           dtype = p_.chain_dtypes[record.inputs + arg.index];
         } else {
-          check(arg.index < record.immediate_count, "instruction %u: step %u reads no immediate", index, s);
+          check(arg.index < record.immediate_count, "instruction %u: step %u reads no immediate",
+                index, s);
           dtype = p_.chain_immediates[record.immediates + arg.index].dtype;
         }
         const bool condition = step.arg_count == 3 && k == 0 && dtype == Dtype::bool_;
-        check(dtype == step.input_dtype || condition, "instruction %u: step %u mixes dtypes", index, s);
+        check(dtype == step.input_dtype || condition, "instruction %u: step %u mixes dtypes", index,
+              s);
       }
       if (step.output >= 0) {
         check(step.output < record.output_count, "instruction %u: step %u has no output", index, s);
-        check(step.dtype == p_.chain_dtypes[record.outputs + step.output], "instruction %u: step %u is stored as another dtype",
-              index, s);
+        check(step.dtype == p_.chain_dtypes[record.outputs + step.output],
+              "instruction %u: step %u is stored as another dtype", index, s);
         ++stored[step.output];
       }
     }
-    for (int count : stored) check(count == 1, "instruction %u: an output is stored %d times", index, count);
+    for (int count : stored)
+      check(count == 1, "instruction %u: an output is stored %d times", index, count);
   }
 
   void results() const {
     for (const ProgramResult& result : p_.results) {
-      check(result.slot < p_.slots.size() && written_[result.slot], "a result lies in slot %u", result.slot);
-      check(p_.slots[result.slot].kind != Slot::Kind::planned, "result slot %u does not outlive the run", result.slot);
+      check(result.slot < p_.slots.size() && written_[result.slot], "a result lies in slot %u",
+            result.slot);
+      check(p_.slots[result.slot].kind != Slot::Kind::planned,
+            "result slot %u does not outlive the run", result.slot);
     }
   }
 
@@ -221,8 +252,10 @@ class Verifier {
       }
       const uint32_t before = member[slot.storage];
       // The first member's own last use was widened to the storage's.
-      if (before != slot.storage) check(p_.slots[before].last <= slot.first, "slot %u is overwritten while it lives", before);
-      check(!p_.slots[before].escapes || before == slot.storage, "slot %u escapes and is overwritten", before);
+      if (before != slot.storage)
+        check(p_.slots[before].last <= slot.first, "slot %u is overwritten while it lives", before);
+      check(!p_.slots[before].escapes || before == slot.storage,
+            "slot %u escapes and is overwritten", before);
       member[slot.storage] = i;
     }
   }
@@ -235,10 +268,13 @@ class Verifier {
       if (first.kind != Slot::Kind::planned || first.storage != a || first.bytes == 0) continue;
       for (uint32_t b = a + 1; b < p_.slots.size(); ++b) {
         const Slot& second = p_.slots[b];
-        if (second.kind != Slot::Kind::planned || second.storage != b || second.bytes == 0) continue;
-        const bool overlap = first.offset < second.offset + second.bytes && second.offset < first.offset + first.bytes;
+        if (second.kind != Slot::Kind::planned || second.storage != b || second.bytes == 0)
+          continue;
+        const bool overlap = first.offset < second.offset + second.bytes &&
+                             second.offset < first.offset + first.bytes;
         if (!overlap) continue;
-        const bool together = first.exclusive || second.exclusive || (first.first <= second.last && second.first <= first.last);
+        const bool together = first.exclusive || second.exclusive ||
+                              (first.first <= second.last && second.first <= first.last);
         check(!together, "slots %u and %u share memory while both live", a, b);
         check(first.stream == second.stream, "slots %u and %u of two streams share memory", a, b);
       }

@@ -1,4 +1,5 @@
-// What the tests of the graph share: arrays from lists and back, ops by name, a few kernels of their own.
+// What the tests of the graph share: arrays from lists and back, ops by name, a few kernels of
+// their own.
 #pragma once
 
 #include <cstring>
@@ -29,15 +30,18 @@ inline const Op& op_named(const char* name, Kind kind, bool condition = false) {
   return register_op(std::move(made));
 }
 
-template <class T>
-Edge array_of(const std::vector<T>& values, Dims shape, Dtype dtype) {
+template <class T> Edge array_of(const std::vector<T>& values, Dims shape, Dtype dtype) {
   BufferRef buffer = allocate(values.size() * sizeof(T));
   if (!values.empty()) std::memcpy(buffer->bytes, values.data(), values.size() * sizeof(T));
   Dims strides = row_major(shape);
   return from_buffer(std::move(buffer), 0, std::move(shape), std::move(strides), dtype);
 }
-inline Edge floats(const std::vector<float>& values, Dims shape) { return array_of(values, std::move(shape), Dtype::float32); }
-inline Edge floats(const std::vector<float>& values) { return floats(values, Dims{static_cast<int64_t>(values.size())}); }
+inline Edge floats(const std::vector<float>& values, Dims shape) {
+  return array_of(values, std::move(shape), Dtype::float32);
+}
+inline Edge floats(const std::vector<float>& values) {
+  return floats(values, Dims{static_cast<int64_t>(values.size())});
+}
 inline Edge scalar(float value) { return constant(value, 0, 0, Dtype::float32); }
 
 inline Edge ew(const char* name, const Edge& a, StreamId stream = cpu()) {
@@ -61,20 +65,23 @@ inline Edge transpose(const Edge& a, Dims axes, StreamId stream = cpu()) {
   return move("transpose", a, {Value(std::move(axes))}, stream);
 }
 inline Edge slice(const Edge& a, Dims starts, Dims stops, Dims steps, StreamId stream = cpu()) {
-  return move("slice", a, {Value(std::move(starts)), Value(std::move(stops)), Value(std::move(steps))}, stream);
+  return move("slice", a,
+              {Value(std::move(starts)), Value(std::move(stops)), Value(std::move(steps))}, stream);
 }
 inline Edge broadcast_to(const Edge& a, Dims shape, StreamId stream = cpu()) {
   return move("broadcast_to", a, {Value(std::move(shape))}, stream);
 }
 
-// test_reverse: the elements of a row-major float32 array from last to first, by way of a workspace.
-// test_signs: two outputs, the positive part and the negative part. test_fail: raises.
+// test_reverse: the elements of a row-major float32 array from last to first, by way of a
+// workspace. test_signs: two outputs, the positive part and the negative part. test_fail: raises.
 inline void register_test_kernels() {
   static const bool done = [] {
     KernelTable& table = kernels(DeviceKind::cpu);
     Kernel reverse;
     reverse.accepts = Accepts::contiguous;
-    reverse.workspace = [](const KernelCall& call) -> size_t { return call.inputs[0].size * sizeof(float); };
+    reverse.workspace = [](const KernelCall& call) -> size_t {
+      return call.inputs[0].size * sizeof(float);
+    };
     reverse.run = [](const KernelCall& call) {
       const int64_t size = call.inputs[0].size;
       float* work = static_cast<float*>(call.workspace);
@@ -105,25 +112,28 @@ inline void register_test_kernels() {
   (void)done;
 }
 
-inline std::vector<Edge> structural_like(const char* name, const Edge& a, uint32_t outputs, StreamId stream = cpu(),
-                                         List params = {}) {
+inline std::vector<Edge> structural_like(const char* name, const Edge& a, uint32_t outputs,
+                                         StreamId stream = cpu(), List params = {}) {
   register_test_kernels();
   std::vector<Dims> shapes(outputs, a.shape());
   std::vector<Dtype> dtypes(outputs, a.dtype());
-  Node* node = structural(op_named(name, Kind::structural), &a, 1, Params(std::move(params)), shapes.data(), dtypes.data(),
-                          outputs, stream);
+  Node* node = structural(op_named(name, Kind::structural), &a, 1, Params(std::move(params)),
+                          shapes.data(), dtypes.data(), outputs, stream);
   const Edge first = Edge::adopt(node, 0);
   std::vector<Edge> all;
   for (uint32_t i = 0; i < outputs; ++i) all.emplace_back(node, i);
   return all;
 }
-inline Edge reverse(const Edge& a, StreamId stream = cpu()) { return structural_like("test_reverse", a, 1, stream)[0]; }
+inline Edge reverse(const Edge& a, StreamId stream = cpu()) {
+  return structural_like("test_reverse", a, 1, stream)[0];
+}
 
-inline void evaluate(const std::vector<Edge>& roots, bool async = false) { eval(roots.data(), roots.size(), async); }
+inline void evaluate(const std::vector<Edge>& roots, bool async = false) {
+  eval(roots.data(), roots.size(), async);
+}
 
 // The elements of an array in row-major order, evaluated first.
-template <class T>
-std::vector<T> values(const Edge& edge) {
+template <class T> std::vector<T> values(const Edge& edge) {
   eval(&edge, 1, false);
   const Output& output = edge.node()->outputs[edge.output()];
   const int64_t size = element_count(output.shape);

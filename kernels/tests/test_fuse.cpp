@@ -67,7 +67,8 @@ TEST(many_outputs_are_cut) {
 }
 
 TEST(a_prefix_with_few_outputs_is_found_among_many_open_values) {
-  // Ten values are needed at once and then consumed: the cut must come where at most eight are open.
+  // Ten values are needed at once and then consumed: the cut must come where at most eight are
+  // open.
   const Edge x = floats({1, 2});
   std::vector<Edge> open;
   for (int i = 0; i < 12; ++i) open.push_back(ew("add", x, scalar(static_cast<float>(i))));

@@ -1,5 +1,6 @@
-// Random graphs against a naive evaluator that computes node by node: several streams, async, views, kernels, dropped
-// handles (donation), compiled calls, simplified graphs and graphs read back from bytes. Every Program is verified.
+// Random graphs against a naive evaluator that computes node by node: several streams, async,
+// views, kernels, dropped handles (donation), compiled calls, simplified graphs and graphs read
+// back from bytes. Every Program is verified.
 //
 //   MLXK_FUZZ_GRAPHS=20000 MLXK_FUZZ_SEED=7 ./test_graph_fuzz
 #include <algorithm>
@@ -64,7 +65,8 @@ class Fuzzer {
       const int count = pick(1, 90);
       for (int i = 0; i < count; ++i) {
         node();
-        if (pick(0, 3) == 0 && values_.size() > 4) values_.erase(values_.begin() + pick(0, static_cast<int>(values_.size()) - 1));
+        if (pick(0, 3) == 0 && values_.size() > 4)
+          values_.erase(values_.begin() + pick(0, static_cast<int>(values_.size()) - 1));
       }
       if (pick(0, 3) == 0) compiled();
       std::vector<Edge> roots;
@@ -78,7 +80,8 @@ class Fuzzer {
 
  private:
   static StreamId stream_of(int i) {
-    static const StreamId made[3] = {cpu(), new_stream(DeviceKind::cpu), new_stream(DeviceKind::cpu)};
+    static const StreamId made[3] = {cpu(), new_stream(DeviceKind::cpu),
+                                     new_stream(DeviceKind::cpu)};
     return made[i];
   }
   int pick(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_); }
@@ -103,31 +106,31 @@ class Fuzzer {
     if (naive.dtype == Dtype::float32) {
       keep(floats(std::vector<float>(naive.data.begin(), naive.data.end()), dims), naive);
     } else {
-      keep(array_of(std::vector<int32_t>(naive.data.begin(), naive.data.end()), dims, Dtype::int32), naive);
+      keep(array_of(std::vector<int32_t>(naive.data.begin(), naive.data.end()), dims, Dtype::int32),
+           naive);
     }
   }
 
-  template <class F>
-  Naive map(const Naive& a, Dtype dtype, const F& f) {
+  template <class F> Naive map(const Naive& a, Dtype dtype, const F& f) {
     Naive out{a.shape, dtype, {}};
     for (double v : a.data) out.data.push_back(rounded(f(v), dtype));
     return out;
   }
 
-  // Operands that broadcast, of one dtype: the second is brought to the first's shape by a scalar where they do not.
+  // Operands that broadcast, of one dtype: the second is brought to the first's shape by a scalar
+  // where they do not.
   bool pair(Value2* a, Value2* b) {
     *a = any();
     *b = any();
     if (pick(0, 3) == 0) {
       const float value = static_cast<float>(pick(-3, 3));
       const Dtype dtype = a->naive->dtype == Dtype::bool_ ? Dtype::float32 : a->naive->dtype;
-      *b = {constant(value, 0, static_cast<int64_t>(value), dtype), std::make_shared<Naive>(Naive{{}, dtype, {value}})};
+      *b = {constant(value, 0, static_cast<int64_t>(value), dtype),
+            std::make_shared<Naive>(Naive{{}, dtype, {value}})};
     }
     try {
       broadcast(a->naive->shape, b->naive->shape, "fuzz");
-    } catch (const Error&) {
-      return false;
-    }
+    } catch (const Error&) { return false; }
     return true;
   }
 
@@ -142,7 +145,8 @@ class Fuzzer {
     Naive out{broadcast(a.shape, b.shape, "fuzz"), result, {}};
     const int64_t size = element_count(out.shape);
     for (int64_t i = 0; i < size; ++i) {
-      out.data.push_back(rounded(f(x.data[broadcast_index(a.shape, out.shape, i)], y.data[broadcast_index(b.shape, out.shape, i)]),
+      out.data.push_back(rounded(f(x.data[broadcast_index(a.shape, out.shape, i)],
+                                   y.data[broadcast_index(b.shape, out.shape, i)]),
                                  result));
     }
     return out;
@@ -160,20 +164,30 @@ class Fuzzer {
     }
     if (common == Dtype::bool_) return;
     if (which == 0) {
-      keep(ew("add", a.edge, b.edge, stream()), zip(*a.naive, *b.naive, common, common, [&](double x, double y) { return x + y; }));
+      keep(ew("add", a.edge, b.edge, stream()),
+           zip(*a.naive, *b.naive, common, common, [&](double x, double y) { return x + y; }));
     } else if (which == 1) {
-      keep(ew("subtract", a.edge, b.edge, stream()), zip(*a.naive, *b.naive, common, common, [](double x, double y) { return x - y; }));
+      keep(ew("subtract", a.edge, b.edge, stream()),
+           zip(*a.naive, *b.naive, common, common, [](double x, double y) { return x - y; }));
     } else if (which == 2) {
       keep(ew("maximum", a.edge, b.edge, stream()),
-           zip(*a.naive, *b.naive, common, common, [](double x, double y) { return x > y ? x : y; }));
+           zip(*a.naive, *b.naive, common, common,
+               [](double x, double y) { return x > y ? x : y; }));
     } else {
-      // Small factors: products of float32 stay far from where they overflow an int32 or become NaN.
-      const Edge small = ew("minimum", ew("maximum", b.edge, constant(-2, 0, -2, b.naive->dtype == Dtype::bool_ ? Dtype::int32 : b.naive->dtype)),
-                            constant(2, 0, 2, Dtype::int32));
+      // Small factors: products of float32 stay far from where they overflow an int32 or become
+      // NaN.
+      const Edge small = ew(
+          "minimum",
+          ew("maximum", b.edge,
+             constant(-2, 0, -2, b.naive->dtype == Dtype::bool_ ? Dtype::int32 : b.naive->dtype)),
+          constant(2, 0, 2, Dtype::int32));
       const Dtype dtype = small.dtype();
-      const Naive clipped = map(as(*b.naive, dtype), dtype, [](double v) { return v < -2 ? -2 : v > 2 ? 2 : v; });
+      const Naive clipped = map(as(*b.naive, dtype), dtype, [](double v) {
+        return v < -2 ? -2 : v > 2 ? 2 : v;
+      });
       const Dtype both = promote(a.naive->dtype, dtype);
-      keep(ew("multiply", a.edge, small, stream()), zip(*a.naive, clipped, both, both, [](double x, double y) { return x * y; }));
+      keep(ew("multiply", a.edge, small, stream()),
+           zip(*a.naive, clipped, both, both, [](double x, double y) { return x * y; }));
     }
   }
 
@@ -181,9 +195,12 @@ class Fuzzer {
     const Value2 a = any();
     if (a.naive->dtype == Dtype::bool_) return;
     if (pick(0, 1)) {
-      keep(ew("negative", a.edge, stream()), map(*a.naive, a.naive->dtype, [](double v) { return -v; }));
+      keep(ew("negative", a.edge, stream()),
+           map(*a.naive, a.naive->dtype, [](double v) { return -v; }));
     } else {
-      keep(ew("abs", a.edge, stream()), map(*a.naive, a.naive->dtype, [](double v) { return v < 0 ? -v : v == 0 ? 0 : v; }));
+      keep(ew("abs", a.edge, stream()), map(*a.naive, a.naive->dtype, [](double v) {
+             return v < 0 ? -v : v == 0 ? 0 : v;
+           }));
     }
   }
 
@@ -194,9 +211,7 @@ class Fuzzer {
     const Dims first = broadcast(a.naive->shape, b.naive->shape, "fuzz");
     try {
       broadcast(first, c.naive->shape, "fuzz");
-    } catch (const Error&) {
-      return;
-    }
+    } catch (const Error&) { return; }
     const Dtype common = promote(a.naive->dtype, b.naive->dtype);
     const Naive x = zip(*a.naive, *b.naive, common, common, [](double v, double) { return v; });
     const Naive y = zip(*b.naive, *a.naive, common, common, [](double v, double) { return v; });
@@ -224,8 +239,7 @@ class Fuzzer {
   }
 
   // The elements of `a` that `index` names, in the order of the new shape.
-  template <class F>
-  Naive gather(const Naive& a, Dims shape, const F& index) {
+  template <class F> Naive gather(const Naive& a, Dims shape, const F& index) {
     Naive out{shape, a.dtype, {}};
     const int64_t size = element_count(shape);
     for (int64_t i = 0; i < size; ++i) out.data.push_back(a.data[index(i)]);
@@ -252,7 +266,8 @@ class Fuzzer {
         for (size_t i = 0; i < ndim; ++i) lengths[i] = shape[axes[i]];
         const Dims strides = row_major(shape);
         const Dims to(lengths.data(), ndim);
-        keep(transpose(a.edge, Dims(axes.data(), ndim), stream()), gather(*a.naive, to, [&](int64_t at) {
+        keep(transpose(a.edge, Dims(axes.data(), ndim), stream()),
+             gather(*a.naive, to, [&](int64_t at) {
                int64_t index = 0;
                for (size_t i = ndim; i-- > 0;) {
                  index += at % to[i] * strides[axes[i]];
@@ -276,7 +291,8 @@ class Fuzzer {
         }
         const Dims to(lengths.data(), ndim);
         const Dims strides = row_major(shape);
-        keep(slice(a.edge, Dims(starts.data(), ndim), Dims(stops.data(), ndim), Dims(steps.data(), ndim), stream()),
+        keep(slice(a.edge, Dims(starts.data(), ndim), Dims(stops.data(), ndim),
+                   Dims(steps.data(), ndim), stream()),
              gather(*a.naive, to, [&](int64_t at) {
                int64_t index = 0;
                for (size_t i = ndim; i-- > 0;) {
@@ -293,7 +309,8 @@ class Fuzzer {
         lengths.insert(lengths.begin(), pick(1, 2));
         if (element_count(Dims(lengths.data(), ndim + 1)) > 500) return;
         const Dims to(lengths.data(), ndim + 1);
-        keep(broadcast_to(a.edge, to, stream()), gather(*a.naive, to, [&](int64_t i) { return broadcast_index(shape, to, i); }));
+        keep(broadcast_to(a.edge, to, stream()),
+             gather(*a.naive, to, [&](int64_t i) { return broadcast_index(shape, to, i); }));
       }
     }
   }
@@ -309,7 +326,8 @@ class Fuzzer {
     }
     const std::vector<Edge> both = structural_like("test_signs", a.edge, 2, stream());
     keep(both[0], map(*a.naive, Dtype::float32, [](double v) { return v > 0 ? v : 0; }));
-    if (pick(0, 1)) keep(both[1], map(*a.naive, Dtype::float32, [](double v) { return v < 0 ? v : 0; }));
+    if (pick(0, 1))
+      keep(both[1], map(*a.naive, Dtype::float32, [](double v) { return v < 0 ? v : 0; }));
   }
 
   void node() {
@@ -317,28 +335,15 @@ class Fuzzer {
       case 0:
       case 1:
       case 2:
-      case 3:
-        binary();
-        break;
+      case 3: binary(); break;
       case 4:
-      case 5:
-        unary();
-        break;
-      case 6:
-        choose();
-        break;
-      case 7:
-        cast_one();
-        break;
+      case 5: unary(); break;
+      case 6: choose(); break;
+      case 7: cast_one(); break;
       case 8:
-      case 9:
-        movement_one();
-        break;
-      case 10:
-        kernel();
-        break;
-      default:
-        leaf();
+      case 9: movement_one(); break;
+      case 10: kernel(); break;
+      default: leaf();
     }
   }
 
@@ -378,8 +383,9 @@ class Fuzzer {
     const auto shared = std::make_shared<const Graph>(graph);
     arguments.clear();
     graph = Graph();
-    std::vector<Edge> results = pick(0, 3) ? call(shared, program, edges.data(), edges.size(), stream())
-                                           : substitute(*shared, edges.data(), edges.size());
+    std::vector<Edge> results = pick(0, 3)
+                                    ? call(shared, program, edges.data(), edges.size(), stream())
+                                    : substitute(*shared, edges.data(), edges.size());
     edges.clear();
     for (size_t i = 0; i < results.size(); ++i) keep(results[i], *expected[i]);
   }
@@ -421,9 +427,7 @@ TEST(random_graphs_match_the_naive_evaluator) {
     const int before = mlxk_check::failures();
     try {
       Fuzzer(static_cast<uint32_t>(seed)).run();
-    } catch (const std::exception& error) {
-      mlxk_check::fail(__FILE__, __LINE__, error.what());
-    }
+    } catch (const std::exception& error) { mlxk_check::fail(__FILE__, __LINE__, error.what()); }
     if (mlxk_check::failures() != before) {
       std::printf("seed %d\n", seed);
       break;

@@ -121,7 +121,8 @@ TEST(simplify_keeps_signed_zeros_and_effects) {
     made.effect = true;
     register_op(made);
   }
-  Graph effects{{p}, {structural_like("test_effect", p, 1)[0], structural_like("test_effect", p, 1)[0]}};
+  Graph effects{{p},
+                {structural_like("test_effect", p, 1)[0], structural_like("test_effect", p, 1)[0]}};
   simplify(&effects);
   CHECK(!(effects.outputs[0] == effects.outputs[1]));
 }

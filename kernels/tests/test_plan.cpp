@@ -8,7 +8,9 @@ using namespace mlxk_graphs;
 
 namespace {
 
-Edge input(Dims shape, Dtype dtype = Dtype::float32) { return placeholder(std::move(shape), dtype, nullptr); }
+Edge input(Dims shape, Dtype dtype = Dtype::float32) {
+  return placeholder(std::move(shape), dtype, nullptr);
+}
 
 ProgramRef compiled(const std::vector<Edge>& inputs, const std::vector<Edge>& outputs) {
   ProgramRef program = lower(Graph{inputs, outputs});
@@ -31,7 +33,8 @@ TEST(a_chain_of_kernels_needs_one_buffer_and_its_workspace) {
 TEST(lives_that_do_not_overlap_share_the_arena) {
   const Edge x = input({2, 512});
   Edge y = x;
-  for (int i = 0; i < 10; ++i) y = ew("add", transpose(reverse(transpose(y, {1, 0})), {1, 0}), scalar(1));
+  for (int i = 0; i < 10; ++i)
+    y = ew("add", transpose(reverse(transpose(y, {1, 0})), {1, 0}), scalar(1));
   const ProgramRef program = compiled({x}, {y});
   CHECK(program->arena_bytes <= 3 * 4096);
 }
@@ -39,7 +42,8 @@ TEST(lives_that_do_not_overlap_share_the_arena) {
 TEST(many_temporaries_are_placed_tightly) {
   const Edge x = input({16});
   std::vector<Edge> parts;
-  for (int i = 0; i < 100; ++i) parts.push_back(reverse(ew("add", x, scalar(static_cast<float>(i)))));
+  for (int i = 0; i < 100; ++i)
+    parts.push_back(reverse(ew("add", x, scalar(static_cast<float>(i)))));
   Edge sum = parts[0];
   for (int i = 1; i < 100; ++i) sum = ew("add", sum, parts[i]);
   const ProgramRef program = compiled({x}, {sum});
@@ -76,7 +80,8 @@ TEST(other_item_sizes_are_not_written_over) {
 
 TEST(a_call_passes_donation_through) {
   const Edge p = input({64}), g = input({64});
-  const auto graph = std::make_shared<const Graph>(Graph{{p, g}, {ew("subtract", p, g), ew("abs", g)}});
+  const auto graph =
+      std::make_shared<const Graph>(Graph{{p, g}, {ew("subtract", p, g), ew("abs", g)}});
   const ProgramRef program = lower(*graph);
   Edge weight = ew("add", floats(std::vector<float>(64, 3)), scalar(0));
   const Edge gradient = floats(std::vector<float>(64, 1));
@@ -118,7 +123,8 @@ TEST(a_captured_array_is_computed_once) {
   CHECK(captured.node()->evaluated());
   CHECK_EQ(program->constants.size(), 1u);
   size_t kernels = 0;
-  for (const Instruction& instruction : program->instructions) kernels += instruction.kind == Instruction::Kind::kernel;
+  for (const Instruction& instruction : program->instructions)
+    kernels += instruction.kind == Instruction::Kind::kernel;
   CHECK_EQ(kernels, 1u);
 }
 

@@ -1,5 +1,5 @@
-// Golden prints of Programs: what lowering, fusion and planning decide, readable and stable. And verify(), which must
-// refuse what is broken.
+// Golden prints of Programs: what lowering, fusion and planning decide, readable and stable. And
+// verify(), which must refuse what is broken.
 #include <cstdlib>
 
 #include "check.h"
@@ -12,7 +12,9 @@ using namespace mlxk_graphs;
 
 namespace {
 
-Edge input(Dims shape, Dtype dtype = Dtype::float32) { return placeholder(std::move(shape), dtype, nullptr); }
+Edge input(Dims shape, Dtype dtype = Dtype::float32) {
+  return placeholder(std::move(shape), dtype, nullptr);
+}
 
 ProgramRef compiled(const std::vector<Edge>& inputs, const std::vector<Edge>& outputs) {
   Graph graph{inputs, outputs};
@@ -33,7 +35,8 @@ std::string of_eval(const std::vector<Edge>& roots) {
 
 void expect(const std::string& found, const char* wanted) {
   if (found == wanted) return;
-  mlxk_check::fail(__FILE__, __LINE__, "the print is another:\n" + found + "instead of:\n" + wanted);
+  mlxk_check::fail(__FILE__, __LINE__,
+                   "the print is another:\n" + found + "instead of:\n" + wanted);
 }
 
 }  // namespace
@@ -56,7 +59,8 @@ return %2:float32(4,)
 TEST(fan_out) {
   const Edge x = input({2, 3});
   const Edge shared = ew("square", x);
-  expect(print(*compiled({x}, {ew("add", shared, x), ew("negative", shared), shared})), R"(program: inputs 1, outputs 3, arena 0
+  expect(print(*compiled({x}, {ew("add", shared, x), ew("negative", shared), shared})),
+         R"(program: inputs 1, outputs 3, arena 0
 %0 input 0
 %1 output 0 24 from %0
 %2 output 1 24
@@ -73,7 +77,8 @@ return %1:float32(2, 3)
 
 TEST(mixed_dtypes) {
   const Edge x = input({4}, Dtype::float16), n = input({4}, Dtype::int32);
-  const Edge out = select(ew("less", n, constant(0, 0, 3, Dtype::int32)), ew("add", x, n), scalar(1));
+  const Edge out =
+      select(ew("less", n, constant(0, 0, 3, Dtype::int32)), ew("add", x, n), scalar(1));
   expect(print(*compiled({x, n}, {out})), R"(program: inputs 2, outputs 1, arena 0
 %0 input 0
 %1 input 1
@@ -93,7 +98,8 @@ TEST(views_inside_a_chain) {
   const Edge sum = ew("add", x, row);
   const Edge turned = transpose(sum, {1, 0});
   const Edge part = slice(ew("negative", turned), {1, 0}, {3, 2}, {1, 1});
-  expect(print(*compiled({x, row}, {reshape(ew("square", part), {4})})), R"(program: inputs 2, outputs 1, arena 128
+  expect(print(*compiled({x, row}, {reshape(ew("square", part), {4})})),
+         R"(program: inputs 2, outputs 1, arena 128
 %0 input 0
 %1 input 1
 %2 planned 24 at 0
@@ -112,7 +118,8 @@ return %4:float32(4,)
 TEST(donation) {
   const Edge weight = input({64}), gradient = input({64});
   const Edge step = reverse(ew("multiply", gradient, scalar(0.5f)));
-  expect(print(*compiled({weight, gradient}, {ew("subtract", weight, step)})), R"(program: inputs 2, outputs 1, arena 512
+  expect(print(*compiled({weight, gradient}, {ew("subtract", weight, step)})),
+         R"(program: inputs 2, outputs 1, arena 512
 %0 input 0
 %1 input 1
 %2 planned 256 at 0
@@ -133,7 +140,8 @@ TEST(two_streams) {
   const Edge x = input({4});
   const Edge left = reverse(x, a);
   const Edge right = ew("negative", left, b);
-  expect(print(*compiled({x}, {ew("add", left, right, a)})), R"(program: inputs 1, outputs 1, arena 192
+  expect(print(*compiled({x}, {ew("add", left, right, a)})),
+         R"(program: inputs 1, outputs 1, arena 192
 %0 input 0
 %1 planned 16 at 0 exclusive
 %2 planned 16 at 64
@@ -171,7 +179,8 @@ TEST(constant_immediates) {
   const Edge x = input({4}), n = input({4}, Dtype::uint8);
   const Edge out = ew("multiply", ew("add", x, scalar(2)), scalar(2));
   const Edge bytes = ew("add", n, constant(0, 0, 200, Dtype::uint8));
-  expect(print(*compiled({x, n}, {out, bytes, broadcast_to(scalar(3), {2})})), R"(program: inputs 2, outputs 3, arena 0
+  expect(print(*compiled({x, n}, {out, bytes, broadcast_to(scalar(3), {2})})),
+         R"(program: inputs 2, outputs 3, arena 0
 %0 input 0
 %1 input 1
 %2 output 0 16 from %0
@@ -191,7 +200,8 @@ return %5:float32(2,)
 
 TEST(kernel_with_private_copy) {
   const Edge x = input({2, 3});
-  expect(print(*compiled({x}, {reverse(transpose(x, {1, 0}))})), R"(program: inputs 1, outputs 1, arena 64
+  expect(print(*compiled({x}, {reverse(transpose(x, {1, 0}))})),
+         R"(program: inputs 1, outputs 1, arena 64
 %0 input 0
 %1 output 0 24
 %2 output 24 in place of %1
@@ -205,8 +215,7 @@ return %2:float32(3, 2)
 TEST(call_node) {
   const Edge p = input({4}), q = input({4});
   const ProgramRef inner = compiled({p, q}, {reverse(ew("add", p, q)), p});
-  const auto graph = std::make_shared<const Graph>(
-      Graph{{p, q}, {reverse(ew("add", p, q)), p}});
+  const auto graph = std::make_shared<const Graph>(Graph{{p, q}, {reverse(ew("add", p, q)), p}});
   const Edge x = floats({1, 2, 3, 4}), y = floats({5, 6, 7, 8});
   const Edge arguments[] = {ew("negative", x), y};
   const std::vector<Edge> results = call(graph, inner, arguments, 2, cpu());
@@ -240,7 +249,8 @@ return %0:float32(4,)
 TEST(verify_refuses_what_is_broken) {
   const Edge x = input({4});
   const Edge first = reverse(x), second = reverse(ew("negative", x));
-  const Edge out = reverse(ew("add", reverse(ew("add", first, second)), ew("multiply", first, second)));
+  const Edge out =
+      reverse(ew("add", reverse(ew("add", first, second)), ew("multiply", first, second)));
   const ProgramRef good = compiled({x}, {out});
   const auto broken = [&](const char* message, auto&& change) {
     Program copy;
@@ -263,7 +273,8 @@ TEST(verify_refuses_what_is_broken) {
     change(copy);
     CHECK_THROWS(Error, message, verify(copy));
   };
-  broken("before it is written", [](Program& p) { std::swap(p.instructions[1], p.instructions[2]); });
+  broken("before it is written",
+         [](Program& p) { std::swap(p.instructions[1], p.instructions[2]); });
   broken("reaches outside", [](Program& p) { p.operands[0].offset = 4; });
   broken("leaves the arena", [](Program& p) { p.arena_bytes = 0; });
   broken("mixes dtypes", [](Program& p) { p.chain_steps[0].input_dtype = Dtype::int32; });

@@ -14,15 +14,17 @@ namespace {
 Graph read(const std::vector<uint8_t>& bytes) { return parse(bytes.data(), bytes.size()); }
 
 Graph sample() {
-  const Edge x = placeholder({2, 3}, Dtype::float32, nullptr), n = placeholder({3}, Dtype::int32, nullptr);
+  const Edge x = placeholder({2, 3}, Dtype::float32, nullptr),
+             n = placeholder({3}, Dtype::int32, nullptr);
   const Edge weights = transpose(ew("add", floats({1, 2, 3, 4, 5, 6}, {3, 2}), scalar(0)), {1, 0});
   evaluate({weights});
   const Edge sum = ew("add", ew("multiply", x, weights), n);
-  const std::vector<Edge> both = structural_like("test_signs", sum, 2, cpu(),
-                                                 {Value("text"), Value(Dims{1, 2}), Value(2.5), Value(true), Value(),
-                                                  Value(List{Value(int64_t{7}), Value(std::complex<double>(1, 2))}),
-                                                  Value(Dtype::bfloat16)});
-  const Edge part = slice(select(ew("less", both[0], scalar(20)), both[0], both[1]), {0, 1}, {2, 3}, {1, 1});
+  const std::vector<Edge> both = structural_like(
+      "test_signs", sum, 2, cpu(),
+      {Value("text"), Value(Dims{1, 2}), Value(2.5), Value(true), Value(),
+       Value(List{Value(int64_t{7}), Value(std::complex<double>(1, 2))}), Value(Dtype::bfloat16)});
+  const Edge part =
+      slice(select(ew("less", both[0], scalar(20)), both[0], both[1]), {0, 1}, {2, 3}, {1, 1});
   return Graph{{x, n}, {part, cast(reshape(both[1], {6}), Dtype::float16, cpu()), x}};
 }
 
@@ -34,7 +36,8 @@ TEST(a_round_trip_keeps_the_graph_and_its_values) {
   const Graph again = read(bytes);
   CHECK_EQ(print(again), print(graph));
   CHECK(serialise(again) == bytes);
-  const Edge arguments[] = {floats({1, 2, 3, -4, -5, -6}, {2, 3}), array_of<int32_t>({1, 2, 3}, {3}, Dtype::int32)};
+  const Edge arguments[] = {floats({1, 2, 3, -4, -5, -6}, {2, 3}),
+                            array_of<int32_t>({1, 2, 3}, {3}, Dtype::int32)};
   const std::vector<Edge> a = substitute(graph, arguments, 2), b = substitute(again, arguments, 2);
   CHECK(values<float>(a[0]) == values<float>(b[0]));
   CHECK(values<uint16_t>(a[1]) == values<uint16_t>(b[1]));
@@ -50,8 +53,10 @@ TEST(graphs_inside_parameters_travel) {
 }
 
 TEST(what_cannot_travel_is_refused) {
-  const Edge x = placeholder({2}, Dtype::float32, nullptr), other = placeholder({2}, Dtype::float32, nullptr);
-  const Graph closure{{x}, {structural_like("test_reverse", x, 1, cpu(), {Value(std::make_shared<Opaque>())})[0]}};
+  const Edge x = placeholder({2}, Dtype::float32, nullptr),
+             other = placeholder({2}, Dtype::float32, nullptr);
+  const Graph closure{
+      {x}, {structural_like("test_reverse", x, 1, cpu(), {Value(std::make_shared<Opaque>())})[0]}};
   CHECK_THROWS(Error, "[test_reverse] a Python object", serialise(closure));
   CHECK_THROWS(Error, "none of its inputs", serialise(Graph{{x}, {ew("add", x, other)}}));
   CHECK_THROWS(Error, "these bytes are no graph", read({'n', 'o', 'n', 'e', 0, 0, 0, 0}));
@@ -87,12 +92,12 @@ TEST(random_corruption_raises_or_gives_a_graph_that_lowers) {
       std::vector<Node*> nodes;
       order(graph.outputs.data(), graph.outputs.size(), false, &nodes);
       for (Node* node : nodes) {
-        for (uint32_t k = 0; k < node->output_count; ++k) small &= element_count(node->outputs[k].shape) < 100000;
+        for (uint32_t k = 0; k < node->output_count; ++k)
+          small &= element_count(node->outputs[k].shape) < 100000;
       }
       ++parsed;
       if (small) verify(*lower(graph));
-    } catch (const Error&) {
-    }
+    } catch (const Error&) {}
   }
   CHECK(parsed > 0);
 }

@@ -12,29 +12,34 @@
 namespace mlxk {
 
 struct Graph {
-  std::vector<Edge> inputs;    // placeholder (or leaf) outputs
+  std::vector<Edge> inputs;  // placeholder (or leaf) outputs
   std::vector<Edge> outputs;
 };
 
-// Unevaluated ancestors of the roots in a topological order; ties break by sequence number. Iterative.
-// With stop set, a node in it is not entered (its edges are inputs). With through_evaluated, evaluated nodes that still
-// hold inputs (open traces) are entered too: what the transforms walk.
+// Unevaluated ancestors of the roots in a topological order; ties break by sequence number.
+// Iterative. With stop set, a node in it is not entered (its edges are inputs). With
+// through_evaluated, evaluated nodes that still hold inputs (open traces) are entered too: what the
+// transforms walk.
 void order(const Edge* roots, size_t count, bool through_evaluated, std::vector<Node*>* out);
 
-// The nodes of order(roots) that depend on one of the leaves, in order: what vjp, jvp and vmap walk.
-void dependents(const Edge* roots, size_t root_count, const Edge* leaves, size_t leaf_count, std::vector<Node*>* out);
+// The nodes of order(roots) that depend on one of the leaves, in order: what vjp, jvp and vmap
+// walk.
+void dependents(const Edge* roots, size_t root_count, const Edge* leaves, size_t leaf_count,
+                std::vector<Node*>* out);
 
-// The graph with its inputs replaced: new nodes for everything that depends on an input (inlining a compiled call).
+// The graph with its inputs replaced: new nodes for everything that depends on an input (inlining a
+// compiled call).
 std::vector<Edge> substitute(const Graph& graph, const Edge* arguments, size_t count);
 
 // Common subexpressions, dead code, identity casts: under compile only. No rewrite changes a bit.
 void simplify(Graph* graph);
 
-std::string print(const Graph& graph);                 // stable text
-std::vector<uint8_t> serialise(const Graph& graph);    // op names, params, shapes, a version
-Graph parse(const uint8_t* bytes, size_t size);        // hostile bytes: every length is checked, kinds are inferred again
-// Called by parse for each structural node: raises where inputs, params, shapes and dtypes are not what the op's infer
-// (Python) gives. Without it a hostile file could lie to a kernel.
+std::string print(const Graph& graph);               // stable text
+std::vector<uint8_t> serialise(const Graph& graph);  // op names, params, shapes, a version
+Graph parse(const uint8_t* bytes,
+            size_t size);  // hostile bytes: every length is checked, kinds are inferred again
+// Called by parse for each structural node: raises where inputs, params, shapes and dtypes are not
+// what the op's infer (Python) gives. Without it a hostile file could lie to a kernel.
 void set_structural_check(void (*check)(const Node* node));
 
 }  // namespace mlxk

@@ -1,8 +1,8 @@
 // Program: what eval, async_eval and compile lower a graph to, and the executor that runs it.
 //
-// A flat list of instructions over buffer slots with liveness, donation and fusion decided. print() is stable and
-// verify() checks every invariant (always on in tests: MLXK_VERIFY=1). All lists are flat, so that plain eval can reuse
-// one Program's memory for the next graph.
+// A flat list of instructions over buffer slots with liveness, donation and fusion decided. print()
+// is stable and verify() checks every invariant (always on in tests: MLXK_VERIFY=1). All lists are
+// flat, so that plain eval can reuse one Program's memory for the next graph.
 #pragma once
 
 #include <cstdint>
@@ -31,18 +31,18 @@ struct Slot {
   bool exclusive = false;  // touched by several streams: its range is shared with no other slot
   StreamId stream = 0;     // of the instruction that writes it (input: that reads it first)
   uint32_t index = 0;      // input, constant, output: which of the Program's
-  int32_t donor = -1;      // output: input slot whose buffer it takes over where the run finds it donatable
-  uint32_t storage = 0;    // the slot whose memory this one has: itself, unless it is written in place
+  int32_t donor = -1;      // output: input slot whose buffer it takes over if a run may
+  uint32_t storage = 0;    // the slot whose memory this one has: itself, unless in place
   uint32_t first = 0;      // instruction that writes it
   uint32_t last = 0;       // last instruction that touches it
   uint32_t scratch = 0;    // of the planner
   size_t bytes = 0;
-  size_t offset = 0;       // planned: in the arena
+  size_t offset = 0;  // planned: in the arena
 };
 
-struct Operand {           // a layout on a slot
-  Tensor layout;           // data is null; shape and strides are kept by Program::dims
-  int64_t offset = 0;      // bytes
+struct Operand {       // a layout on a slot
+  Tensor layout;       // data is null; shape and strides are kept by Program::dims
+  int64_t offset = 0;  // bytes
   uint32_t slot = 0;
 };
 
@@ -51,14 +51,14 @@ struct Instruction {
   Kind kind = Kind::fused;
   StreamId stream = 0;
   OpId op = 0;
-  uint32_t source = 0;        // Python line that built the (first) node
-  uint32_t operands = 0;      // offset in Program::operands: the inputs, then the outputs
+  uint32_t source = 0;    // Python line that built the (first) node
+  uint32_t operands = 0;  // offset in Program::operands: the inputs, then the outputs
   uint32_t input_count = 0, output_count = 0;
-  int32_t workspace = -1;     // slot
-  uint32_t index = 0;         // fused: in chains; kernel: in params; call: in programs; record, wait: the event
+  int32_t workspace = -1;  // slot
+  uint32_t index = 0;      // in chains, params, programs or events, by kind
   union {
     const Kernel* kernel = nullptr;
-    const void* code;         // fused: what FusedEngine::compile wrote
+    const void* code;  // fused: what FusedEngine::compile wrote
   };
 };
 
@@ -94,11 +94,11 @@ struct Program {
   std::vector<Slot> slots;
   std::vector<Operand> operands;
   std::vector<Instruction> instructions;
-  std::vector<Layout> inputs;         // what each bound input must look like (compiled Programs)
-  std::vector<uint32_t> input_slots;  // of each input
-  std::vector<uint32_t> output_slots; // the slots that own an output buffer
+  std::vector<Layout> inputs;          // what each bound input must look like (compiled Programs)
+  std::vector<uint32_t> input_slots;   // of each input
+  std::vector<uint32_t> output_slots;  // the slots that own an output buffer
   std::vector<BufferRef> constants;
-  std::vector<ProgramResult> results;       // compiled Programs
+  std::vector<ProgramResult> results;  // compiled Programs
   std::vector<Dims> dims;
   std::vector<Params> params;
   std::vector<ProgramRef> programs;
@@ -109,35 +109,40 @@ struct Program {
   std::vector<Immediate> chain_immediates;
   CodeMemory code;
   size_t arena_bytes = 0;
-  size_t frame_bytes = 0;      // what one run needs beside the arena: bases and operands
+  size_t frame_bytes = 0;  // what one run needs beside the arena: bases and operands
   uint32_t max_operands = 0;
   uint32_t event_count = 0;
-  bool blocking = false;       // must run on its streams' own threads
+  bool blocking = false;  // must run on its streams' own threads
   bool keep_chains = false;
 
-  void clear();                // for the next graph; keeps the memory
+  void clear();  // for the next graph; keeps the memory
 };
 
-// Graph inputs become input slots (layout class as the edges have now); outputs become output slots.
+// Graph inputs become input slots (layout class as the edges have now); outputs become output
+// slots.
 ProgramRef lower(const Graph& graph);
 std::string print(const Program& program);
 void verify(const Program& program);  // raises a runtime error naming the broken invariant
 
-// Plain eval: lowers the unevaluated ancestors, binds results to the nodes, runs on the calling thread where the stream is
-// idle, else enqueues. Must be called with the graph lock; `unlock`/`lock` are called around running and waiting.
+// Plain eval: lowers the unevaluated ancestors, binds results to the nodes, runs on the calling
+// thread where the stream is idle, else enqueues. Must be called with the graph lock;
+// `unlock`/`lock` are called around running and waiting.
 struct GraphLock {
   void* (*unlock)();
   void (*lock)(void* state);
 };
 void set_graph_lock(GraphLock lock);  // the face installs PyEval_SaveThread / RestoreThread
-// A run that sees interrupt_requested() ends with a runtime error "[eval] interrupted."; the face then delivers the signal.
+// A run that sees interrupt_requested() ends with a runtime error "[eval] interrupted."; the face
+// then delivers the signal.
 void eval(const Edge* roots, size_t count, bool async);
 
-// Text of an interned source id ("train.py:12"), for errors raised while running. Called with or without the graph lock.
+// Text of an interned source id ("train.py:12"), for errors raised while running. Called with or
+// without the graph lock.
 void set_source_names(std::string (*describe)(uint32_t source));
 
-// A compiled call: the lazy node whose kind is Kind::call. Several outputs; evaluated by running the Program directly.
-std::vector<Edge> call(std::shared_ptr<const Graph> graph, ProgramRef program, const Edge* arguments, size_t count,
-                       StreamId stream);
+// A compiled call: the lazy node whose kind is Kind::call. Several outputs; evaluated by running
+// the Program directly.
+std::vector<Edge> call(std::shared_ptr<const Graph> graph, ProgramRef program,
+                       const Edge* arguments, size_t count, StreamId stream);
 
 }  // namespace mlxk
