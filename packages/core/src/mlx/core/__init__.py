@@ -4,6 +4,7 @@
 
 from mlx.kernels import ArrayIterator, Dtype, array
 
+from . import fast
 from .constants import e, euler_gamma, inf, nan, newaxis, pi
 from .device import (
     Device,
