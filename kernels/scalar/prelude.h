@@ -1,13 +1,14 @@
 // The ground under the scalar formulas: one vocabulary for g++/clang, NVRTC and the Metal compiler.
 //
-// A formula is a template over F. F is a scalar (bool, an integer, float, double) or, on a CPU, a GCC vector of such
-// lanes; a vector should be no wider than one register of the instruction set, else g++ takes it apart lane by lane.
-// Bool vectors have plain `char` lanes that hold 0 or 1 (which tells them from int8 and uint8). Comparing two F gives a
-// mask: bool for scalars, an integer vector of 0 and -1 for vectors. complex_of<F> (types.h) is a pair of F.
+// A formula is a template over F. F is a scalar (bool, an integer, float, double) or, on a CPU, a
+// GCC vector of such lanes; a vector should be no wider than one register of the instruction set,
+// else g++ takes it apart lane by lane. Bool vectors have plain `char` lanes that hold 0 or 1
+// (which tells them from int8 and uint8). Comparing two F gives a mask: bool for scalars, an
+// integer vector of 0 and -1 for vectors. complex_of<F> (types.h) is a pair of F.
 //
-// Everything is static, so a file compiled for several instruction sets never shares a body between them. Needs
-// round-to-nearest, denormals, and no contraction or fast-math (g++: -ffp-contract=off; NVRTC: --fmad=false; Metal:
-// fast math off): only MLXK_FMA fuses.
+// Everything is static, so a file compiled for several instruction sets never shares a body between
+// them. Needs round-to-nearest, denormals, and no contraction or fast-math (g++: -ffp-contract=off;
+// NVRTC: --fmad=false; Metal: fast math off): only MLXK_FMA fuses.
 #pragma once
 
 #if defined(__METAL_VERSION__)
@@ -35,8 +36,8 @@
 #endif
 #endif
 
-// One if a fused multiply-add is one instruction. Where it is not (x86-64-v2), MLXK_FMA rounds twice and
-// formulas that need the product's exact error use product_error.
+// One if a fused multiply-add is one instruction. Where it is not (x86-64-v2), MLXK_FMA rounds
+// twice and formulas that need the product's exact error use product_error.
 #if !defined(MLXK_HOST) || defined(__FMA__) || defined(__aarch64__)
 #define MLXK_HAS_FMA 1
 #else
@@ -63,17 +64,15 @@ using int64 = long long;
 using uint64 = unsigned long long;
 #endif
 
-// ---- what F is made of -----------------------------------------------------------------------------------------
+// ---- what F is made of --------------------------------------------------------------------------
 
-template <class T>
-struct lane_info {  // is: 'B' bool, 'I' signed, 'U' unsigned, 'F' floating
+template <class T> struct lane_info {  // is: 'B' bool, 'I' signed, 'U' unsigned, 'F' floating
   static constexpr char is = 0;
   using as_signed = void;
   using as_unsigned = void;
 };
 #define MLXK_LANE(type, kind, signed_type, unsigned_type) \
-  template <>                                             \
-  struct lane_info<type> {                                \
+  template <> struct lane_info<type> {                    \
     static constexpr char is = kind;                      \
     using as_signed = signed_type;                        \
     using as_unsigned = unsigned_type;                    \
@@ -94,8 +93,7 @@ MLXK_LANE(double, 'F', int64, uint64)
 #endif
 #undef MLXK_LANE
 
-template <class T, int bytes>
-struct scalar_or_vector {  // a scalar F
+template <class T, int bytes> struct scalar_or_vector {  // a scalar F
   using lane = T;
   using mask = bool;
   using integer = typename lane_info<T>::as_signed;
@@ -104,24 +102,19 @@ struct scalar_or_vector {  // a scalar F
   static constexpr bool is_vector = false;
 };
 
-template <class F, class = void>
-struct traits : scalar_or_vector<F, sizeof(F)> {};
+template <class F, class = void> struct traits : scalar_or_vector<F, sizeof(F)> {};
 
 #if defined(MLXK_HOST)
-template <class T>
-struct void_of {
+template <class T> struct void_of {
   using type = void;
 };
-template <class T>
-struct value_of {
+template <class T> struct value_of {
   using type = T;
 };
-template <class T>
-struct value_of<T&> {
+template <class T> struct value_of<T&> {
   using type = T;
 };
-template <class T, int lane_count>
-struct vector_of {
+template <class T, int lane_count> struct vector_of {
   typedef T type __attribute__((vector_size(sizeof(T) * lane_count)));
 };
 template <class F>
@@ -135,86 +128,64 @@ struct traits<F, typename void_of<decltype((*static_cast<F*>(nullptr))[0])>::typ
 };
 #endif
 
-template <class F>
-using lane_t = typename traits<F>::lane;
-template <class F>
-using mask_t = typename traits<F>::mask;
+template <class F> using lane_t = typename traits<F>::lane;
+template <class F> using mask_t = typename traits<F>::mask;
 template <class F>
 using int_t = typename traits<F>::integer;  // signed integers as wide as F's lanes
-template <class F>
-using uint_t = typename traits<F>::natural;
+template <class F> using uint_t = typename traits<F>::natural;
 
-template <class A, class B>
-struct same_type {
+template <class A, class B> struct same_type {
   static constexpr bool value = false;
 };
-template <class A>
-struct same_type<A, A> {
+template <class A> struct same_type<A, A> {
   static constexpr bool value = true;
 };
-template <bool condition, class R>
-struct enable {};
-template <class R>
-struct enable<true, R> {
+template <bool condition, class R> struct enable {};
+template <class R> struct enable<true, R> {
   using type = R;
 };
-template <class F, char kind>
-struct is_kind {
+template <class F, char kind> struct is_kind {
   static constexpr bool value = lane_info<lane_t<F>>::is == kind;
 };
 
-// Result types that exist only for one family of F: how a formula is overloaded on all three compilers.
+// Result types that exist only for one family of F: how a formula is overloaded on all three
+// compilers.
 template <class F, class R = F>
 using if_f32 = typename enable<same_type<lane_t<F>, float>::value, R>::type;
 #if MLXK_HAS_DOUBLE
 template <class F, class R = F>
 using if_f64 = typename enable<same_type<lane_t<F>, double>::value, R>::type;
 #endif
-template <class F, class R = F>
-using if_bool = typename enable<is_kind<F, 'B'>::value, R>::type;
-template <class F, class R = F>
-using if_signed = typename enable<is_kind<F, 'I'>::value, R>::type;
+template <class F, class R = F> using if_bool = typename enable<is_kind<F, 'B'>::value, R>::type;
+template <class F, class R = F> using if_signed = typename enable<is_kind<F, 'I'>::value, R>::type;
 template <class F, class R = F>
 using if_unsigned = typename enable<is_kind<F, 'U'>::value, R>::type;
 template <class F, class R = F>
 using if_int = typename enable<is_kind<F, 'I'>::value || is_kind<F, 'U'>::value, R>::type;
+template <class F, class R = F> using if_float = typename enable<is_kind<F, 'F'>::value, R>::type;
 template <class F, class R = F>
-using if_float = typename enable<is_kind<F, 'F'>::value, R>::type;
-template <class F, class R = F>
-using if_exact = typename enable<!is_kind<F, 'F'>::value && lane_info<lane_t<F>>::is != 0, R>::type;  // bool, integers
-template <class F, class R = F>
-using if_scalar = typename enable<!traits<F>::is_vector, R>::type;
-template <class F, class R = F>
-using if_vector = typename enable<traits<F>::is_vector, R>::type;
+using if_exact = typename enable<!is_kind<F, 'F'>::value && lane_info<lane_t<F>>::is != 0,
+                                 R>::type;  // bool, integers
+template <class F, class R = F> using if_scalar = typename enable<!traits<F>::is_vector, R>::type;
+template <class F, class R = F> using if_vector = typename enable<traits<F>::is_vector, R>::type;
 
-// ---- constants, masks, selection -------------------------------------------------------------------------------
+// ---- constants, masks, selection ----------------------------------------------------------------
 
-template <class F>
-MLXK_FN if_scalar<F> splat(lane_t<F> c) {
-  return c;
-}
+template <class F> MLXK_FN if_scalar<F> splat(lane_t<F> c) { return c; }
 #if defined(MLXK_HOST)
-template <class F>
-MLXK_FN if_vector<F> splat(lane_t<F> c) {
+template <class F> MLXK_FN if_vector<F> splat(lane_t<F> c) {
   return c - F{};  // and not c + F{}, which would lose the sign of -0
 }
 #endif
 
-template <class M, class F>
-MLXK_FN F select(M mask, F a, F b) {
-  return mask ? a : b;
-}
+template <class M, class F> MLXK_FN F select(M mask, F a, F b) { return mask ? a : b; }
 
 MLXK_FN bool mask_not(bool m) { return !m; }
 MLXK_FN bool any(bool m) { return m; }
 
 #if defined(MLXK_HOST)
-template <class M>
-MLXK_FN if_vector<M> mask_not(M m) {
-  return ~m;
-}
-template <class M>
-MLXK_FN if_vector<M, bool> any(M m) {
+template <class M> MLXK_FN if_vector<M> mask_not(M m) { return ~m; }
+template <class M> MLXK_FN if_vector<M, bool> any(M m) {
 #if defined(__AVX512BW__)
   if constexpr (sizeof(M) == 64) return _mm512_movepi8_mask((__m512i)m) != 0;
 #endif
@@ -230,118 +201,76 @@ MLXK_FN if_vector<M, bool> any(M m) {
 #endif
 
 // A mask as a value of F: one where it is set.
-template <class F>
-MLXK_FN if_scalar<F> mask_to(bool m) {
-  return static_cast<F>(m);
-}
+template <class F> MLXK_FN if_scalar<F> mask_to(bool m) { return static_cast<F>(m); }
 #if defined(MLXK_HOST)
-template <class F>
-MLXK_FN if_vector<F> mask_to(mask_t<F> m) {
+template <class F> MLXK_FN if_vector<F> mask_to(mask_t<F> m) {
   return m ? splat<F>(1) : splat<F>(0);
 }
 #endif
 
-// ---- bits ------------------------------------------------------------------------------------------------------
+// ---- bits ---------------------------------------------------------------------------------------
 
 #if defined(MLXK_METAL)
-template <class F>
-MLXK_FN int_t<F> bits(F x) {
-  return as_type<int_t<F>>(x);
-}
-template <class F>
-MLXK_FN F from_bits(int_t<F> i) {
-  return as_type<F>(i);
-}
+template <class F> MLXK_FN int_t<F> bits(F x) { return as_type<int_t<F>>(x); }
+template <class F> MLXK_FN F from_bits(int_t<F> i) { return as_type<F>(i); }
 #elif defined(MLXK_CUDA)
 MLXK_FN int32 bits(float x) { return __float_as_int(x); }
 MLXK_FN int64 bits(double x) { return __double_as_longlong(x); }
-template <class F>
-MLXK_FN if_f32<F> from_bits(int32 i) {
-  return __int_as_float(i);
-}
-template <class F>
-MLXK_FN if_f64<F> from_bits(int64 i) {
-  return __longlong_as_double(i);
-}
+template <class F> MLXK_FN if_f32<F> from_bits(int32 i) { return __int_as_float(i); }
+template <class F> MLXK_FN if_f64<F> from_bits(int64 i) { return __longlong_as_double(i); }
 #else
-template <class F>
-MLXK_FN int_t<F> bits(F x) {
-  return __builtin_bit_cast(int_t<F>, x);
-}
-template <class F>
-MLXK_FN F from_bits(int_t<F> i) {
-  return __builtin_bit_cast(F, i);
-}
+template <class F> MLXK_FN int_t<F> bits(F x) { return __builtin_bit_cast(int_t<F>, x); }
+template <class F> MLXK_FN F from_bits(int_t<F> i) { return __builtin_bit_cast(F, i); }
 #endif
 
-// Conversion of lanes, as C does it (towards zero). Float to integer: only where the value is known to fit.
-template <class To, class From>
-MLXK_FN if_scalar<To> convert(From x) {
-  return static_cast<To>(x);
-}
+// Conversion of lanes, as C does it (towards zero). Float to integer: only where the value is known
+// to fit.
+template <class To, class From> MLXK_FN if_scalar<To> convert(From x) { return static_cast<To>(x); }
 #if defined(MLXK_HOST)
-template <class To, class From>
-MLXK_FN if_vector<To> convert(From x) {
+template <class To, class From> MLXK_FN if_vector<To> convert(From x) {
   return __builtin_convertvector(x, To);
 }
 #endif
-template <class F>
-MLXK_FN int_t<F> to_int(F x) {
-  return convert<int_t<F>>(x);
-}
-template <class F>
-MLXK_FN F to_float(int_t<F> i) {
-  return convert<F>(i);
-}
+template <class F> MLXK_FN int_t<F> to_int(F x) { return convert<int_t<F>>(x); }
+template <class F> MLXK_FN F to_float(int_t<F> i) { return convert<F>(i); }
 
-template <class F>
-MLXK_FN F magnitude(F x) {  // |x| by clearing the sign bit
+template <class F> MLXK_FN F magnitude(F x) {  // |x| by clearing the sign bit
   return from_bits<F>(bits(x) & ~bits(splat<F>(-0.0f)));
 }
-template <class F>
-MLXK_FN F with_sign_of(F x, F sign) {
+template <class F> MLXK_FN F with_sign_of(F x, F sign) {
   const int_t<F> top = bits(splat<F>(-0.0f));
   return from_bits<F>((bits(x) & ~top) | (bits(sign) & top));
 }
 template <class F>
-MLXK_FN F flip_sign_by(F x, F sign) {  // x, negated where sign is negative (-0 and NaN by their sign bit)
+MLXK_FN F
+flip_sign_by(F x, F sign) {  // x, negated where sign is negative (-0 and NaN by their sign bit)
   return from_bits<F>(bits(x) ^ (bits(sign) & bits(splat<F>(-0.0f))));
 }
 
 // The lesser and greater of two values in one instruction; b where either is NaN.
-template <class F>
-MLXK_FN F lesser(F a, F b) {
-  return a < b ? a : b;
-}
-template <class F>
-MLXK_FN F greater(F a, F b) {
-  return a > b ? a : b;
-}
+template <class F> MLXK_FN F lesser(F a, F b) { return a < b ? a : b; }
+template <class F> MLXK_FN F greater(F a, F b) { return a > b ? a : b; }
 
-template <class F>
-MLXK_FN mask_t<F> is_nan(F x) {
-  return x != x;
-}
+template <class F> MLXK_FN mask_t<F> is_nan(F x) { return x != x; }
 
-// ---- instructions that have no operator -----------------------------------------------------------------------
+// ---- instructions that have no operator ---------------------------------------------------------
 
 #if defined(MLXK_METAL)
 #define MLXK_REAL_FUNCTION(name, metal_name, builtin) \
   MLXK_FN float name(float x) { return metal::metal_name(x); }
 #elif defined(MLXK_CUDA)
-#define MLXK_REAL_FUNCTION(name, metal_name, builtin)           \
+#define MLXK_REAL_FUNCTION(name, metal_name, builtin)     \
   MLXK_FN float name(float x) { return ::builtin##f(x); } \
   MLXK_FN double name(double x) { return ::builtin(x); }
 #else
 // g++ makes one instruction of such a loop over one register's lanes.
-#define MLXK_REAL_FUNCTION(name, metal_name, builtin)                               \
-  MLXK_FN float name(float x) { return __builtin_##builtin##f(x); }                 \
-  MLXK_FN double name(double x) { return __builtin_##builtin(x); }                  \
-  template <class F>                                                                \
-  MLXK_FN if_vector<F> name(F x) {                                                  \
-    F r;                                                                            \
+#define MLXK_REAL_FUNCTION(name, metal_name, builtin)                                     \
+  MLXK_FN float name(float x) { return __builtin_##builtin##f(x); }                       \
+  MLXK_FN double name(double x) { return __builtin_##builtin(x); }                        \
+  template <class F> MLXK_FN if_vector<F> name(F x) {                                     \
+    F r;                                                                                  \
     for (int i = 0; i < traits<F>::lanes; i++) r[i] = name(static_cast<lane_t<F>>(x[i])); \
-    return r;                                                                       \
+    return r;                                                                             \
   }
 #endif
 MLXK_REAL_FUNCTION(real_sqrt, precise::sqrt, sqrt)
@@ -358,8 +287,7 @@ MLXK_FN double multiply_add(double a, double b, double c) { return ::fma(a, b, c
 #elif MLXK_HAS_FMA
 MLXK_FN float multiply_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 MLXK_FN double multiply_add(double a, double b, double c) { return __builtin_fma(a, b, c); }
-template <class F>
-MLXK_FN if_vector<F> multiply_add(F a, F b, F c) {
+template <class F> MLXK_FN if_vector<F> multiply_add(F a, F b, F c) {
 #if defined(__AVX512F__)
   if constexpr (sizeof(F) == 64 && same_type<lane_t<F>, float>::value)
     return (F)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
@@ -370,38 +298,35 @@ MLXK_FN if_vector<F> multiply_add(F a, F b, F c) {
 #endif
   F r;
   for (int i = 0; i < traits<F>::lanes; i++)
-    r[i] = multiply_add(static_cast<lane_t<F>>(a[i]), static_cast<lane_t<F>>(b[i]), static_cast<lane_t<F>>(c[i]));
+    r[i] = multiply_add(static_cast<lane_t<F>>(a[i]), static_cast<lane_t<F>>(b[i]),
+                        static_cast<lane_t<F>>(c[i]));
   return r;
 }
 #else
-template <class F>
-MLXK_FN F multiply_add(F a, F b, F c) {
-  return a * b + c;
-}
+template <class F> MLXK_FN F multiply_add(F a, F b, F c) { return a * b + c; }
 #endif
 
 // a * b - p, exact for p = a * b rounded, barring under- and overflow.
-template <class F>
-MLXK_FN F product_error(F a, F b, F p) {
+template <class F> MLXK_FN F product_error(F a, F b, F p) {
 #if MLXK_HAS_FMA
   return multiply_add(a, b, -p);
 #else
-  // Dekker, "A floating-point technique for extending the available precision" (1971): split each factor by its bits.
+  // Dekker, "A floating-point technique for extending the available precision" (1971): split each
+  // factor by its bits.
   const F a1 = from_bits<F>(bits(a) & splat<int_t<F>>(-0x1000)), a0 = a - a1;
   const F b1 = from_bits<F>(bits(b) & splat<int_t<F>>(-0x1000)), b0 = b - b1;
   return ((a1 * b1 - p) + a1 * b0 + a0 * b1) + a0 * b0;
 #endif
 }
 
-// A scalar function applied to each lane: for the rare lanes and for double, where the C library is used.
-#if defined(MLXK_HOST)
-#define MLXK_PER_LANE_1(F, call)                                   \
-  F r;                                                             \
-  for (int i = 0; i < traits<F>::lanes; i++) {                     \
-    const lane_t<F> x = xs[i];                                     \
-    r[i] = call;                                                   \
-  }                                                                \
-  return r;
+// a * b + c with one rounding where |a * b| >= |c|, also where no instruction fuses.
+template <class F> MLXK_FN F product_plus_less(F a, F b, F c) {
+#if MLXK_HAS_FMA
+  return multiply_add(a, b, c);
+#else
+  const F p = a * b, sum = p + c;
+  return sum + (((p - sum) + c) + product_error(a, b, p));
 #endif
+}
 
 }  // namespace mlxk_scalar
