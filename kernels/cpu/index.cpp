@@ -37,7 +37,61 @@ int64_t product(const int64_t* shape, int from, int to) {
 
 // ---- gather -----------------------------------------------------------------------------------------------------
 
-// inputs: x, index...; params: axes, position.
+template <class T>
+struct Gather {
+  const IndexWalk& walk;
+  const T* from;
+  T* to;
+  int64_t inner;
+  bool rows;
+
+  // Copies the slices at `count` offsets to neighbouring places.
+  void copy(const T* base, const int64_t* at, int64_t count, T* target) const {
+    if (inner == 1) {
+      for (int64_t k = 0; k < count; ++k) target[k] = base[at[k]];
+    } else if (rows) {
+      const size_t bytes = static_cast<size_t>(inner) * sizeof(T);
+      for (int64_t k = 0; k < count; ++k) memcpy(target + k * inner, base + at[k], bytes);
+    } else {
+      for (int64_t k = 0; k < count; ++k) {
+        const T* source = base + at[k];
+        T* row = target + k * inner;
+        walk.inner.walk(0, inner, [&](int64_t j, int64_t where) { row[j] = source[where]; });
+      }
+    }
+  }
+
+  // Few positions in many outer slices: their offsets are computed once.
+  void few() const {
+    int64_t at[block];
+    walk.template offsets<true>(0, walk.positions, at);
+    const int64_t step = walk.positions * inner;
+    parallel_for(walk.outer.size, grain_of(step * static_cast<int64_t>(sizeof(T))), [&](int64_t begin, int64_t end) {
+      walk.outer.walk(begin, end - begin, [&](int64_t k, int64_t where) {
+        copy(from + where, at, walk.positions, to + (begin + k) * step);
+      });
+    });
+  }
+
+  void many() const {
+    const int64_t grain = grain_of(inner * static_cast<int64_t>(sizeof(T)));
+    for (int64_t o = 0; o < walk.outer.size; ++o) {
+      const T* base = from + walk.outer.offset(o);
+      T* target = to + o * walk.positions * inner;
+      parallel_for(walk.positions, grain, [&](int64_t begin, int64_t end) {
+        int64_t at[block];
+        for (int64_t p = begin; p < end; p += block) {
+          const int64_t count = end - p < block ? end - p : block;
+          walk.template offsets<true>(p, count, at);
+          copy(base, at, count, target + p * inner);
+        }
+      });
+    }
+  }
+};
+
+// inputs: x, index... (of one shape); params: axes, position. The result is remaining[:position] + index shape +
+// remaining[position:], remaining being x's axes that are not in `axes`.
 void gather(const KernelCall& call) {
   const Tensor& x = call.inputs[0];
   const Tensor& out = call.outputs[0];
@@ -48,27 +102,11 @@ void gather(const KernelCall& call) {
   for (int i = 0; i < walk.indices; ++i) {
     if (walk.extents[i] == 0) raise(ErrorKind::index, "[take] Cannot take from an axis of size 0.");
   }
+  const bool rows = walk.inner.count == 0 || (walk.inner.count == 1 && walk.inner.strides[0] == 1);
   for_size(itemsize(x.dtype), [&]<class T>() {
-    const T* from = static_cast<const T*>(x.data);
-    T* to = static_cast<T*>(out.data);
-    const int64_t inner = walk.inner.size;
-    const bool rows = walk.inner.count == 0 || (walk.inner.count == 1 && walk.inner.strides[0] == 1);
-    const int64_t inner_bytes = inner * static_cast<int64_t>(sizeof(T));
-    parallel_for(walk.outer.size * walk.positions, grain_of(inner_bytes), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const bool one = walk.outer.size == 1;
-        const int64_t outer = one ? 0 : walk.outer.offset(i / walk.positions);
-        const T* source = from + outer + walk.offset(one ? i : i % walk.positions, true);
-        T* target = to + i * inner;
-        if (inner == 1) {
-          *target = *source;
-        } else if (rows) {
-          memcpy(target, source, static_cast<size_t>(inner_bytes));
-        } else {
-          for (int64_t j = 0; j < inner; ++j) target[j] = source[walk.inner.offset(j)];
-        }
-      }
-    });
+    const Gather<T> run{walk, static_cast<const T*>(x.data), static_cast<T*>(out.data), walk.inner.size, rows};
+    if (walk.outer.size > 1 && walk.positions <= block) run.few();
+    else run.many();
   });
 }
 
@@ -78,57 +116,63 @@ void start_from(const Tensor& x, const Tensor& out) {
   if (x.data != out.data) copy_tensor(x, out);
 }
 
-// inputs: x, updates, index...; params: axes, position, mode. updates has the shape of the gather.
+template <Dtype D, Mode M>
+void scatter_part(const IndexWalk& walk, const Axes* u_axes, typename Element<D>::Stored* base,
+                  const typename Element<D>::Stored* updates, int64_t low, int64_t high) {
+  using T = typename Element<D>::Stored;
+  const Axes &u_outer = u_axes[0], &u_index = u_axes[1], &u_inner = u_axes[2];
+  const int64_t inner = walk.inner.size;
+  const bool rows = (walk.inner.count == 0 || (walk.inner.count == 1 && walk.inner.strides[0] == 1)) &&
+                    (u_inner.count == 0 || (u_inner.count == 1 && u_inner.strides[0] == 1)) && u_inner.size == inner;
+  int64_t at[block];
+  for (int64_t p = 0; p < walk.positions; p += block) {
+    const int64_t count = walk.positions - p < block ? walk.positions - p : block;
+    walk.template offsets<false>(p, count, at);
+    u_index.walk(p, count, [&](int64_t k, int64_t u_at) {
+      if (at[k] < low || at[k] >= high) return;
+      for (int64_t o = 0; o < walk.outer.size; ++o) {
+        T* target = base + at[k] + (walk.outer.size > 1 ? walk.outer.offset(o) : 0);
+        const T* source = updates + u_at + (walk.outer.size > 1 ? u_outer.offset(o) : 0);
+        if (rows) {
+          for (int64_t j = 0; j < inner; ++j) Element<D>::template apply<M>(target[j], source[j]);
+        } else {
+          for (int64_t j = 0; j < inner; ++j) {
+            Element<D>::template apply<M>(target[walk.inner.offset(j)], source[u_inner.offset(j)]);
+          }
+        }
+      }
+    });
+  }
+}
+
+// inputs: x, index..., updates (in the shape of the gather); params: axes, position, mode.
 void scatter(const KernelCall& call) {
   const Tensor& out = call.outputs[0];
-  const Tensor& updates = call.inputs[1];
+  const Tensor& updates = call.inputs[call.input_count - 1];
   start_from(call.inputs[0], out);
   if (!updates.size || !out.size) return;
   const Dims& axes = (*call.params)[0].dims();
   const int64_t position = (*call.params)[1].integer();
   const int indices = static_cast<int>(axes.size());
-  const IndexWalk walk = index_walk(out, call.inputs + 2, indices, axes.data(), position);
-  // updates: remaining[:position] + index shape + remaining[position:]
+  const IndexWalk walk = index_walk(out, call.inputs + 1, indices, axes.data(), position);
   const int index_dims = updates.ndim - (out.ndim - indices);
-  Axes u_outer, u_index, u_inner;
+  Axes u_axes[3];  // remaining[:position], index shape, remaining[position:]
   for (int d = 0; d < updates.ndim; ++d) {
-    Axes& part = d < position ? u_outer : d < position + index_dims ? u_index : u_inner;
-    part.add(updates.shape[d], updates.strides[d]);
+    u_axes[d < position ? 0 : d < position + index_dims ? 1 : 2].add(updates.shape[d], updates.strides[d]);
   }
-  const Mode mode = static_cast<Mode>((*call.params)[2].integer());
+  // Part t of the destination: the elements whose offset by the indexed axes lies in its range.
+  int64_t span = 1;
+  for (int i = 0; i < indices; ++i) span += (walk.extents[i] - 1) * walk.strides[i];
+  int64_t parts = walk.outer.size * walk.positions * (walk.inner.size + 2) / 65536;
+  parts = parts > thread_count() ? thread_count() : parts < 1 ? 1 : parts;
+  const Mode mode = mode_named((*call.params)[2].string().c_str());
   for_dtype(out.dtype, [&]<Dtype D>() {
     using T = typename Element<D>::Stored;
     for_mode(mode, [&]<Mode M>() {
-      T* base = static_cast<T*>(out.data);
-      const T* from = static_cast<const T*>(updates.data);
-      const int64_t inner = walk.inner.size;
-      const bool rows = walk.inner.count == 0 || (walk.inner.count == 1 && walk.inner.strides[0] == 1);
-      const bool u_rows = u_inner.count == 0 || (u_inner.count == 1 && u_inner.strides[0] == 1);
-      // Part t of the destination: the elements whose offset by the indexed axes lies in its range.
-      int64_t span = 1;
-      for (int i = 0; i < indices; ++i) span += (walk.extents[i] - 1) * walk.strides[i];
-      const int64_t work = walk.outer.size * walk.positions * (inner + 2);
-      int64_t parts = work / 65536;
-      parts = parts > thread_count() ? thread_count() : parts < 1 ? 1 : parts;
       parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
         for (int64_t t = begin; t < end; ++t) {
-          const int64_t low = t * span / parts, high = (t + 1) * span / parts;
-          for (int64_t p = 0; p < walk.positions; ++p) {
-            const int64_t at = walk.offset(p, false);
-            if (at < low || at >= high) continue;
-            const int64_t u_at = u_index.offset(p);
-            for (int64_t o = 0; o < walk.outer.size; ++o) {
-              T* target = base + at + walk.outer.offset(o);
-              const T* source = from + u_at + u_outer.offset(o);
-              if (rows && u_rows) {
-                for (int64_t j = 0; j < inner; ++j) Element<D>::template apply<M>(target[j], source[j]);
-              } else {
-                for (int64_t j = 0; j < inner; ++j) {
-                  Element<D>::template apply<M>(target[walk.inner.offset(j)], source[u_inner.offset(j)]);
-                }
-              }
-            }
-          }
+          scatter_part<D, M>(walk, u_axes, static_cast<T*>(out.data), static_cast<const T*>(updates.data),
+                             t * span / parts, (t + 1) * span / parts);
         }
       });
     });
@@ -194,7 +238,7 @@ void scatter_along_axis(const KernelCall& call) {
   start_from(call.inputs[0], out);
   if (!index.size || !out.size) return;
   const Along a = along(out, index, updates, static_cast<int>((*call.params)[0].integer()));
-  const Mode mode = static_cast<Mode>((*call.params)[1].integer());
+  const Mode mode = mode_named((*call.params)[1].string().c_str());
   for_dtype(out.dtype, [&]<Dtype D>() {
     using T = typename Element<D>::Stored;
     for_mode(mode, [&]<Mode M>() {
@@ -226,14 +270,14 @@ Tensor window(const Tensor& whole, const Tensor& part, const int64_t* starts, co
   return {data, part.shape, strides, part.size, whole.ndim, whole.dtype};
 }
 
-// inputs: x, update; params: starts, steps. The window lies inside x: the op saw to it.
+// inputs: x, update; params: start, stop, strides. The window lies inside x: the op saw to it.
 void slice_update(const KernelCall& call) {
   const Tensor& out = call.outputs[0];
   const Tensor& update = call.inputs[1];
   start_from(call.inputs[0], out);
   if (!update.size) return;
   int64_t strides[max_dims];
-  copy_tensor(update, window(out, update, (*call.params)[0].dims().data(), (*call.params)[1].dims().data(), strides));
+  copy_tensor(update, window(out, update, (*call.params)[0].dims().data(), (*call.params)[2].dims().data(), strides));
 }
 
 // Starts read from an array, for the axes in `axes`; a window that would leave the array is moved inside.
@@ -249,7 +293,7 @@ void read_starts(const Tensor& starts, const Dims& axes, const Tensor& whole, co
   }
 }
 
-// inputs: x, starts; params: axes.
+// inputs: x, starts; params: axes, sizes (the shape of the result).
 void dynamic_slice(const KernelCall& call) {
   const Tensor& x = call.inputs[0];
   const Tensor& out = call.outputs[0];
@@ -272,13 +316,13 @@ void dynamic_slice_update(const KernelCall& call) {
 
 // ---- masks ------------------------------------------------------------------------------------------------------
 
-// inputs: x, mask (x's leading axes), values (row-major slices, used in turn; fewer than needed: the rest stays).
+// inputs: x, mask (x's leading axes), values (row-major slices, used in turn; too few are an error).
 void masked_scatter(const KernelCall& call) {
   const Tensor& out = call.outputs[0];
   const Tensor& mask = call.inputs[1];
   const Tensor& values = call.inputs[2];
   start_from(call.inputs[0], out);
-  if (!out.size || !values.size) return;
+  if (!out.size) return;
   const int64_t inner = product(out.shape, mask.ndim, out.ndim);
   const int64_t bytes = inner * static_cast<int64_t>(itemsize(out.dtype));
   Axes at;
@@ -287,8 +331,9 @@ void masked_scatter(const KernelCall& call) {
   const char* from = static_cast<const char*>(values.data);
   const int64_t available = values.size / inner;
   int64_t used = 0;
-  for (int64_t i = 0; i < mask.size && used < available; ++i) {
+  for (int64_t i = 0; i < mask.size; ++i) {
     if (!flags[at.offset(i)]) continue;
+    if (used == available) raise(ErrorKind::value, "[masked_scatter] The mask selects more rows than there are values.");
     memcpy(static_cast<char*>(out.data) + i * bytes, from + used++ * bytes, static_cast<size_t>(bytes));
   }
 }

@@ -1,4 +1,4 @@
-// "sort", "argsort", "partition", "argpartition" along one axis; params: axis (the last for the partitions: kth, axis).
+// "sort", "argsort", "partition", "argpartition" along one axis; params: axis (partitions: kth, axis).
 //
 // Ascending, NaN last, argsort stable. A partition is a full sort: the radix sort costs about what a selection would.
 #include "cpu/index/combine.h"

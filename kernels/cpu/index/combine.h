@@ -2,14 +2,25 @@
 #pragma once
 
 #include <stdint.h>
+#include <string.h>
 
+#include "mlxk/error.h"
 #include "mlxk/kernel.h"
 #include "scalar/types.h"
 
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
-enum class Mode : int64_t { assign, add, multiply, maximum, minimum };
+enum class Mode { assign, add, multiply, maximum, minimum };
+
+// The modes by the names that nodes hold.
+inline Mode mode_named(const char* name) {
+  const char* names[] = {"set", "add", "multiply", "maximum", "minimum"};
+  for (int i = 0; i < 5; ++i) {
+    if (strcmp(name, names[i]) == 0) return static_cast<Mode>(i);
+  }
+  raise(ErrorKind::value, "[scatter] No mode has this name.");
+}
 
 struct Complex {
   float re, im;
@@ -24,9 +35,9 @@ __attribute__((always_inline)) inline T combined(T a, T b) {
   } else if constexpr (M == Mode::multiply) {
     return static_cast<T>(a * b);
   } else if constexpr (M == Mode::maximum) {
-    return a != a || a > b ? a : b;  // a NaN stays, and b's NaN wins
+    return a > b ? a : b;  // at equality and with a NaN the update wins
   } else {
-    return a != a || a < b ? a : b;
+    return a < b ? a : b;
   }
 }
 
@@ -118,14 +129,13 @@ struct Element<Dtype::complex64> {
   using Stored = Complex;
   template <Mode M>
   static void apply(Stored& a, Stored b) {
-    const bool nan_a = a.re != a.re || a.im != a.im;
     const bool less = a.re < b.re || (a.re == b.re && a.im < b.im);
     const bool more = a.re > b.re || (a.re == b.re && a.im > b.im);
     if constexpr (M == Mode::assign) a = b;
     else if constexpr (M == Mode::add) a = {a.re + b.re, a.im + b.im};
     else if constexpr (M == Mode::multiply) a = {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
-    else if constexpr (M == Mode::maximum) a = nan_a || more ? a : b;
-    else a = nan_a || less ? a : b;
+    else if constexpr (M == Mode::maximum) a = more ? a : b;
+    else a = less ? a : b;
   }
 };
 

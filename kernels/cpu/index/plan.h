@@ -34,6 +34,36 @@ struct Axes {
     shape[count] = extent;
     strides[count++] = stride;
   }
+  // Calls f(k, offset of element begin + k) for k < number, dividing once and not once an element.
+  template <class F>
+  __attribute__((always_inline)) void walk(int64_t begin, int64_t number, const F& f) const {
+    if (count <= 1) {
+      const int64_t stride = count ? strides[0] : 0;
+      for (int64_t k = 0; k < number; ++k) f(k, (begin + k) * stride);
+      return;
+    }
+    int64_t index[max_dims], at = 0;
+    for (int i = count - 1; i >= 0; --i) {
+      index[i] = begin % shape[i];
+      at += index[i] * strides[i];
+      begin /= shape[i];
+    }
+    const int last = count - 1;
+    const int64_t stride = strides[last];
+    for (int64_t k = 0; k < number;) {
+      const int64_t run = shape[last] - index[last], n = run < number - k ? run : number - k;
+      for (int64_t j = 0; j < n; ++j) f(k + j, at + j * stride);
+      k += n;
+      at -= index[last] * stride;
+      index[last] = 0;
+      for (int i = last - 1; i >= 0; --i) {
+        at += strides[i];
+        if (++index[i] < shape[i]) break;
+        at -= shape[i] * strides[i];
+        index[i] = 0;
+      }
+    }
+  }
   int64_t offset(int64_t index) const {
     int64_t at = 0;
     for (int i = count - 1; i >= 0; --i) {
@@ -68,35 +98,56 @@ __attribute__((always_inline)) inline int64_t checked_index(int64_t i, int64_t n
   return i < 0 || i >= n ? -1 : i;
 }
 
-constexpr int max_indices = 16;
+// Index arrays are read in blocks of this many positions.
+constexpr int64_t block = 256;
+constexpr int64_t outside = INT64_MIN;  // the offset of a position where an index is out of range
 
 struct IndexWalk {
   int indices;                 // arrays of indices
-  int64_t extents[max_indices];  // of the indexed axes of x
-  int64_t strides[max_indices];
-  Axes at[max_indices];        // the index arrays, broadcast to one shape by strides of zero
-  const void* data[max_indices];
-  Dtype dtypes[max_indices];
+  int64_t extents[max_dims];   // of the indexed axes of x
+  int64_t strides[max_dims];
+  Axes at[max_dims];           // the index arrays, all of one shape; a broadcast one has strides of zero
+  const void* data[max_dims];
+  Dtype dtypes[max_dims];
   int64_t positions;           // elements of the index shape
   Axes outer, inner;           // remaining axes with x's strides
 
-  // Offset in x of index position p, or -1 where an index is out of range and `clamp` is false.
-  int64_t offset(int64_t p, bool clamp) const {
-    int64_t total = 0;
+  template <bool clamp, class I>
+  void add(int i, int64_t begin, int64_t count, int64_t* to) const {
+    const I* from = static_cast<const I*>(data[i]);
+    const int64_t extent = extents[i], stride = strides[i];
+    at[i].walk(begin, count, [&](int64_t k, int64_t where) {
+      const int64_t index = static_cast<int64_t>(from[where]);
+      if constexpr (clamp) {
+        to[k] += clamp_index(index, extent) * stride;
+      } else {
+        const int64_t checked = checked_index(index, extent);
+        to[k] = checked < 0 || to[k] == outside ? outside : to[k] + checked * stride;
+      }
+    });
+  }
+
+  // Offsets in x of the index positions begin ... begin + count.
+  template <bool clamp>
+  void offsets(int64_t begin, int64_t count, int64_t* to) const {
+    for (int64_t k = 0; k < count; ++k) to[k] = 0;
     for (int i = 0; i < indices; ++i) {
-      int64_t index = read_index(data[i], at[i].count <= 1 ? (at[i].count ? p * at[i].strides[0] : 0) : at[i].offset(p),
-                                 dtypes[i]);
-      index = clamp ? clamp_index(index, extents[i]) : checked_index(index, extents[i]);
-      if (index < 0) return -1;
-      total += index * strides[i];
+      switch (dtypes[i]) {
+        case Dtype::uint8: add<clamp, uint8_t>(i, begin, count, to); break;
+        case Dtype::uint16: add<clamp, uint16_t>(i, begin, count, to); break;
+        case Dtype::uint32: add<clamp, uint32_t>(i, begin, count, to); break;
+        case Dtype::int8: add<clamp, int8_t>(i, begin, count, to); break;
+        case Dtype::int16: add<clamp, int16_t>(i, begin, count, to); break;
+        case Dtype::int32: add<clamp, int32_t>(i, begin, count, to); break;
+        default: add<clamp, int64_t>(i, begin, count, to);  // uint64 from 2^63 on wraps: out of range or the end
+      }
     }
-    return total;
   }
 };
 
 // x: the indexed array as it is laid out; index: the first of the index Tensors, all of one shape.
 inline IndexWalk index_walk(const Tensor& x, const Tensor* index, int indices, const int64_t* axes, int64_t position) {
-  IndexWalk w{};
+  IndexWalk w;  // 20 KB: only what is used is written
   w.indices = indices;
   w.positions = 1;
   bool indexed[max_dims] = {};
@@ -106,7 +157,6 @@ inline IndexWalk index_walk(const Tensor& x, const Tensor* index, int indices, c
     w.strides[i] = x.strides[axes[i]];
     w.data[i] = index[i].data;
     w.dtypes[i] = index[i].dtype;
-    // Not merged: every index array must see the same linear position.
     for (int d = 0; d < index[i].ndim; ++d) w.at[i].add(index[i].shape[d], index[i].strides[d]);
   }
   if (indices) {
