@@ -18,7 +18,6 @@ Rules are made of public ops and array methods, so they differentiate, batch and
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -113,7 +112,7 @@ class Op:
 
     # ---- use -------------------------------------------------------------------------------
 
-    def __call__(self, *inputs: array, stream: Any = None, **params: Any) -> Any:
+    def __call__(self, *inputs: Any, stream: Any = None, **params: Any) -> Any:
         """Makes a node and returns its output, or the tuple of them."""
         if self._infer is None:
             raise RuntimeError(f"[{self.name}] has no inference.")
@@ -211,7 +210,8 @@ class Elementwise(Op):
         super().__init__(name, arity=arity, **options)
         self.arity = arity
         self.slopes = tuple(slopes)
-        self._make = (kernels.elementwise1, kernels.elementwise2, kernels.elementwise3)[arity - 1]
+        makers: Any = (kernels.elementwise1, kernels.elementwise2, kernels.elementwise3)
+        self._make = makers[arity - 1]
 
     def __call__(self, *inputs: Any, stream: Any = None) -> array:
         """Makes a node; inputs may be Python scalars."""
@@ -247,7 +247,7 @@ class Elementwise(Op):
             pulled = []
             for i in range(len(inputs)):
                 slope = self.slope(i, inputs, outputs[0]) if wanted[i] else None
-                pulled.append(None if slope is None else scaled(cotangents[0], conjugate(slope)))
+                pulled.append(_scaled(cotangents[0], slope, conjugated=True))
         return [
             None if c is None or not needed else unbroadcast(c, x)
             for c, x, needed in zip(pulled, inputs, wanted, strict=True)
@@ -266,8 +266,8 @@ class Elementwise(Op):
         total = None
         for i, tangent in enumerate(tangents):
             slope = None if tangent is None else self.slope(i, inputs, outputs[0])
-            if slope is not None:
-                term = scaled(tangent, slope)
+            term = _scaled(tangent, slope)
+            if term is not None:
                 total = term if total is None else total + term
         return [None if total is None else broadcast_like(total, outputs[0])]
 
@@ -278,18 +278,18 @@ class Elementwise(Op):
         return [self(*aligned(batched, inputs), **params)]
 
 
-def scaled(x: array, slope: array | float) -> array:
-    """``x * slope``, without the multiplication where the slope is one or minus one."""
-    if isinstance(slope, (int, float)) and slope in (1, -1):
-        return x if slope == 1 else -x
-    return x * slope
+def _scaled(x: array | None, slope: array | float | None, conjugated: bool = False) -> array | None:
+    """``x`` times a slope or its conjugate; without multiplying where that is one or minus one."""
+    if x is None or slope is None:
+        return None
+    if isinstance(slope, array):
+        return x * (conjugate(slope) if conjugated else slope)
+    return x if slope == 1 else -x if slope == -1 else x * slope
 
 
-def conjugate(slope: array | float) -> array | float:
-    """The complex conjugate; real numbers are their own."""
-    if isinstance(slope, array) and slope.dtype == kernels.complex64:
-        return slope.conj()
-    return slope
+def conjugate(x: array) -> array:
+    """The complex conjugate; real arrays are their own."""
+    return x.conj() if x.dtype == kernels.complex64 else x
 
 
 def aligned(batched: Sequence[bool], inputs: Sequence[array]) -> list[array]:
@@ -304,7 +304,7 @@ def aligned(batched: Sequence[bool], inputs: Sequence[array]) -> list[array]:
 def elementwise(
     name: str | None = None,
     *,
-    d: Sequence[Slope] | Slope = None,
+    d: tuple[Slope, ...] | Slope = None,
     domain: str = "any",
     result: str = "same",
     constant: bool = False,
@@ -328,9 +328,9 @@ def elementwise(
 
     def declare(function: F) -> F:
         op_name = name or function.__name__
-        signature = inspect.signature(function)
-        arity = sum(1 for p in signature.parameters.values() if p.name != "stream")
-        slopes = tuple(d) if isinstance(d, (tuple, list)) else (d,)
+        code = function.__code__
+        arity = code.co_argcount - ("stream" in code.co_varnames[: code.co_argcount])
+        slopes: tuple[Any, ...] = d if isinstance(d, tuple) else (d,)
         op = Elementwise(op_name, arity, slopes, domain=domain, result=result, constant=constant)
         if operator:
             kernels.set_hook(op_name, op.id)
@@ -341,13 +341,11 @@ def elementwise(
 
 def native(op: Elementwise, function: F) -> F:
     """The native function of an elementwise op with the face of its declaration."""
-    return kernels.ElementwiseFunction(  # type: ignore[return-value]
-        op.id,
-        function.__name__,
-        function.__doc__,
-        inspect.signature(function),
-        function.__module__,
+    made: Any = kernels.ElementwiseFunction(
+        op.id, function.__name__, function.__doc__, module=function.__module__
     )
+    made.__wrapped__ = function  # where inspect finds the signature
+    return made
 
 
 # ---- reductions --------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ def add(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.add(mx.array([1, 2]), 3)
         array([4, 5], dtype=int32)
     """
+    ...
 
 
 @elementwise(d=(1, -1), operator=True)
@@ -59,6 +60,7 @@ def subtract(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.subtract(mx.array([1, 2]), 3)
         array([-2, -1], dtype=int32)
     """
+    ...
 
 
 @elementwise(d=(lambda x, y, out: y, lambda x, y, out: x), operator=True)
@@ -80,6 +82,7 @@ def multiply(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.multiply(mx.array([1, 2]), 3)
         array([3, 6], dtype=int32)
     """
+    ...
 
 
 @elementwise(
@@ -103,6 +106,7 @@ def divide(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.divide(mx.array([1, 2]), 4)
         array([0.25, 0.5], dtype=float32)
     """
+    ...
 
 
 @elementwise(constant=True, operator=True)
@@ -125,6 +129,7 @@ def floor_divide(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array
         >>> mx.floor_divide(mx.array([7, -7]), 2)
         array([3, -4], dtype=int32)
     """
+    ...
 
 
 @elementwise(d=(1, lambda x, y, out: -floor_divide(x, y)), operator=True)
@@ -147,6 +152,7 @@ def remainder(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.remainder(mx.array([7, -7]), 2)
         array([1, 1], dtype=int32)
     """
+    ...
 
 
 def divmod(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> list[array]:
@@ -199,6 +205,7 @@ def power(a: Numeric, b: Numeric, *, stream: StreamOrDevice = None) -> array:
         >>> mx.power(mx.array([2, 3]), 2)
         array([4, 9], dtype=int32)
     """
+    ...
 
 
 pow = power
@@ -228,6 +235,7 @@ def maximum(a: Numeric, b: Numeric, *, stream: StreamOrDevice = None) -> array:
         >>> mx.maximum(mx.array([1, 5]), 3)
         array([3, 5], dtype=int32)
     """
+    ...
 
 
 @elementwise(
@@ -254,6 +262,7 @@ def minimum(a: Numeric, b: Numeric, *, stream: StreamOrDevice = None) -> array:
         >>> mx.minimum(mx.array([1, 5]), 3)
         array([1, 3], dtype=int32)
     """
+    ...
 
 
 @elementwise(domain="inexact", d=(lambda x, y, out: _exp(x - out), lambda x, y, out: _exp(y - out)))
@@ -275,6 +284,7 @@ def logaddexp(a: Numeric, b: Numeric, *, stream: StreamOrDevice = None) -> array
         >>> mx.logaddexp(mx.array([0.0, 100.0]), 0.0)
         array([0.693147, 100], dtype=float32)
     """
+    ...
 
 
 @elementwise(domain="integral", constant=True, operator=True)
@@ -297,6 +307,7 @@ def bitwise_and(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.bitwise_and(mx.array([6, 1]), 3)
         array([2, 1], dtype=int32)
     """
+    ...
 
 
 @elementwise(domain="integral", constant=True, operator=True)
@@ -319,6 +330,7 @@ def bitwise_or(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.bitwise_or(mx.array([6, 1]), 3)
         array([7, 3], dtype=int32)
     """
+    ...
 
 
 @elementwise(domain="integral", constant=True, operator=True)
@@ -341,6 +353,7 @@ def bitwise_xor(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.bitwise_xor(mx.array([6, 1]), 3)
         array([5, 2], dtype=int32)
     """
+    ...
 
 
 @elementwise(domain="integral", constant=True, operator=True)
@@ -363,6 +376,7 @@ def left_shift(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.left_shift(mx.array([1, 2]), 2)
         array([4, 8], dtype=int32)
     """
+    ...
 
 
 bitwise_left_shift = left_shift
@@ -388,6 +402,7 @@ def right_shift(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.right_shift(mx.array([1, 4]), 2)
         array([0, 1], dtype=int32)
     """
+    ...
 
 
 bitwise_right_shift = right_shift
@@ -411,6 +426,7 @@ def bitwise_invert(a: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.bitwise_invert(mx.array([0, 5]))
         array([-1, -6], dtype=int32)
     """
+    ...
 
 
 __all__ = public(globals())

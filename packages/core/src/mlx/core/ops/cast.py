@@ -83,7 +83,7 @@ def depends(
     values = [inputs] if isinstance(inputs, array) else list(inputs)
     after = [dependencies] if isinstance(dependencies, array) else list(dependencies)
     check_array("depends", *values, *after)
-    outputs = _depends(*values, *after, count=len(values)) if values else ()
+    outputs: Any = _depends(*values, *after, count=len(values)) if values else ()
     return outputs[0] if isinstance(inputs, array) else list(outputs)
 
 

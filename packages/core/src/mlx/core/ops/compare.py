@@ -29,6 +29,7 @@ def equal(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.equal(mx.array([1, 2, 3]), 2)
         array([False, True, False], dtype=bool)
     """
+    ...
 
 
 @elementwise(result="boolean", constant=True, operator=True)
@@ -50,6 +51,7 @@ def not_equal(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.not_equal(mx.array([1, 2, 3]), 2)
         array([True, False, True], dtype=bool)
     """
+    ...
 
 
 @elementwise(result="boolean", constant=True, operator=True)
@@ -71,6 +73,7 @@ def less(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.less(mx.array([1, 2, 3]), 2)
         array([True, False, False], dtype=bool)
     """
+    ...
 
 
 @elementwise(result="boolean", constant=True, operator=True)
@@ -92,6 +95,7 @@ def less_equal(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.less_equal(mx.array([1, 2, 3]), 2)
         array([True, True, False], dtype=bool)
     """
+    ...
 
 
 @elementwise(result="boolean", constant=True, operator=True)
@@ -113,6 +117,7 @@ def greater(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.greater(mx.array([1, 2, 3]), 2)
         array([False, False, True], dtype=bool)
     """
+    ...
 
 
 @elementwise(result="boolean", constant=True, operator=True)
@@ -134,6 +139,7 @@ def greater_equal(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> arra
         >>> mx.greater_equal(mx.array([1, 2, 3]), 2)
         array([False, True, True], dtype=bool)
     """
+    ...
 
 
 @elementwise(domain="boolean", result="boolean", constant=True)
@@ -155,6 +161,7 @@ def logical_and(a: Numeric, b: Numeric, *, stream: StreamOrDevice = None) -> arr
         >>> mx.logical_and(mx.array([True, False]), True)
         array([True, False], dtype=bool)
     """
+    ...
 
 
 @elementwise(domain="boolean", result="boolean", constant=True)
@@ -176,6 +183,7 @@ def logical_or(a: Numeric, b: Numeric, *, stream: StreamOrDevice = None) -> arra
         >>> mx.logical_or(mx.array([True, False]), True)
         array([True, True], dtype=bool)
     """
+    ...
 
 
 @elementwise(domain="boolean", result="boolean", constant=True)
@@ -197,6 +205,7 @@ def logical_xor(a: Numeric, b: Numeric, *, stream: StreamOrDevice = None) -> arr
         >>> mx.logical_xor(mx.array([True, False]), True)
         array([False, True], dtype=bool)
     """
+    ...
 
 
 @elementwise(domain="boolean", result="boolean", constant=True)
@@ -214,6 +223,7 @@ def logical_not(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.logical_not(mx.array([True, False]))
         array([False, True], dtype=bool)
     """
+    ...
 
 
 @elementwise(result="boolean", constant=True)
@@ -231,6 +241,7 @@ def isnan(a: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.isnan(mx.array([1.0, float("nan"), float("inf"), -float("inf")]))
         array([False, True, False, False], dtype=bool)
     """
+    ...
 
 
 @elementwise(result="boolean", constant=True)
@@ -248,6 +259,7 @@ def isinf(a: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.isinf(mx.array([1.0, float("nan"), float("inf"), -float("inf")]))
         array([False, False, True, True], dtype=bool)
     """
+    ...
 
 
 @elementwise(result="boolean", constant=True)
@@ -265,6 +277,7 @@ def isfinite(a: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.isfinite(mx.array([1.0, float("nan"), float("inf"), -float("inf")]))
         array([True, False, False, False], dtype=bool)
     """
+    ...
 
 
 @elementwise(result="boolean", constant=True)
@@ -282,6 +295,7 @@ def isposinf(a: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.isposinf(mx.array([1.0, float("nan"), float("inf"), -float("inf")]))
         array([False, False, True, False], dtype=bool)
     """
+    ...
 
 
 @elementwise(result="boolean", constant=True)
@@ -299,6 +313,7 @@ def isneginf(a: Numeric, stream: StreamOrDevice = None) -> array:
         >>> mx.isneginf(mx.array([1.0, float("nan"), float("inf"), -float("inf")]))
         array([False, False, False, True], dtype=bool)
     """
+    ...
 
 
 def isclose(

@@ -217,9 +217,9 @@ _arange = Op("arange", params=("start", "step", "size", "dtype"))
 
 
 def arange(
-    start: int | float | None = None,
-    stop: int | float | Dtype | None = None,
-    step: int | float | None = None,
+    start: float | None = None,
+    stop: float | None = None,
+    step: float | None = None,
     dtype: Dtype | None = None,
     *,
     stream: StreamOrDevice = None,
@@ -245,14 +245,14 @@ def arange(
         >>> mx.arange(1, 7, 2), mx.arange(3)
         (array([1, 3, 5], dtype=int32), array([0, 1, 2], dtype=int32))
     """
-    if start is None:
-        start, stop = stop, None  # arange(stop=3)
     if stop is None:
-        start, stop = 0, start
+        stop, start = start, 0
+    start = 0 if start is None else start  # arange(stop=3)
     step = 1 if step is None else step
     for value in (start, stop, step):
         if not isinstance(value, (int, float)):
             raise TypeError(f"[arange] An argument is {type(value).__name__}, not a number.")
+    assert stop is not None
     if dtype is None:
         floats = any(isinstance(value, float) for value in (start, stop, step))
         dtype = float32 if floats else int32
@@ -447,7 +447,7 @@ def tril(x: array, k: int = 0, *, stream: StreamOrDevice = None) -> array:
     check_array("tril", x)
     if x.ndim < 2:
         raise ValueError(f"[tril] The shape {x.shape} has fewer than two dimensions.")
-    kept = tri(*x.shape[-2:], k, bool_, stream=stream)
+    kept = tri(x.shape[-2], x.shape[-1], k, bool_, stream=stream)
     return where(kept, x, array(0, x.dtype), stream=stream)
 
 
@@ -473,7 +473,7 @@ def triu(x: array, k: int = 0, *, stream: StreamOrDevice = None) -> array:
     check_array("triu", x)
     if x.ndim < 2:
         raise ValueError(f"[triu] The shape {x.shape} has fewer than two dimensions.")
-    dropped = tri(*x.shape[-2:], as_int(k, "k", "triu") - 1, bool_, stream=stream)
+    dropped = tri(x.shape[-2], x.shape[-1], as_int(k, "k", "triu") - 1, bool_, stream=stream)
     return where(dropped, array(0, x.dtype), x, stream=stream)
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 from mlx import kernels
 from mlx.kernels import Dtype, array
 
 from ..dtypes import bool_, int32
-from ..op import Op, method_named, public
+from ..op import Op, conjugate, full_like, method, method_named, public
 from ..stream import StreamOrDevice
-from .axes import axis_of, check_array
-from .shape import flatten
+from .axes import as_inexact, axis_of, check_array
+from .binary import maximum
+from .create import arange
+from .shape import expand_dims, flatten
+from .ternary import where
+from .unary import exp, log
 
 _PARAMS = ("axis", "reverse", "inclusive")
 
@@ -111,6 +117,249 @@ def _cumsum_method(
 
 
 cumulative_sum = cumsum
+
+
+_cumprod = _Scan("cumprod")
+
+
+def cumprod(
+    a: array,
+    /,
+    axis: int | None = None,
+    *,
+    reverse: bool = False,
+    inclusive: bool = True,
+    dtype: Dtype | None = None,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Running products along an axis: ``yᵢ = Πⱼ₍ⱼ≤ᵢ₎ aⱼ``. Its gradient divides by ``a``.
+
+    Args:
+        a: Array of any shape.
+        axis: The axis; None scans the flattened array.
+        reverse: Whether to scan from the end.
+        inclusive: Whether element i is part of result i.
+        dtype: The dtype to compute in; None is ``a``'s.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape stays; ``dtype``.
+
+    Raises:
+        IndexError: If the axis is out of range.
+
+    Example:
+        >>> mx.cumprod(mx.array([1, 2, 3]))
+        array([1, 2, 6], dtype=int32)
+    """
+    check_array("cumprod", a)
+    a = a if dtype is None else kernels.cast(a, dtype, stream)
+    return _scanned(_cumprod, a, axis, reverse, inclusive, stream)
+
+
+@_cumprod.vjp
+def _cumprod_vjp(
+    c: array, out: array, x: array, axis: int, reverse: bool, inclusive: bool
+) -> tuple[array]:
+    # ∂yᵢ/∂xₖ = yᵢ / xₖ for all k that yᵢ contains.
+    sums = _cumsum(c * conjugate(out), axis=axis, reverse=not reverse, inclusive=inclusive)
+    return (sums / conjugate(x),)
+
+
+@_cumprod.jvp
+def _cumprod_jvp(
+    tangents: tuple[array], out: array, x: array, axis: int, reverse: bool, inclusive: bool
+) -> array:
+    return out * _cumsum(tangents[0] / x, axis=axis, reverse=reverse, inclusive=inclusive)
+
+
+@method_named("cumprod")
+def _cumprod_method(
+    self: array,
+    axis: int | None = None,
+    *,
+    reverse: bool = False,
+    inclusive: bool = True,
+    stream: StreamOrDevice = None,
+) -> array:
+    """``mx.cumprod``."""
+    return cumprod(self, axis, reverse=reverse, inclusive=inclusive, stream=stream)
+
+
+cumulative_prod = cumprod
+
+_cummax = _Scan("cummax")
+
+
+@method
+def cummax(
+    a: array,
+    /,
+    axis: int | None = None,
+    *,
+    reverse: bool = False,
+    inclusive: bool = True,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Running maxima along an axis: ``yᵢ = maxⱼ₍ⱼ≤ᵢ₎ aⱼ``.
+
+    Args:
+        a: Array of any shape.
+        axis: The axis; None scans the flattened array.
+        reverse: Whether to scan from the end.
+        inclusive: Whether element i is part of result i.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape stays; the dtype stays.
+
+    Raises:
+        IndexError: If the axis is out of range.
+
+    Example:
+        >>> mx.cummax(mx.array([1, 3, 2]))
+        array([1, 3, 3], dtype=int32)
+    """
+    return _scanned(_cummax, a, axis, reverse, inclusive, stream)
+
+
+_cummin = _Scan("cummin")
+
+
+@method
+def cummin(
+    a: array,
+    /,
+    axis: int | None = None,
+    *,
+    reverse: bool = False,
+    inclusive: bool = True,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Running minima along an axis: ``yᵢ = minⱼ₍ⱼ≤ᵢ₎ aⱼ``.
+
+    Args:
+        a: Array of any shape.
+        axis: The axis; None scans the flattened array.
+        reverse: Whether to scan from the end.
+        inclusive: Whether element i is part of result i.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape stays; the dtype stays.
+
+    Raises:
+        IndexError: If the axis is out of range.
+
+    Example:
+        >>> mx.cummin(mx.array([3, 1, 2]))
+        array([3, 1, 1], dtype=int32)
+    """
+    return _scanned(_cummin, a, axis, reverse, inclusive, stream)
+
+
+def _holders(op: _Scan, x: array, axis: int, reverse: bool, inclusive: bool) -> tuple[array, array]:
+    """Where each running extremum stands (of ties the latest), and whether there is one yet."""
+    size = x.shape[axis]
+    numbers = arange(size - 1, -1, -1) if reverse else arange(size)
+    numbers = expand_dims(numbers, tuple(range(1, x.ndim - axis)))
+    extremes = op(x, axis=axis, reverse=reverse, inclusive=True)
+    seen = where(x == extremes, numbers, -1)
+    latest = _cummax(seen, axis=axis, reverse=reverse, inclusive=inclusive)
+    places = maximum(latest, 0)
+    return (size - 1 - places) if reverse else places, latest >= 0
+
+
+def _extreme_rules(op: _Scan) -> None:
+    """A running extremum is one of the elements: its rules scatter to it and take from it."""
+
+    @op.vjp
+    def pull(
+        c: array, out: array, x: array, axis: int, reverse: bool, inclusive: bool
+    ) -> tuple[array]:
+        places, there = _holders(op, x, axis, reverse, inclusive)
+        scatter = Op.named["scatter_along_axis"]
+        return (scatter(full_like(x, 0), places, where(there, c, 0), axis=axis, mode="add"),)
+
+    @op.jvp
+    def push(
+        tangents: tuple[array], out: array, x: array, axis: int, reverse: bool, inclusive: bool
+    ) -> array:
+        places, there = _holders(op, x, axis, reverse, inclusive)
+        return where(there, Op.named["take_along_axis"](tangents[0], places, axis=axis), 0)
+
+
+_extreme_rules(_cummax)
+_extreme_rules(_cummin)
+
+
+_logcumsumexp = _Scan("logcumsumexp")
+
+
+@method
+def logcumsumexp(
+    a: array,
+    /,
+    axis: int | None = None,
+    *,
+    reverse: bool = False,
+    inclusive: bool = True,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Logarithms of running sums of exponentials: ``yᵢ = ln Σⱼ₍ⱼ≤ᵢ₎ exp(aⱼ)``.
+
+    Args:
+        a: Array of any shape.
+        axis: The axis; None scans the flattened array.
+        reverse: Whether to scan from the end.
+        inclusive: Whether element i is part of result i.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape stays; the dtype if inexact, else float32.
+
+    Raises:
+        IndexError: If the axis is out of range.
+
+    Example:
+        >>> mx.logcumsumexp(mx.array([0.0, 0.0]))
+        array([0, 0.693147], dtype=float32)
+    """
+    check_array("logcumsumexp", a)
+    a = as_inexact(a, stream)
+    return _scanned(_logcumsumexp, a, axis, reverse, inclusive, stream)
+
+
+def _signed_exponentials(
+    x: array, weights: array, axis: int, reverse: bool, inclusive: bool, shift: array
+) -> array:
+    """``exp(shift) Σⱼ wⱼ exp(xⱼ)`` over running parts, in logarithms so that nothing overflows."""
+    total = None
+    for sign in (1, -1):
+        part = log(maximum(weights * sign, 0))
+        sums = _logcumsumexp(x + part, axis=axis, reverse=reverse, inclusive=inclusive)
+        term = where(sums == -math.inf, 0, exp(sums + shift)) * sign
+        total = term if total is None else total + term
+    assert total is not None
+    return total
+
+
+@_logcumsumexp.vjp
+def _logcumsumexp_vjp(
+    c: array, out: array, x: array, axis: int, reverse: bool, inclusive: bool
+) -> tuple[array]:
+    # ∂yᵢ/∂xₖ = exp(xₖ - yᵢ); where nothing was summed yet, y is -inf and has no slope.
+    c = where(out == -math.inf, 0, c)
+    below = where(out == -math.inf, 0, -out)
+    return (_signed_exponentials(below, c, axis, not reverse, inclusive, x),)
+
+
+@_logcumsumexp.jvp
+def _logcumsumexp_jvp(
+    tangents: tuple[array], out: array, x: array, axis: int, reverse: bool, inclusive: bool
+) -> array:
+    below = where(out == -math.inf, 0, -out)
+    return _signed_exponentials(x, tangents[0], axis, reverse, inclusive, below)
 
 
 __all__ = public(globals())

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 
-from mlx import kernels
-from mlx.kernels import array
+from mlx.kernels import Dtype, array
 
 from ..dtypes import complex64
-from ..op import Op, Shape, dynamic_shapes, method, method_named, public
+from ..op import Op, Shape, dynamic_shapes, method, method_named, public, restored
 from ..stream import StreamOrDevice
 from .axes import Axes, as_inexact, axes_of, check_array
-from .binary import divide, maximum, subtract
+from .binary import add, divide, maximum, multiply, subtract
 from .compare import not_equal
 from .reduce import sum
-from .shape import expand_dims, flatten, transpose
+from .shape import Batched, expand_dims, flatten, transpose
 from .sort import sort
-from .unary import abs, sqrt, square
+from .unary import imag, real, sqrt
 from .views import slice_axis
 
 
@@ -70,7 +69,7 @@ def var(
     *,
     stream: StreamOrDevice = None,
 ) -> array:
-    """Variance over axes: ``1/(n - ddof) Σ |aᵢ - mean|²``, in two passes.
+    """Variance over axes: ``1/(n - ddof) Σ |aᵢ - mean|²``.
 
     Args:
         a: Array of any shape.
@@ -93,15 +92,72 @@ def var(
     check_array("var", a)
     axes = axes_of(axis, a.ndim, "var")
     a = as_inexact(a, stream)
-    centred = subtract(a, mean(a, axes, True, stream=stream), stream=stream)
     if a.dtype == complex64:
-        centred = abs(centred, stream=stream)
-    total = sum(square(centred, stream=stream), axes, keepdims, stream=stream)
+        # Real and imaginary parts vary on their own.
+        return add(
+            var(real(a, stream=stream), axes, keepdims, ddof, stream=stream),
+            var(imag(a, stream=stream), axes, keepdims, ddof, stream=stream),
+            stream=stream,
+        )
+    _, spread = _moments(a, axes=axes, keepdims=bool(keepdims), stream=stream)
+    if not ddof:
+        return spread
     count = _count(a, axes)
-    divisor = maximum(subtract(count, float(ddof)), 0.0) if ddof else count
-    return divide(
-        total, kernels.cast(divisor, total.dtype, None) if ddof else divisor, stream=stream
+    if isinstance(count, float):
+        left = max(count - ddof, 0.0)
+        return multiply(spread, count / left if left else math.inf, stream=stream)
+    left = maximum(subtract(count, float(ddof), stream=stream), 0.0, stream=stream)
+    return multiply(spread, divide(count, left, stream=stream), stream=stream)
+
+
+# Mean and variance in one reading.
+_moments = Op("moments", params=("axes", "keepdims"), multiple=True)
+
+
+@_moments.infer
+def _moments_infer(x: array, axes: Shape, keepdims: bool) -> list[tuple[Shape, Dtype]]:
+    kept = [n for i, n in enumerate(x.shape) if i not in axes]
+    whole = [1 if i in axes else n for i, n in enumerate(x.shape)]
+    shape = tuple(whole if keepdims else kept)
+    return [(shape, x.dtype)] * 2
+
+
+@_moments.vjp
+def _moments_vjp(
+    cotangents: tuple[array | None, ...],
+    outputs: tuple[array, ...],
+    x: array,
+    axes: Shape,
+    keepdims: bool,
+) -> tuple[array]:
+    c_mean, c_spread = cotangents
+    total = None if c_mean is None else restored(c_mean, x, axes, keepdims)
+    if c_spread is not None:
+        centred = x - restored(outputs[0], x, axes, keepdims)
+        term = restored(c_spread, x, axes, keepdims) * centred * 2
+        total = term if total is None else total + term
+    assert total is not None
+    return (divide(total, _count(x, axes)),)
+
+
+@_moments.jvp
+def _moments_jvp(
+    tangents: tuple[array],
+    outputs: tuple[array, ...],
+    x: array,
+    axes: Shape,
+    keepdims: bool,
+) -> tuple[array, array]:
+    centred = x - restored(outputs[0], x, axes, keepdims)
+    return (
+        mean(tangents[0], axes, keepdims),
+        mean(centred * tangents[0] * 2, axes, keepdims),
     )
+
+
+@_moments.vmap
+def _moments_vmap(batched: Batched, x: array, axes: Shape, keepdims: bool) -> tuple[array, ...]:
+    return _moments(x, axes=tuple(axis + 1 for axis in axes), keepdims=keepdims)
 
 
 def std(

@@ -37,6 +37,7 @@ def _declared_where(
         >>> mx.where(mx.array([True, False]), mx.array([1, 2]), 0)
         array([1, 0], dtype=int32)
     """
+    ...
 
 
 _declared_where.__name__ = "where"
@@ -103,9 +104,9 @@ def clip(
         array([0, 0.5, 1], dtype=float32)
     """
     check_array("clip", a)
-    if a_min is None and a_max is None:
-        raise ValueError("[clip] a_min and a_max are both None; at least one bound is needed.")
     if a_min is None:
+        if a_max is None:
+            raise ValueError("[clip] a_min and a_max are both None; one bound is needed.")
         return minimum(a, a_max, stream=stream)
     if a_max is None:
         return maximum(a, a_min, stream=stream)

@@ -28,10 +28,11 @@ def sin(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.sin(mx.array([0.0, 1.0]))
         array([0, 0.841471], dtype=float32)
     """
+    ...
 
 
 @method
-@elementwise(domain="inexact", d=lambda x, out: -sin(x))
+@elementwise(domain="inexact", d=lambda x, out: -sin(x))  # pyright: ignore[reportGeneralTypeIssues]
 def cos(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
     """Cosine, elementwise: ``cos a``.
 
@@ -46,6 +47,7 @@ def cos(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.cos(mx.array([0.0, 1.0]))
         array([1, 0.540302], dtype=float32)
     """
+    ...
 
 
 @elementwise(domain="inexact", d=lambda x, out: square(out) + 1)
@@ -63,6 +65,7 @@ def tan(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.tan(mx.array([0.0, 1.0]))
         array([0, 1.55741], dtype=float32)
     """
+    ...
 
 
 @elementwise(domain="inexact", d=lambda x, out: rsqrt(1 - square(x)))
@@ -80,6 +83,7 @@ def arcsin(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.arcsin(mx.array([0.0, 1.0]))
         array([0, 1.5708], dtype=float32)
     """
+    ...
 
 
 asin = arcsin
@@ -100,6 +104,7 @@ def arccos(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.arccos(mx.array([0.0, 1.0]))
         array([1.5708, 0], dtype=float32)
     """
+    ...
 
 
 acos = arccos
@@ -120,12 +125,13 @@ def arctan(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.arctan(mx.array([0.0, 1.0]))
         array([0, 0.785398], dtype=float32)
     """
+    ...
 
 
 atan = arctan
 
 
-@elementwise(domain="inexact", d=lambda x, out: cosh(x))
+@elementwise(domain="inexact", d=lambda x, out: cosh(x))  # pyright: ignore[reportGeneralTypeIssues]
 def sinh(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
     """Hyperbolic sine, elementwise: ``(eᵃ - e⁻ᵃ) / 2``.
 
@@ -140,6 +146,7 @@ def sinh(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.sinh(mx.array([0.0, 1.0]))
         array([0, 1.1752], dtype=float32)
     """
+    ...
 
 
 @elementwise(domain="inexact", d=lambda x, out: sinh(x))
@@ -157,6 +164,7 @@ def cosh(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.cosh(mx.array([0.0, 1.0]))
         array([1, 1.54308], dtype=float32)
     """
+    ...
 
 
 @elementwise(domain="inexact", d=lambda x, out: 1 - square(out))
@@ -174,6 +182,7 @@ def tanh(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.tanh(mx.array([0.0, 1.0]))
         array([0, 0.761594], dtype=float32)
     """
+    ...
 
 
 @elementwise(domain="inexact", d=lambda x, out: rsqrt(square(x) + 1))
@@ -191,6 +200,7 @@ def arcsinh(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.arcsinh(mx.array([0.0, 1.0]))
         array([0, 0.881374], dtype=float32)
     """
+    ...
 
 
 asinh = arcsinh
@@ -211,6 +221,7 @@ def arccosh(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.arccosh(mx.array([0.0, 1.0]))
         array([nan, 0], dtype=float32)
     """
+    ...
 
 
 acosh = arccosh
@@ -231,6 +242,7 @@ def arctanh(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.arctanh(mx.array([0.0, 1.0]))
         array([0, inf], dtype=float32)
     """
+    ...
 
 
 atanh = arctanh
@@ -251,6 +263,7 @@ def degrees(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.degrees(mx.array([0.0, 3.14159]))
         array([0, 180], dtype=float32)
     """
+    ...
 
 
 @elementwise(domain="inexact", d=math.pi / 180)
@@ -268,6 +281,7 @@ def radians(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.radians(mx.array([0.0, 180.0]))
         array([0, 3.14159], dtype=float32)
     """
+    ...
 
 
 @elementwise(
@@ -295,6 +309,7 @@ def arctan2(a: Numeric, b: Numeric, *, stream: StreamOrDevice = None) -> array:
         >>> mx.arctan2(mx.array([1.0, -1.0]), mx.array(-1.0))
         array([2.35619, -2.35619], dtype=float32)
     """
+    ...
 
 
 atan2 = arctan2

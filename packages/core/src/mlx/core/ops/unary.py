@@ -38,6 +38,7 @@ def abs(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.abs(mx.array([-1.5, 2.0]))
         array([1.5, 2], dtype=float32)
     """
+    ...
 
 
 _abs = Op.named["abs"]
@@ -72,6 +73,7 @@ def negative(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.negative(mx.array([1, -2]))
         array([-1, 2], dtype=int32)
     """
+    ...
 
 
 def positive(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
@@ -107,6 +109,7 @@ def sign(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.sign(mx.array([-2.0, 0.0, 5.0]))
         array([-1, 0, 1], dtype=float32)
     """
+    ...
 
 
 @method
@@ -125,6 +128,7 @@ def square(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.square(mx.array([1.5, -2.0]))
         array([2.25, 4], dtype=float32)
     """
+    ...
 
 
 @method
@@ -143,6 +147,7 @@ def sqrt(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.sqrt(mx.array([4.0, 2.0]))
         array([2, 1.41421], dtype=float32)
     """
+    ...
 
 
 @method
@@ -161,6 +166,7 @@ def rsqrt(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.rsqrt(mx.array([4.0, 16.0]))
         array([0.5, 0.25], dtype=float32)
     """
+    ...
 
 
 @method
@@ -179,6 +185,7 @@ def reciprocal(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.reciprocal(mx.array([4.0, 0.5]))
         array([0.25, 2], dtype=float32)
     """
+    ...
 
 
 @elementwise(constant=True)
@@ -199,6 +206,7 @@ def floor(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.floor(mx.array([-1.5, 1.5]))
         array([-2, 1], dtype=float32)
     """
+    ...
 
 
 @elementwise(constant=True)
@@ -219,6 +227,7 @@ def ceil(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.ceil(mx.array([-1.5, 1.5]))
         array([-1, 2], dtype=float32)
     """
+    ...
 
 
 @elementwise(constant=True)
@@ -239,11 +248,14 @@ def trunc(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.trunc(mx.array([-1.5, 1.5]))
         array([-1, 1], dtype=float32)
     """
+    ...
 
 
 @elementwise("round", constant=True)
 def _round_to_integer(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
     """Rounds to the nearest integer, halves to the even one."""
+    ...
+    ...
 
 
 @method
@@ -262,6 +274,7 @@ def round(a: Numeric, /, decimals: int = 0, stream: StreamOrDevice = None) -> ar
         >>> mx.round(mx.array([1.25, 2.5]), decimals=1)
         array([1.2, 2.5], dtype=float32)
     """
+    ...
     a = as_array(a, "round")
     decimals = as_int(decimals, "decimals", "round")
     exact = not issubdtype(a.dtype, inexact)
@@ -295,6 +308,7 @@ def exp(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.exp(mx.array([0.0, 1.0]))
         array([1, 2.71828], dtype=float32)
     """
+    ...
 
 
 @elementwise(domain="inexact", d=lambda x, out: out + 1)
@@ -315,6 +329,7 @@ def expm1(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.expm1(mx.array([0.0, 1e-8]))
         array([0, 1e-08], dtype=float32)
     """
+    ...
 
 
 @method
@@ -333,6 +348,7 @@ def log(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.log(mx.array([1.0, 10.0]))
         array([0, 2.30259], dtype=float32)
     """
+    ...
 
 
 @method
@@ -351,6 +367,7 @@ def log2(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.log2(mx.array([1.0, 8.0]))
         array([0, 3], dtype=float32)
     """
+    ...
 
 
 @method
@@ -369,6 +386,7 @@ def log10(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.log10(mx.array([1.0, 100.0]))
         array([0, 2], dtype=float32)
     """
+    ...
 
 
 @method
@@ -387,6 +405,7 @@ def log1p(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.log1p(mx.array([0.0, 1e-8]))
         array([0, 1e-08], dtype=float32)
     """
+    ...
 
 
 @elementwise(domain="inexact", d=lambda x, out: out * (1 - out))
@@ -407,6 +426,7 @@ def sigmoid(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.sigmoid(mx.array([0.0, 2.0]))
         array([0.5, 0.880797], dtype=float32)
     """
+    ...
 
 
 @elementwise(domain="inexact", d=lambda x, out: exp(-square(x)) * _TWO_OVER_ROOT_PI)
@@ -427,6 +447,7 @@ def erf(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.erf(mx.array([0.0, 1.0]))
         array([0, 0.842701], dtype=float32)
     """
+    ...
 
 
 @elementwise(domain="inexact", d=lambda x, out: exp(square(out)) * (1 / _TWO_OVER_ROOT_PI))
@@ -447,6 +468,7 @@ def erfinv(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.erfinv(mx.array([0.0, 0.5]))
         array([0, 0.476936], dtype=float32)
     """
+    ...
 
 
 @elementwise(result="real")
@@ -464,6 +486,7 @@ def real(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.real(mx.array([1 + 2j]))
         array([1], dtype=float32)
     """
+    ...
 
 
 _real = Op.named["real"]
@@ -472,6 +495,7 @@ _real = Op.named["real"]
 @attribute("real")
 def _real_part(self: array) -> array:
     """``mx.real`` of the array."""
+    ...
     return real(self)
 
 
@@ -500,6 +524,7 @@ def imag(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.imag(mx.array([1 + 2j]))
         array([2], dtype=float32)
     """
+    ...
 
 
 _imag = Op.named["imag"]
@@ -508,6 +533,7 @@ _imag = Op.named["imag"]
 @attribute("imag")
 def _imaginary_part(self: array) -> array:
     """``mx.imag`` of the array."""
+    ...
     return imag(self)
 
 
@@ -536,6 +562,7 @@ def conjugate(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.conjugate(mx.array([1 + 2j]))
         array([1-2j], dtype=complex64)
     """
+    ...
 
 
 _conjugate = Op.named["conjugate"]

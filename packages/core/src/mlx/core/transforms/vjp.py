@@ -230,7 +230,7 @@ def _numbers(name: str, argnums: int | Sequence[int] | None, names: Names) -> li
     """The positions to differentiate, checked."""
     if argnums is None:
         return [] if names else [0]
-    numbers = list(argnums) if isinstance(argnums, (list, tuple)) else [argnums]
+    numbers: list[Any] = list(argnums) if isinstance(argnums, (list, tuple)) else [argnums]
     for i in numbers:
         if not isinstance(i, int) or isinstance(i, bool):
             raise TypeError(f"[{name}] argnums holds {type(i).__name__}, not an integer.")

@@ -109,8 +109,8 @@ def _axes(name: str, which: str, axes: Any, tree: Any, leaves: Sequence[array]) 
             for key in part:
                 visit(axis[key], part[key])
             return
-        sequences = isinstance(axis, (list, tuple)) and isinstance(part, (list, tuple))
-        if sequences and len(axis) == len(part):
+        kinds = (list, tuple)
+        if isinstance(axis, kinds) and isinstance(part, kinds) and len(axis) == len(part):
             for one, child in zip(axis, part, strict=True):
                 visit(one, child)
             return
