@@ -1,0 +1,70 @@
+"""Values of every record against NumPy: dtypes, layouts, empty and 0-d inputs."""
+
+from __future__ import annotations
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from cases import CASES, TOLERANCE, Case, np_dtype, sample, to_mx, to_np, wide
+
+
+def check(case: Case, dtype: str, got: mx.array, expected: np.ndarray) -> None:
+    expected = np.asarray(expected)
+    found = to_np(got)
+    assert found.shape == expected.shape
+    name = repr(got.dtype).rpartition(".")[2]
+    if name in TOLERANCE:
+        scale = max(1.0, float(np.abs(expected).max(initial=0)))
+        bound = TOLERANCE[name] * scale * case.tolerance.get(dtype, 1.0) * 4
+        np.testing.assert_allclose(found.astype(complex), expected.astype(complex), 0, bound)
+    else:
+        np.testing.assert_array_equal(found, expected.astype(found.dtype))
+
+
+ROWS = [(case, dtype) for case in CASES for dtype in case.dtypes]
+
+
+@pytest.mark.parametrize(("case", "dtype"), ROWS, ids=lambda value: str(value))
+def test_against_numpy(case: Case, dtype: str) -> None:
+    inputs = [sample(spec, dtype, seed) for seed, spec in enumerate(case.inputs)]
+    arrays = [to_mx(x, spec.dtype or dtype) for x, spec in zip(inputs, case.inputs, strict=True)]
+    with np.errstate(all="ignore"):
+        expected = case.reference(*(wide(x) for x in inputs))
+    check(case, dtype, case.call(*arrays), expected)
+
+
+LAYOUTS = {
+    "transposed": lambda x: (mx.array(np.ascontiguousarray(x.T)).T, x),
+    "reversed": lambda x: (mx.flip(mx.array(x)), x[::-1, ::-1]),
+    "broadcast": lambda x: (
+        mx.broadcast_to(mx.array(x[:1]), x.shape),
+        np.broadcast_to(x[:1], x.shape),
+    ),
+    "column": lambda x: (
+        mx.transpose(mx.split(mx.array(np.concatenate([x.T, x.T])), 2)[1]),
+        x,
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("case", [case for case in CASES if case.layouts], ids=str)
+def test_layouts(case: Case, layout: str) -> None:
+    dtype = "float32" if "float32" in case.dtypes else case.dtypes[-1]
+    first, *rest = [sample(spec, dtype, seed) for seed, spec in enumerate(case.inputs)]
+    array, same = LAYOUTS[layout](first)
+    with np.errstate(all="ignore"):
+        expected = case.reference(*(wide(x) for x in (same, *rest)))
+    check(case, dtype, case.call(array, *(to_mx(x, dtype) for x in rest)), expected)
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (0, 4), (1, 4)])
+@pytest.mark.parametrize("case", [case for case in CASES if case.layouts], ids=str)
+def test_empty_and_scalar(case: Case, shape: tuple[int, ...]) -> None:
+    dtype = "float32" if "float32" in case.dtypes else case.dtypes[-1]
+    value = sample(case.inputs[0], dtype, 0).reshape(-1)[0]
+    x = np.full(shape, value, np_dtype(dtype))
+    inputs = [x] * len(case.inputs)
+    with np.errstate(all="ignore"):
+        expected = case.reference(*(wide(one) for one in inputs))
+    check(case, dtype, case.call(*(mx.array(one) for one in inputs)), expected)

@@ -1,0 +1,397 @@
+"""What the op table cannot say of transforms: arguments, trees, errors, state."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from mlx import kernels
+
+# ---- grad --------------------------------------------------------------------------------------
+
+
+def test_grad_of_arguments() -> None:
+    x, y = mx.array(2.0), mx.array(3.0)
+
+    def f(x: mx.array, y: mx.array) -> mx.array:
+        return x * x * y
+
+    assert mx.grad(f)(x, y).item() == 12
+    assert mx.grad(f, 1)(x, y).item() == 4
+    assert [g.item() for g in mx.grad(f, [0, 1])(x, y)] == [12, 4]
+    assert mx.grad(f, (1,))(x, y).item() == 4
+    first, named = mx.grad(f, argnames="y")(x, y=y)
+    assert first is None
+    assert named["y"].item() == 4
+    first, named = mx.grad(f, 0, ["y"])(x, y=y)
+    assert (first.item(), named["y"].item()) == (12, 4)
+
+
+def test_grad_of_trees() -> None:
+    params = {"w": mx.array([1.0, 2.0]), "rest": [mx.array(3.0), (mx.array(4),)]}
+    grads = mx.grad(lambda p: (p["w"] * p["rest"][0]).sum())(params)
+    assert grads["w"].tolist() == [3, 3]
+    assert grads["rest"][0].item() == 3
+    assert grads["rest"][1][0].dtype == mx.int32
+
+
+def test_value_and_grad_passes_the_rest_through() -> None:
+    (loss, text), grad = mx.value_and_grad(lambda x: (x * x, "text"))(mx.array(3.0))
+    assert (loss.item(), text, grad.item()) == (9, "text", 6)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda x: mx.grad(lambda x: x * 2)(mx.array([1.0, 2.0])), ValueError, "only of a scalar"),
+        (lambda x: mx.grad(lambda x: 3.0)(x), ValueError, "returned float"),
+        (lambda x: mx.grad(lambda x: (x, x))(x), ValueError, "returned tuple"),
+        (lambda x: mx.grad(lambda x: x)(1.0), ValueError, "must be arrays"),
+        (lambda x: mx.grad(lambda x: x, 2)(x), ValueError, "Argument 2"),
+        (lambda x: mx.grad(lambda x: x, -1)(x), ValueError, "count from zero"),
+        (lambda x: mx.grad(lambda x: x, (0, 0))(x), ValueError, "twice"),
+        (lambda x: mx.grad(lambda x: x, argnames="y")(x), ValueError, "'y'"),
+        (lambda x: mx.grad(lambda x: x, "y")(x), TypeError, "str"),
+        (lambda x: mx.grad(3), TypeError, "int, not a function"),
+        (lambda x: mx.vjp(mx.sin, [x], []), ValueError, "do not agree"),
+        (lambda x: mx.vjp(mx.sin, [x], [mx.zeros((2,))]), ValueError, "do not agree"),
+        (lambda x: mx.jvp(mx.sin, [x], []), ValueError, "do not agree"),
+        (lambda x: mx.jvp(mx.sin, [x], [mx.zeros((2,))]), ValueError, "do not agree"),
+        (lambda x: mx.vmap(mx.sin)(x), IndexError, "out of range"),
+        (lambda x: mx.vmap(mx.sin, in_axes=None), TypeError, "in_axes is None"),
+        (lambda x: mx.vmap(mx.add)(mx.zeros(2), mx.zeros(3)), ValueError, "do not agree"),
+        (lambda x: mx.vmap(mx.add)(mx.zeros(2), 3), ValueError, "must be arrays"),
+        (lambda x: mx.vmap(mx.add, in_axes=(0,))(mx.zeros(2), x), ValueError, "does not fit"),
+        (lambda x: mx.vmap(lambda a: a, in_axes=0)(a=x), TypeError, "Keyword"),
+        (lambda x: mx.compile(lambda a, b: a)(x, object()), ValueError, "holds object"),
+        (lambda x: mx.compile(lambda a, b: a)(x, np.ones(2)), ValueError, "holds ndarray"),
+        (lambda x: mx.compile(3), TypeError, "int, not a function"),
+    ],
+)
+def test_errors(call: Any, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        call(mx.array(1.0))
+
+
+def test_values_can_be_read_while_differentiating() -> None:
+    seen = []
+
+    def f(x: mx.array) -> mx.array:
+        y = x * x
+        seen.append(y.item())
+        return y * y if y.item() > 1 else y
+
+    assert mx.grad(f)(mx.array(2.0)).item() == 32
+    assert seen == [4]
+
+
+def test_a_returned_loss_holds_no_graph() -> None:
+    loss, grad = mx.value_and_grad(lambda x: mx.exp(x).sum())(mx.ones((4,)))
+    mx.eval(loss, grad)
+    assert kernels.node_of(loss).inputs == ()
+
+
+def test_rebinding_inside_does_not_change_the_caller() -> None:
+    x = mx.array(2.0)
+
+    def f(x: mx.array) -> mx.array:
+        x += 1
+        x *= x
+        return x
+
+    assert mx.grad(f)(x).item() == 6
+    assert mx.compile(f)(x).item() == 9
+    assert mx.vmap(f)(mx.array([2.0])).tolist() == [9]
+    assert x.item() == 2
+
+
+def test_error_inside_closes_the_trace() -> None:
+    def f(x: mx.array) -> mx.array:
+        raise KeyError("inside")
+
+    for transform in (mx.grad, mx.compile, mx.vmap):
+        with pytest.raises(KeyError, match="inside"):
+            transform(f)(mx.array([1.0]))
+    y = mx.exp(mx.array(1.0))
+    mx.eval(y)
+    assert kernels.node_of(y).inputs == ()
+
+
+# MLX's answers at ties and edges.
+@pytest.mark.parametrize(
+    ("f", "args", "expected"),
+    [
+        (lambda x: x.max(), ([2.0, 2.0, 1.0],), [[0.5, 0.5, 0.0]]),
+        (mx.maximum, (2.0, 2.0), [0.0, 1.0]),
+        (mx.minimum, (2.0, 2.0), [0.0, 1.0]),
+        (mx.abs, (0.0,), [0.0]),
+        (mx.sqrt, (0.0,), [np.inf]),
+        (lambda x: mx.clip(x, 0.0, 1.0).sum(), ([-1.0, 0.0, 0.5, 1.0, 2.0],), [[0, 0, 1, 0, 0]]),
+        (lambda x, y: mx.remainder(x, y).sum(), ([5.0, -5.0], [3.0, 3.0]), [[1, 1], [-1, 2]]),
+        (lambda x: mx.floor(x), (1.5,), [0.0]),
+        (lambda x: x * mx.stop_gradient(x), (3.0,), [3.0]),
+        (lambda x, y: mx.power(x, y).sum(), ([0.0, 2.0], [2.0, 0.0]), [[0, 0], [0, np.log(2)]]),
+    ],
+)
+def test_edges_of_gradients(f: Any, args: tuple[Any, ...], expected: list[Any]) -> None:
+    grads = mx.grad(f, list(range(len(args))))(*(mx.array(a) for a in args))
+    grads = grads if len(args) > 1 else (grads,)
+    for got, wanted in zip(grads, expected, strict=True):
+        np.testing.assert_allclose(np.array(got), wanted, rtol=1e-6)
+
+
+def test_complex_gradients() -> None:
+    z = mx.array([3 + 4j])
+    assert mx.grad(lambda x: mx.real(x * x).sum())(z).item() == 6 - 8j
+    assert mx.grad(lambda x: mx.imag(x).sum())(z).item() == 1j
+    assert abs(mx.grad(lambda x: mx.abs(x).sum())(z).item() - (0.6 + 0.8j)) < 1e-6
+
+
+# ---- vmap --------------------------------------------------------------------------------------
+
+
+def test_vmap_axes() -> None:
+    x, y = mx.arange(6).reshape(2, 3), mx.arange(6).reshape(3, 2)
+    assert mx.vmap(lambda a, b: a + b, in_axes=(0, 1))(x, y).shape == (2, 3)
+    scaled = mx.vmap(lambda a, b: a * b, in_axes=(0, None), out_axes=1)
+    assert scaled(x, mx.array([2])).shape == (3, 2)
+    out = mx.vmap(lambda t: {"s": t["a"] * 2, "c": mx.array(3.0)}, in_axes={"a": 1})({"a": x})
+    assert out["s"].shape == (3, 2)
+    assert out["c"].tolist() == [3, 3, 3]
+    nested = mx.vmap(mx.vmap(lambda a, b: a * b, (None, 0)), (0, None))(*mx.unstack(x))
+    assert nested.tolist() == np.outer([0, 1, 2], [3, 4, 5]).tolist()
+
+
+def test_vmap_reads_no_values() -> None:
+    with pytest.raises(ValueError, match=r"vmap of .*reading"):
+        mx.vmap(_reading)(mx.array([1.0]))
+    with pytest.raises(ValueError, match=r"compile of .*reading"):
+        mx.compile(_reading)(mx.array([1.0]))
+
+
+def _reading(x: mx.array) -> mx.array:
+    return x * x.sum().item()
+
+
+# ---- compile -----------------------------------------------------------------------------------
+
+
+def test_compile_records_once_for_each_key() -> None:
+    calls = []
+
+    @mx.compile
+    def f(x: mx.array, k: float = 1, *rest: Any, **named: Any) -> Any:
+        calls.append(k)
+        return {"x": x * k, "k": k, "none": None}
+
+    assert f(mx.array(2.0))["x"].item() == 2
+    assert f(mx.array(3.0))["x"].item() == 3
+    assert len(calls) == 1
+    for changed in (
+        lambda: f(mx.array([3.0])),
+        lambda: f(mx.array(3)),
+        lambda: f(mx.array(3.0), 2),
+        lambda: f(mx.array(3.0), 2.0),
+        lambda: f(mx.array(3.0), True),
+    ):
+        changed()
+    assert len(calls) == 6
+    assert f(mx.array(3.0), 2.0)["k"] == 2.0
+    assert len(calls) == 6
+
+
+def test_compile_state() -> None:
+    state = {"w": mx.array(1.0), "nested": [mx.array(10.0)]}
+    alias = state["w"]
+    nested = state["nested"]
+
+    @partial(mx.compile, inputs=state, outputs=state)
+    def step(x: mx.array) -> mx.array:
+        state["w"] = state["w"] + x
+        state["nested"][0] += state["w"]
+        state["new"] = x
+        return state["w"] * 2
+
+    assert step(mx.array(2.0)).item() == 6
+    assert state["w"].item() == 3
+    assert state["nested"] is nested
+    assert nested[0].item() == 13
+    assert state["new"].item() == 2
+    assert alias.item() == 1
+    assert step(mx.array(1.0)).item() == 8
+    assert nested[0].item() == 17
+
+
+def test_compile_state_is_kept_when_the_function_raises() -> None:
+    state = [mx.array(1.0)]
+    before = state[0]
+
+    @partial(mx.compile, inputs=state, outputs=state)
+    def step(x: mx.array) -> mx.array:
+        state[0] = state[0] + x
+        state.append(x)
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        step(mx.array(2.0))
+    assert len(state) == 1
+    assert state[0] is before
+
+
+def test_compile_inputs_without_outputs() -> None:
+    state = [mx.array(1.0)]
+
+    @partial(mx.compile, inputs=state)
+    def f(x: mx.array) -> mx.array:
+        return x + state[0]
+
+    assert f(mx.array(1.0)).item() == 2
+    state[0] = mx.array(5.0)
+    assert f(mx.array(1.0)).item() == 6
+
+
+def test_compile_in_transforms_and_captured_traces() -> None:
+    w = mx.array(3.0)
+    square = mx.compile(lambda x: x * x)
+    assert mx.grad(square)(w).item() == 6
+    assert mx.vmap(square)(mx.array([1.0, 2.0])).tolist() == [1, 4]
+    assert mx.compile(mx.grad(square))(w).item() == 6
+    # A compiled function that captures a traced value is not remembered.
+    assert mx.grad(lambda w: mx.compile(lambda x: x * w)(mx.array(2.0)))(w).item() == 2
+
+
+def test_shapeless() -> None:
+    calls = []
+
+    @partial(mx.compile, shapeless=True)
+    def f(x: mx.array) -> tuple[mx.array, ...]:
+        calls.append(1)
+        g = mx.grad(lambda x: mx.var(mx.softmax(x * x, -1)) + x.mean())(x)
+        return x.flatten(), x.mean(-1), mx.zeros_like(x) + g
+
+    for shape in ((1, 2), (2, 3), (4, 1)):
+        x = mx.array(np.random.default_rng(0).uniform(size=shape).astype(np.float32))
+        expected = f.__wrapped__(x)
+        for got, wanted in zip(f(x), expected, strict=True):
+            np.testing.assert_allclose(np.array(got), np.array(wanted), rtol=1e-6, atol=1e-7)
+    assert len(calls) == 4
+    reshaping = mx.compile(lambda x: x.reshape(x.shape[0] * x.shape[1]), shapeless=True)
+    assert reshaping(mx.zeros((2, 2))).shape == (4,)
+    with pytest.raises(ValueError, match="reshape"):
+        reshaping(mx.zeros((2, 3)))
+
+
+def test_disable_compile() -> None:
+    calls = []
+    f = mx.compile(lambda x: calls.append(1) or x * 2)
+    mx.disable_compile()
+    try:
+        f(mx.array(1.0))
+        f(mx.array(1.0))
+    finally:
+        mx.enable_compile()
+    assert len(calls) == 2
+    f(mx.array(1.0))
+    f(mx.array(1.0))
+    assert len(calls) == 3
+
+
+def test_compile_from_threads() -> None:
+    f = mx.compile(lambda x: mx.sin(x) + 1)
+    results: list[float] = []
+    threads = [
+        threading.Thread(target=lambda i=i: results.append(f(mx.array(float(i))).item()))
+        for i in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    np.testing.assert_allclose(sorted(results), sorted(np.sin(np.arange(4)) + 1), rtol=1e-6)
+
+
+# ---- custom_function, checkpoint ---------------------------------------------------------------
+
+
+def test_custom_rules_see_trees() -> None:
+    seen: list[Any] = []
+
+    @mx.custom_function
+    def f(x: mx.array, scale: float) -> dict[str, mx.array]:
+        return {"a": x * scale, "b": x + 1}
+
+    @f.vjp
+    def f_vjp(primals: Any, cotangents: Any, outputs: Any) -> Any:
+        seen.append((primals[1], cotangents["b"].item(), outputs["b"].item()))
+        return cotangents["a"] * 100, None
+
+    assert mx.grad(lambda x: f(x, 3.0)["a"])(mx.array(2.0)).item() == 100
+    assert seen == [(3.0, 0.0, 3.0)]
+    # Without a jvp rule the function itself is differentiated.
+    _, (tangent,) = mx.jvp(lambda x: f(x, 3.0)["a"], [mx.array(2.0)], [mx.array(1.0)])
+    assert tangent.item() == 3
+
+
+def test_custom_jvp_and_vmap() -> None:
+    @mx.custom_function
+    def f(x: mx.array, y: mx.array) -> mx.array:
+        return x * y
+
+    @f.jvp
+    def f_jvp(primals: Any, tangents: Any) -> mx.array:
+        assert tangents[1] is None
+        return tangents[0] * 5
+
+    @f.vmap
+    def f_vmap(primals: Any, axes: Any) -> Any:
+        assert axes == (0, None)
+        return primals[0] * 7, 0
+
+    two = mx.array(2.0)
+    assert mx.jvp(lambda x: f(x, two), [two], [mx.array(1.0)])[1][0].item() == 5
+    assert mx.vmap(f, in_axes=(0, None))(mx.array([1.0, 2.0]), two).tolist() == [7, 14]
+
+
+def test_custom_vjp_survives_compile() -> None:
+    @mx.custom_function
+    def f(x: mx.array) -> mx.array:
+        return x * x
+
+    @f.vjp
+    def f_vjp(primal: Any, cotangent: Any, output: Any) -> mx.array:
+        return cotangent * 10
+
+    assert mx.grad(mx.compile(f))(mx.array(3.0)).item() == 10
+    assert mx.compile(mx.grad(f))(mx.array(3.0)).item() == 10
+
+
+def test_wrong_rules_raise() -> None:
+    @mx.custom_function
+    def f(x: mx.array) -> mx.array:
+        return x * x
+
+    @f.vjp
+    def f_vjp(primal: Any, cotangent: Any, output: Any) -> mx.array:
+        return mx.zeros((2, 2))
+
+    with pytest.raises(ValueError, match=r"shape \(2, 2\)"):
+        mx.grad(f)(mx.array(3.0))
+
+
+def test_checkpoint_computes_again() -> None:
+    calls = []
+
+    @mx.checkpoint
+    def f(x: dict[str, mx.array], k: float, y: mx.array | None = None) -> mx.array:
+        calls.append(1)
+        return mx.exp(x["a"]) * k if y is None else x["a"] * y
+
+    grads = mx.grad(f)({"a": mx.array(0.0)}, 2.0)
+    assert grads["a"].item() == 2
+    assert len(calls) == 2
+    three = mx.array(3.0)
+    assert mx.grad(lambda w: f({"a": w}, 1.0, y=w))(three).item() == 6
