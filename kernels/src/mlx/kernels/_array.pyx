@@ -400,6 +400,9 @@ cdef class array:
     def __setitem__(self, key, value):
         hook("setitem")(self, key, value)
 
+    def __delitem__(self, key):
+        raise AttributeError("[array] elements cannot be deleted.")
+
     def __repr__(self):
         return hook("repr")(self)
 

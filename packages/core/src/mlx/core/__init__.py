@@ -4,7 +4,7 @@
 
 from mlx.kernels import ArrayIterator, Dtype, array
 
-from . import fast
+from . import fast, random
 from .constants import e, euler_gamma, inf, nan, newaxis, pi
 from .device import (
     Device,
@@ -49,6 +49,7 @@ from .dtypes import (
     unsignedinteger,
 )
 from .evaluation import async_eval, eval
+from .indexing import ArrayAt
 from .memory import (
     clear_cache,
     get_active_memory,
@@ -79,6 +80,7 @@ from .ops.ternary import *
 from .ops.trigonometric import *
 from .ops.unary import *
 from .ops.views import *
+from .ops.window import *
 from .printing import (
     PrintOptions,
     get_printoptions,

@@ -13,7 +13,7 @@ from mlx.kernels import Dtype, array
 from ..dtypes import integer, issubdtype
 from ..op import Op, Shape, full, full_like, public
 from ..stream import StreamOrDevice
-from .axes import as_int, axis_of, broadcast_shape, check_array
+from .axes import Numeric, as_array, as_int, axis_of, broadcast_shape, check_array
 from .create import arange
 from .shape import Batched, broadcast_to, flatten, moveaxis, reshape, squeeze
 from .views import both_batched, slice_axis
@@ -270,6 +270,56 @@ def _take_along_axis_vmap(batched: Batched, a: array, indices: array, axis: int)
 
 
 _scatter_along_axis = Op("scatter_along_axis", params=("axis", "mode"))
+
+
+def put_along_axis(
+    a: array,
+    /,
+    indices: array,
+    values: Numeric,
+    axis: int | None = None,
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """An array with elements replaced along an axis, by an index for each value.
+
+    Args:
+        a: Array.
+        indices: Integers; all axes but ``axis`` broadcast to those of ``a``. Of several equal
+            indices the last one counts.
+        values: Array or scalar that broadcasts to the indices; it is cast to ``a``'s dtype.
+        axis: The axis; None puts into the flattened array.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape and dtype of ``a``.
+
+    Raises:
+        ValueError: If the shapes do not agree, or the indices are no integers.
+        IndexError: If the axis is out of range.
+
+    Example:
+        >>> mx.put_along_axis(mx.zeros((3,)), mx.array([2, 0]), mx.array([1, 2]), axis=0)
+        array([2, 0, 1], dtype=float32)
+    """
+    check_array("put_along_axis", a, indices)
+    _check_indices("put_along_axis", indices)
+    values = kernels.cast(as_array(values, "put_along_axis"), a.dtype, stream)
+    if axis is None:
+        values = flatten(broadcast_to(values, indices.shape, stream=stream), stream=stream)
+        flat, indices = flatten(a, stream=stream), flatten(indices, stream=stream)
+        put = put_along_axis(flat, indices, values, 0, stream=stream)
+        return reshape(put, a.shape, stream=stream)
+    place = axis_of(axis, a.ndim, "put_along_axis")
+    if a.ndim != indices.ndim:
+        raise ValueError(
+            f"[put_along_axis] Shapes {a.shape} and {indices.shape} have {a.ndim} and "
+            f"{indices.ndim} dimensions; they must have equally many."
+        )
+    shape = (*a.shape[:place], indices.shape[place], *a.shape[place + 1 :])
+    indices = broadcast_to(indices, shape, stream=stream)
+    values = broadcast_to(values, shape, stream=stream)
+    return _scatter_along_axis(a, indices, values, axis=place, mode="set", stream=stream)
 
 
 @_scatter_along_axis.infer
