@@ -107,6 +107,7 @@ class _Recording:
         results: The arrays among what was returned and left in the containers.
         rest: All leaves of that; arrays stand as None.
         structure: Their tree.
+        bare: Whether that is one array and nothing else.
         program: The lowered graph, made when it is first run.
     """
 
@@ -116,9 +117,10 @@ class _Recording:
         results: list[array],
         rest: list[Any],
         structure: Any,
+        bare: bool,
     ) -> None:
         self.leaves, self.results = leaves, results
-        self.rest, self.structure = rest, structure
+        self.rest, self.structure, self.bare = rest, structure, bare
         self.graph = kernels.Graph(leaves, results)
         self.program: Any = None
 
@@ -201,6 +203,8 @@ class _Compiled:
 
     def finished(self, recording: _Recording, results: Sequence[array]) -> Any:
         """What the function returns; the containers get their new handles."""
+        if recording.bare:
+            return results[0]
         returned, state = recording.whole(results)
         if self.outputs is not None:
             _replaced(self.outputs, state)
@@ -216,7 +220,7 @@ class _Compiled:
             leaves = [kernels.placeholder(x.shape, x.dtype, self.where) for x in arguments]
             with tracing_shapes(dynamic=False):
                 results = recording.again(leaves)
-            known = _Recording(leaves, results, recording.rest, recording.structure)
+            known = _Recording(leaves, results, recording.rest, recording.structure, recording.bare)
             self.keep(shaped, known)
         return known
 
@@ -244,7 +248,8 @@ class _Compiled:
                 _refill(container, content)
         rest = [None if isinstance(value, array) else (value,) for value in values]
         results = [value for value in values if isinstance(value, array)]
-        return _Recording(leaves, fresh(results), rest, result)
+        bare = isinstance(returned, array) and self.outputs is None
+        return _Recording(leaves, fresh(results), rest, result, bare)
 
 
 def _check_constants(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
