@@ -42,24 +42,24 @@ MLXK_FN void put_real(void* out, Dtype dtype, int64_t index, double value) {
   }
 }
 
-// The sum of a few vectors' lanes, always in the same order.
+// Lanes combined by halves, always in the same order.
+template <class T>
+MLXK_FN Vec<T> swap_lanes(Vec<T> v, int step) {
+  ms::int_t<Vec<T>> from;
+  for (int k = 0; k < lanes<T>; ++k) from[k] = k ^ step;
+  return __builtin_shuffle(v, from);
+}
 template <class T>
 MLXK_FN T sum_lanes(Vec<T> v) {
-  T lane[lanes<T>];
-  store(lane, v);
-  for (int step = lanes<T> / 2; step >= 1; step /= 2) {
-    for (int k = 0; k < step; ++k) lane[k] += lane[k + step];
-  }
-  return lane[0];
+#pragma GCC unroll 8
+  for (int step = lanes<T> / 2; step >= 1; step /= 2) v += swap_lanes<T>(v, step);
+  return v[0];
 }
 template <class T>
 MLXK_FN T greatest_lane(Vec<T> v) {
-  T lane[lanes<T>];
-  store(lane, v);
-  for (int step = lanes<T> / 2; step >= 1; step /= 2) {
-    for (int k = 0; k < step; ++k) lane[k] = ms::maximum(lane[k], lane[k + step]);
-  }
-  return lane[0];
+#pragma GCC unroll 8
+  for (int step = lanes<T> / 2; step >= 1; step /= 2) v = ms::maximum(v, swap_lanes<T>(v, step));
+  return v[0];
 }
 // The last n < lanes elements, the other lanes filled.
 template <class T, class S>

@@ -223,7 +223,7 @@ inline bool same_at_all_thread_counts(const char* name, const std::vector<Array>
       const char* p = outputs[i].bytes.get();
       if (threads == 1) {
         first.emplace_back(p, p + outputs[i].byte_count);
-      } else if (std::memcmp(p, first[i].data(), first[i].size()) != 0) {
+      } else if (!first[i].empty() && std::memcmp(p, first[i].data(), first[i].size()) != 0) {
         same = false;
       }
     }
