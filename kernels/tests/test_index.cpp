@@ -185,6 +185,16 @@ TEST(gather_from_nothing_is_an_error) {
   CHECK_THROWS(Error, "axis of size 0", run_kernel("gather", {x, index}, {out}, {Dims{0}, 0}));
 }
 
+TEST(too_many_axes_are_an_error) {
+  const Shape many(40, 1);
+  const Array x = make_array(Dtype::float32, many), index = make_array(Dtype::int32, {1}), out = make_array(Dtype::float32, many);
+  index.set(0, 0);
+  CHECK_THROWS(Error, "40 axes are more than 32", run_kernel("gather", {x, index}, {out}, {Dims{39}, 39}));
+  CHECK_THROWS(Error, "more than 32", run_kernel("scatter", {x, index, out}, {out}, {Dims{39}, 39, "add"}));
+  CHECK_THROWS(Error, "more than 32", run_kernel("dynamic_slice", {x, index}, {out}, {Dims{0}, dims(many)}));
+  CHECK_THROWS(Error, "more than 32", run_kernel("slice_update", {x, out}, {out}, {dims(many), dims(many), dims(many)}));
+}
+
 TEST(scatters_every_dtype_mode_and_layout) {
   for (const Gathering& c : gathers) {
     for (const char* mode : {"set", "add", "multiply", "maximum", "minimum"}) {

@@ -16,6 +16,10 @@ namespace {
 
 constexpr int max_dims = 32;
 
+inline void check_dims(int64_t count) {
+  if (count > max_dims) raise(ErrorKind::value, "[index] %lld axes are more than %d.", static_cast<long long>(count), max_dims);
+}
+
 // A row-major odometer over some axes with one offset per operand.
 struct Axes {
   int count = 0;
@@ -31,6 +35,7 @@ struct Axes {
       strides[count - 1] = stride;
       return;
     }
+    check_dims(count + 1);
     shape[count] = extent;
     strides[count++] = stride;
   }
@@ -147,6 +152,7 @@ struct IndexWalk {
 
 // x: the indexed array as it is laid out; index: the first of the index Tensors, all of one shape.
 inline IndexWalk index_walk(const Tensor& x, const Tensor* index, int indices, const int64_t* axes, int64_t position) {
+  check_dims(x.ndim);
   IndexWalk w;  // 20 KB: only what is used is written
   w.indices = indices;
   w.positions = 1;
