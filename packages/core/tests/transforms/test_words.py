@@ -27,25 +27,29 @@ def matmul(x: mx.array) -> mx.array:
     return mx.matmul(mx.matmul(x, W) * x, W)
 
 
-def gathering(x: mx.array) -> mx.array:
-    rows = mx.take(x, mx.array([2, 0, 2]), -1)
-    return rows * rows + x
+def indexing(x: mx.array) -> mx.array:
+    y = x * x
+    y[..., 0] = mx.sin(x[..., 2])
+    y[..., mx.array([1, 2])] += x[..., mx.array([2, 0])] * x[..., 1:]
+    return y.at[..., 1:].multiply(x[..., :-1]) + x[..., ::-1]
 
 
 def sorting(x: mx.array) -> mx.array:
     return mx.sort(mx.sin(3 * x), -1) * x
 
 
-def reducing(x: mx.array) -> mx.array:
-    return mx.softmax(x, -1) * mx.logsumexp(x) + mx.max(x, -1, keepdims=True)
-
-
 def several(x: mx.array) -> mx.array:
-    low, high = mx.split(x * x, [1], axis=-1)
-    return mx.concatenate([mx.sum(high, -1, keepdims=True), low, low * 2], -1)
+    low, high = mx.split(mx.softmax(x, -1) * x, [1], axis=-1)
+    total = mx.logsumexp(high, -1, keepdims=True)
+    return mx.concatenate([total, low * low, low + mx.max(high, -1, keepdims=True)], -1)
 
 
-FUNCTIONS = [elementwise, matmul, gathering, sorting, reducing, several]
+def random(x: mx.array) -> mx.array:
+    noise = mx.random.uniform(shape=x.shape, key=mx.random.key(3)).astype(mx.float64)
+    return mx.tanh(x) * noise + noise * x
+
+
+FUNCTIONS = [elementwise, matmul, indexing, sorting, random, several]
 
 
 def t_grad(f: Function) -> Function:
