@@ -1,7 +1,8 @@
 """Every example in a docstring runs and prints what it says.
 
-The docstrings are read from the sources, so those of native functions and of classes that name another
-module count too. The examples see their module's names, and ``mx``, ``nn``, ``optim`` and ``np``.
+The docstrings are read from the sources, so those of native functions and of classes that name
+another module count too. The examples see their module's names, and ``mx``, ``nn``, ``optim`` and
+``np``.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""mx.fast's norms against NumPy, their gradients against differences, and their rules against loops."""
+"""mx.fast's norms against NumPy, gradients against differences, rules against loops."""
 
 from functools import partial
 

@@ -1,7 +1,7 @@
 """Functions with a kernel of their own for speed: ``mx.fast``.
 
-Each computes what a few public ops would, in one reading of its input. Gradients of gradients go through those ops: the
-backward kernels have rules made of them.
+Each computes what a few public ops would, in one reading of its input. Gradients of gradients go
+through those ops: the backward kernels have rules made of them.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _norm_ops(name: str, centred: bool) -> tuple[Op, Op]:
 
     @forward.vjp
     def vjp(c: array, out: array, x: array, *factors: array, **params: Any) -> tuple[Any, ...]:
-        weight, bias = _unpack(factors, params["has_weight"], params["has_bias"])
+        weight, _ = _unpack(factors, params["has_weight"], params["has_bias"])
         rest = [c] if weight is None else [weight, c]
         return backward(x, *rest, **params)
 
