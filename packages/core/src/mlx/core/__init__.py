@@ -67,6 +67,7 @@ from .ops.binary import *
 from .ops.cast import *
 from .ops.compare import *
 from .ops.create import *
+from .ops.einsum import *
 from .ops.index import *
 from .ops.join import *
 from .ops.matmul import *
