@@ -474,31 +474,39 @@ void Lowering::lower_call(Node* node) {
 }
 
 void Lowering::lower_nodes() {
-  for (Node* node : nodes) {
-    OpInfo& its = info(node->op);
-    switch (its.kind) {
-      case Kind::elementwise:
-      case Kind::cast:
-        mark_live(node);
-        add_to_group(node, its);
-        break;
-      case Kind::movement: lower_movement(node); break;
-      case Kind::reduction:
-      case Kind::structural: lower_kernel(node, its); break;
-      case Kind::call: lower_call(node); break;
-      case Kind::constant: break;
-      case Kind::data: raise(ErrorKind::runtime, "[eval] a data node has no buffer.");
-      case Kind::placeholder: {
-        const std::string where = node->params.empty() ? "" : " " + node->params[0].opaque()->str();
-        raise(ErrorKind::value,
-              "[eval] the value of an array is needed while its function is traced:%s vmap, "
-              "compile and export see "
-              "shapes and dtypes, not values.",
-              where.c_str());
-      }
+  const Node* at = nullptr;
+  try {
+    for (Node* node : nodes) {
+      at = node;
+      lower_node(node);
+    }
+    close_group();
+  } catch (...) { std::rethrow_exception(located_error(at ? at->source : 0)); }
+}
+
+void Lowering::lower_node(Node* node) {
+  OpInfo& its = info(node->op);
+  switch (its.kind) {
+    case Kind::elementwise:
+    case Kind::cast:
+      mark_live(node);
+      add_to_group(node, its);
+      break;
+    case Kind::movement: lower_movement(node); break;
+    case Kind::reduction:
+    case Kind::structural: lower_kernel(node, its); break;
+    case Kind::call: lower_call(node); break;
+    case Kind::constant: break;
+    case Kind::data: raise(ErrorKind::runtime, "[eval] a data node has no buffer.");
+    case Kind::placeholder: {
+      const std::string where = node->params.empty() ? "" : " " + node->params[0].opaque()->str();
+      raise(ErrorKind::value,
+            "[eval] the value of an array is needed while its function is traced:%s vmap, "
+            "compile and export see "
+            "shapes and dtypes, not values.",
+            where.c_str());
     }
   }
-  close_group();
 }
 
 // ---- the two ways in ----------------------------------------------------------------------------

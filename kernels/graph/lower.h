@@ -111,6 +111,7 @@ class Lowering {
   // lower.cpp
   void count_uses();
   void lower_nodes();
+  void lower_node(Node* node);
   void lower_movement(Node* node);
   void lower_kernel(Node* node, OpInfo& info);
   const Kernel* find_kernel(const Node* node, OpInfo& info);

@@ -50,6 +50,11 @@ void fill_rules(OpRecord* op) {
     if (op->domain == Domain::real && is_complex(d)) accepts = false;
     if (op->domain == Domain::integral && is_inexact(d)) accepts = false;
     if (op->result == Result::sum) compute = summed(compute);
+    // Shifts have no formula on bool: its bit moves in a byte.
+    if (op->domain == Domain::integral && d == Dtype::bool_ && classes &&
+        !std::strchr(classes, dtype_class(d))) {
+      compute = Dtype::uint8;
+    }
     if (classes && !std::strchr(classes, dtype_class(compute))) accepts = false;
     Dtype result = compute;
     if (op->result == Result::boolean) result = Dtype::bool_;

@@ -118,7 +118,7 @@ void run_and_signal(Job& job, size_t stream_index) noexcept {
   std::exception_ptr error;
   try {
     run_stream(job, stream_index, &failing);
-  } catch (...) { error = located_error(failing); }
+  } catch (...) { error = located_error(failing ? failing->source : 0); }
   if (error) {
     for (const Instruction& instruction : job.program.instructions) {
       if (instruction.kind == Instruction::Kind::record &&
@@ -341,7 +341,7 @@ class Evaluation {
     try {
       if (!job.program.streams.empty()) run_stream(job, 0, &failing);
     } catch (...) {
-      const std::exception_ptr error = located_error(failing);
+      const std::exception_ptr error = located_error(failing ? failing->source : 0);
       const EventRef event(new Event);
       event->signal(error);
       poison(event.get());

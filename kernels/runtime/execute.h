@@ -17,10 +17,6 @@ Frame make_frame(const Program& program, void* memory);
 
 void run_instruction(const Program& program, const Instruction& instruction, const Frame& frame);
 
-// The error that is being handled, with the Python line that built the failing node. Call it in a
-// catch block.
-std::exception_ptr located_error(const Instruction* failing);
-
 [[noreturn]] void raise_interrupted();
 
 }  // namespace mlxk

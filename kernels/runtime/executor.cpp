@@ -83,13 +83,13 @@ void run_instruction(const Program& program, const Instruction& instruction, con
 
 void set_source_names(std::string (*describe)(uint32_t source)) { describe_source = describe; }
 
-std::exception_ptr located_error(const Instruction* failing) {
+std::exception_ptr located_error(uint32_t source) {
   try {
     throw;
   } catch (const Error& error) {
-    if (!failing || !failing->source || !describe_source) return std::current_exception();
+    if (!source || !describe_source) return std::current_exception();
     try {
-      const std::string where = describe_source(failing->source);
+      const std::string where = describe_source(source);
       if (where.empty()) return std::current_exception();
       return std::make_exception_ptr(
           Error(error.kind, std::string(error.what()) + " The array was made at " + where + "."));

@@ -40,8 +40,8 @@ template <class F> MLXK_FN complex_of<F> multiply(complex_of<F> x, complex_of<F>
 template <class F> MLXK_FN complex_of<F> negative(complex_of<F> x) { return -x; }
 
 // ---- division -----------------------------------------------------------------------------------
-// Integer division rounds down; by zero it gives 0 with remainder 0; the least integer by -1 wraps
-// to itself.
+// Integer division rounds down; by zero it gives 0 with the dividend as remainder; the least
+// integer by -1 wraps to itself.
 
 template <class F> MLXK_FN if_unsigned<F> safe_divisor(F, F y) {
   return select(y == splat<F>(0), splat<F>(1), y);
@@ -74,7 +74,7 @@ template <class F> MLXK_FN if_unsigned<F> floor_divide(F x, F y) {
 template <class F> MLXK_FN if_unsigned<F> remainder(F x, F y) {
   const F d = safe_divisor(x, y);
   const F r = subtract(x, multiply(truncated_quotient(x, d), d));
-  return select(y == splat<F>(0), splat<F>(0), r);
+  return select(y == splat<F>(0), x, r);
 }
 template <class F> MLXK_FN if_signed<F> floor_divide(F x, F y) {
   const F zero = splat<F>(0), d = safe_divisor(x, y);
@@ -88,7 +88,7 @@ template <class F> MLXK_FN if_signed<F> remainder(F x, F y) {
   const F zero = splat<F>(0), d = safe_divisor(x, y);
   const F r = subtract(x, multiply(truncated_quotient(x, d), d));
   const F shifted = select((r != zero) & ((r < zero) != (d < zero)), add(r, d), r);
-  return select((y == zero) | (y == splat<F>(-1)), zero, shifted);
+  return select(y == zero, x, shifted);
 }
 template <class F> MLXK_FN if_bool<F> floor_divide(F x, F y) { return (F)(x & y); }
 template <class F> MLXK_FN if_bool<F> remainder(F, F) { return splat<F>(0); }

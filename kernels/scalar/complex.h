@@ -41,7 +41,8 @@ template <class F> MLXK_FN complex_of<F> divide(complex_of<F> x, complex_of<F> y
   const F d = s / MLXK_FMA(w.re, w.re, w.im * w.im);
   const complex_of<F> r = scale(x * conjugate(w), d);
   const complex_of<F> zero = make_complex(splat<F>(0.0f), splat<F>(0.0f));
-  return select(is_inf(y) & is_finite(x), zero, r);
+  const complex_of<F> by_zero = make_complex(x.re / y.re, x.im / y.re);
+  return select(truth(y), select(is_inf(y) & is_finite(x), zero, r), by_zero);
 }
 template <class F> MLXK_FN complex_of<F> reciprocal(complex_of<F> z) {
   return divide(make_complex(splat<F>(1.0f), splat<F>(0.0f)), z);

@@ -31,7 +31,7 @@ enum class Domain : uint8_t {
   numeric,    // bool becomes int32
   inexact,    // bool and integers become float32
   real,       // as any, complex raises
-  integral,   // bool and integers; inexact raises
+  integral,   // bool and integers, bool as uint8 where there is no formula; inexact raises
   boolean,    // inputs are cast to bool
   complex,    // inputs become complex64
 };

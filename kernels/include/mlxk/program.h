@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <string>
 #include <vector>
@@ -139,6 +140,9 @@ void eval(const Edge* roots, size_t count, bool async);
 // Text of an interned source id ("train.py:12"), for errors raised while running. Called with or
 // without the graph lock.
 void set_source_names(std::string (*describe)(uint32_t source));
+// The error being handled, with the line that made the node where its source is known. Called in a
+// catch block.
+std::exception_ptr located_error(uint32_t source);
 
 // A compiled call: the lazy node whose kind is Kind::call. Several outputs; evaluated by running
 // the Program directly.
