@@ -101,8 +101,8 @@ def printoptions(precision: int = -1) -> _PrintOptionsContext:
 def _number(value: bool | int | float | complex) -> str:
     """One element as text."""
     if isinstance(value, complex):
-        real, imag = _number(value.real), _number(value.imag)
-        return f"{real}{'' if imag.startswith('-') else '+'}{imag}j"
+        sign = "" if value.imag < 0 else "+"  # so -0.0 prints as +-0
+        return f"{_number(value.real)}{sign}{_number(value.imag)}j"
     if isinstance(value, float):
         return f"{value:g}" if _options.precision < 0 else f"{value:.{_options.precision}f}"
     return str(value)

@@ -176,13 +176,15 @@ def divmod(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> list[array]
     return [floor_divide(a, b, stream=stream), remainder(a, b, stream=stream)]
 
 
-# At x = 0 and at y = 0 the textbook slopes are 0 · ∞; both limits that exist there are zero.
+# At y = 0 the textbook slope is 0 · ∞ for x = 0; the power is constant there, its slope zero.
 def _power_by_base(x: array, y: array, out: array) -> array:
     return y * power(x, Op.named["select"](y == 0, 1, y - 1))
 
 
 def _power_by_exponent(x: array, y: array, out: array) -> array:
-    return out * _log(Op.named["select"](x == 0, 1, x))
+    # 0ʸ is zero for all positive y, and falls to it from 1 at y = 0.
+    flat = (x == 0) & (y > 0)
+    return out * _log(Op.named["select"](flat, 1, x))
 
 
 @elementwise(d=(_power_by_base, _power_by_exponent), operator=True)
@@ -214,7 +216,7 @@ pow = power
 @elementwise(
     d=(
         lambda x, y, out: kernels.cast(x > y, out.dtype, None),
-        lambda x, y, out: kernels.cast(~(x > y), out.dtype, None),
+        lambda x, y, out: kernels.cast(x <= y, out.dtype, None),
     ),
 )
 def maximum(a: Numeric, b: Numeric, *, stream: StreamOrDevice = None) -> array:
@@ -241,7 +243,7 @@ def maximum(a: Numeric, b: Numeric, *, stream: StreamOrDevice = None) -> array:
 @elementwise(
     d=(
         lambda x, y, out: kernels.cast(x < y, out.dtype, None),
-        lambda x, y, out: kernels.cast(~(x < y), out.dtype, None),
+        lambda x, y, out: kernels.cast(x >= y, out.dtype, None),
     ),
 )
 def minimum(a: Numeric, b: Numeric, *, stream: StreamOrDevice = None) -> array:
@@ -301,7 +303,7 @@ def bitwise_and(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
 
     Raises:
         ValueError: If the shapes do not broadcast.
-        RuntimeError: If an argument is inexact.
+        ValueError: If an argument is inexact.
 
     Example:
         >>> mx.bitwise_and(mx.array([6, 1]), 3)
@@ -324,7 +326,7 @@ def bitwise_or(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
 
     Raises:
         ValueError: If the shapes do not broadcast.
-        RuntimeError: If an argument is inexact.
+        ValueError: If an argument is inexact.
 
     Example:
         >>> mx.bitwise_or(mx.array([6, 1]), 3)
@@ -347,7 +349,7 @@ def bitwise_xor(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
 
     Raises:
         ValueError: If the shapes do not broadcast.
-        RuntimeError: If an argument is inexact.
+        ValueError: If an argument is inexact.
 
     Example:
         >>> mx.bitwise_xor(mx.array([6, 1]), 3)
@@ -370,7 +372,7 @@ def left_shift(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
 
     Raises:
         ValueError: If the shapes do not broadcast.
-        RuntimeError: If an argument is inexact.
+        ValueError: If an argument is inexact.
 
     Example:
         >>> mx.left_shift(mx.array([1, 2]), 2)
@@ -396,7 +398,7 @@ def right_shift(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
 
     Raises:
         ValueError: If the shapes do not broadcast.
-        RuntimeError: If an argument is inexact.
+        ValueError: If an argument is inexact.
 
     Example:
         >>> mx.right_shift(mx.array([1, 4]), 2)

@@ -8,7 +8,17 @@ from collections.abc import Sequence
 from mlx import kernels
 from mlx.kernels import Dtype, array
 
-from ..dtypes import bool_, complex64, float32, int32, int64, integer, issubdtype
+from ..dtypes import (
+    bool_,
+    complex64,
+    float32,
+    floating,
+    iinfo,
+    int32,
+    int64,
+    integer,
+    issubdtype,
+)
 from ..op import Op, Shape, broadcast_like, dynamic_shapes, method, public
 from ..stream import StreamOrDevice
 from .axes import IntOrInts, Numeric, as_array, as_int, as_shape, check_array
@@ -34,14 +44,16 @@ def full(
     Args:
         shape: The shape.
         vals: A scalar, or an array that broadcasts to the shape.
-        dtype: The dtype; None is that of the value.
+        dtype: The dtype, promoted with that of a scalar as in ``array + scalar``; None is that of
+            the value.
         stream: Stream or device to run on.
 
     Returns:
         The shape; ``dtype`` or the value's.
 
     Raises:
-        ValueError: If a size is negative, or the value does not broadcast.
+        ValueError: If a size is negative, the value does not broadcast, or an integer does not fit
+            the dtype.
 
     Example:
         >>> mx.full((2, 2), 7)
@@ -50,8 +62,24 @@ def full(
     """
     sizes = as_shape(shape, "full")
     value = as_array(vals, "full")
-    value = value if dtype is None else kernels.cast(value, dtype, stream)
+    if dtype is not None:
+        dtype = _weakly_promoted(vals, dtype)
+        value = kernels.cast(value, dtype, stream)
     return broadcast_to(value, sizes, stream=stream)
+
+
+def _weakly_promoted(value: Numeric, dtype: Dtype) -> Dtype:
+    """The dtype that a Python scalar and an array of ``dtype`` have together."""
+    if isinstance(value, float):
+        return dtype if issubdtype(dtype, floating) else float32
+    if isinstance(value, complex):
+        return complex64
+    if isinstance(value, int) and not isinstance(value, bool):
+        if dtype == bool_:
+            return int32
+        if issubdtype(dtype, integer) and not iinfo(dtype).min <= value <= iinfo(dtype).max:
+            raise ValueError(f"[full] The integer {value} does not fit {dtype!r}.")
+    return dtype
 
 
 def zeros(
@@ -258,8 +286,10 @@ def arange(
         dtype = float32 if floats else int32
         if not floats and not all(-(2**31) <= value < 2**31 for value in (start, stop)):
             dtype = int64
-    if dtype in (bool_, complex64):
-        raise ValueError(f"[arange] {dtype!r} is no dtype of ranges.")
+    if dtype == bool_:
+        raise ValueError("[arange] bool is no dtype of ranges.")
+    if dtype == complex64:
+        return kernels.cast(arange(start, stop, step, float32, stream=stream), dtype, stream)
     if not all(math.isfinite(value) for value in (start, stop, step)):
         raise ValueError(f"[arange] From {start} to {stop} by {step} is no finite number of steps.")
     if step == 0:
@@ -530,7 +560,7 @@ def trace(
         stream: Stream or device to run on.
 
     Returns:
-        The shape without the two axes; ``dtype`` or that of ``sum``.
+        The shape without the two axes; the dtype of a ``sum`` of ``dtype``, or of ``a``'s.
 
     Raises:
         ValueError: If there are fewer than two dimensions.
@@ -541,8 +571,7 @@ def trace(
     """
     line = diagonal(a, offset, axis1, axis2, stream)
     line = line if dtype is None else kernels.cast(line, dtype, stream)
-    total = Op.named["sum"](line, axes=(line.ndim - 1,), keepdims=False, stream=stream)
-    return total if dtype is None else kernels.cast(total, dtype, stream)
+    return Op.named["sum"](line, axes=(line.ndim - 1,), keepdims=False, stream=stream)
 
 
 # ---- windows -----------------------------------------------------------------------------------

@@ -284,7 +284,6 @@ def roll(
     a: array,
     shift: IntOrInts,
     axis: IntOrInts | None = None,
-    /,
     *,
     stream: StreamOrDevice = None,
 ) -> array:

@@ -334,16 +334,16 @@ def vecdot(a: array, b: array, /, *, axis: int = -1, stream: StreamOrDevice = No
     """Dot products of vectors along an axis: ``Σᵢ conj(aᵢ) bᵢ``.
 
     Args:
-        a: Array; the arguments broadcast together.
-        b: Array.
+        a: Array.
+        b: Array of the same shape.
         axis: The axis of the vectors, in both.
         stream: Stream or device to run on.
 
     Returns:
-        The broadcast shape without the axis; the dtype of ``sum``.
+        The shape without the axis; the dtype of ``sum``.
 
     Raises:
-        ValueError: If the shapes do not broadcast.
+        ValueError: If the shapes differ.
         IndexError: If the axis is out of range.
 
     Example:
@@ -351,6 +351,8 @@ def vecdot(a: array, b: array, /, *, axis: int = -1, stream: StreamOrDevice = No
         array([3, 4], dtype=float32)
     """
     check_array("vecdot", a, b)
+    if a.shape != b.shape:
+        raise ValueError(f"[vecdot] Shapes {a.shape} and {b.shape} differ.")
     if a.dtype == complex64:
         a = Op.named["conjugate"](a, stream=stream)
     product = multiply(a, b, stream=stream)

@@ -580,6 +580,8 @@ def broadcast_to(a: Numeric, /, shape: IntOrInts, *, stream: StreamOrDevice = No
                [1, 2]], dtype=int32)
     """
     a = as_array(a, "broadcast_to")
+    if not isinstance(shape, (list, tuple)):
+        raise TypeError(f"[broadcast_to] The shape is {type(shape).__name__}, not a sequence.")
     sizes = as_shape(shape, "broadcast_to")
     return a if a.shape == sizes else _broadcast_to(a, shape=sizes, stream=stream)
 
