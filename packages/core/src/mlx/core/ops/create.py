@@ -578,18 +578,17 @@ def trace(
 
 
 def _cosine_window(name: str, M: int, weights: Sequence[float], stream: StreamOrDevice) -> array:
-    """``Σ wₖ cos(2π k n / (M - 1))``, in float32."""
+    """``Σ wₖ cosᵏ(2π n / (M - 1))``, in float32."""
     size = as_int(M, "M", name)
     if size < 1:
         return zeros((0,), stream=stream)
     if size == 1:
         return ones((1,), stream=stream)
     n = _arange(start=0.0, step=1.0, size=size, dtype=float32, stream=stream)
-    window = array(weights[0])
-    for k, weight in enumerate(weights[1:], 1):
-        angle = multiply(n, 2 * math.pi * k / (size - 1), stream=stream)
-        term = multiply(cos(angle, stream=stream), weight, stream=stream)
-        window = add(window, term, stream=stream)
+    wave = cos(multiply(n, 2 * math.pi / (size - 1), stream=stream), stream=stream)
+    window = array(weights[-1])
+    for weight in reversed(weights[:-1]):
+        window = add(multiply(window, wave, stream=stream), weight, stream=stream)
     return window
 
 
@@ -641,7 +640,8 @@ def blackman(M: int, *, stream: StreamOrDevice = None) -> array:
         >>> mx.blackman(4).shape
         (4,)
     """
-    return _cosine_window("blackman", M, (0.42, -0.5, 0.08), stream)
+    # cos 2t = 2 cos² t - 1
+    return _cosine_window("blackman", M, (0.34, -0.5, 0.16), stream)
 
 
 def bartlett(M: int, *, stream: StreamOrDevice = None) -> array:

@@ -136,6 +136,9 @@ def stack(arrays: Sequence[array], axis: int | None = 0, *, stream: StreamOrDevi
     return concatenate([expand_dims(a, axis, stream=stream) for a in parts], axis, stream=stream)
 
 
+kernels.set_hook("stack", stack)
+
+
 @method
 def split(
     a: array, /, indices_or_sections: IntOrInts, axis: int = 0, *, stream: StreamOrDevice = None
@@ -291,7 +294,7 @@ def roll(
 
     Args:
         a: Array of any shape.
-        shift: By how many places, for all axes or each; without an axis several are summed.
+        shift: By how many places, for all axes or each; of one axis, or none, several are summed.
         axis: The axes; None rolls the flattened array.
         stream: Stream or device to run on.
 
@@ -312,8 +315,10 @@ def roll(
         flat = _rolled(flatten(a, stream=stream), builtins.sum(shifts), 0, stream)
         return reshape(flat, a.shape, stream=stream)
     axes = as_ints(axis, "axis", "roll")
-    if len(shifts) == 1:
-        shifts = shifts * len(axes)
+    shifts, axes = (
+        shifts * (len(axes) if len(shifts) == 1 else 1),
+        axes * (len(shifts) if len(axes) == 1 else 1),
+    )
     if len(shifts) != len(axes):
         raise ValueError(f"[roll] {len(shifts)} shifts do not fit {len(axes)} axes.")
     for one, by in zip(axes, shifts, strict=True):

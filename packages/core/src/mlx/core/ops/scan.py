@@ -132,7 +132,7 @@ def cumprod(
     dtype: Dtype | None = None,
     stream: StreamOrDevice = None,
 ) -> array:
-    """Running products along an axis: ``yᵢ = Πⱼ₍ⱼ≤ᵢ₎ aⱼ``. Its gradient divides by ``a``.
+    """Running products along an axis: ``yᵢ = Πⱼ₍ⱼ≤ᵢ₎ aⱼ``. Its gradient is exact, also at zeros.
 
     Args:
         a: Array of any shape.
@@ -161,16 +161,35 @@ def cumprod(
 def _cumprod_vjp(
     c: array, out: array, x: array, axis: int, reverse: bool, inclusive: bool
 ) -> tuple[array]:
-    # ∂yᵢ/∂xₖ = yᵢ / xₖ for all k that yᵢ contains.
+    # ∂yᵢ/∂xₖ = yᵢ / xₖ for all k that yᵢ contains, and for the first zero the product of the others.
+    first, others = _without_first_zero(x, axis, reverse)
+    products = _cumprod(others, axis=axis, reverse=reverse, inclusive=inclusive)
     sums = _cumsum(c * conjugate(out), axis=axis, reverse=not reverse, inclusive=inclusive)
-    return (sums / conjugate(x),)
+    at_zero = _cumsum(c * conjugate(products), axis=axis, reverse=not reverse, inclusive=inclusive)
+    zero = x == 0
+    return (where(first, at_zero, where(zero, 0, sums / conjugate(where(zero, 1, x)))),)
 
 
 @_cumprod.jvp
 def _cumprod_jvp(
     tangents: tuple[array], out: array, x: array, axis: int, reverse: bool, inclusive: bool
 ) -> array:
-    return out * _cumsum(tangents[0] / x, axis=axis, reverse=reverse, inclusive=inclusive)
+    first, others = _without_first_zero(x, axis, reverse)
+    products = _cumprod(others, axis=axis, reverse=reverse, inclusive=inclusive)
+    zero = x == 0
+    ratio = where(zero, 0, tangents[0] / where(zero, 1, x))
+    moved = where(first, tangents[0], 0)
+    return out * _cumsum(
+        ratio, axis=axis, reverse=reverse, inclusive=inclusive
+    ) + products * _cumsum(moved, axis=axis, reverse=reverse, inclusive=inclusive)
+
+
+def _without_first_zero(x: array, axis: int, reverse: bool) -> tuple[array, array]:
+    """Where the first zero of each row stands, and the rows with one in its place."""
+    zero = x == 0
+    count = _cumsum(zero.astype(int32), axis=axis, reverse=reverse, inclusive=True)
+    first = zero & (count == 1)
+    return first, where(first, 1, x)
 
 
 @method_named("cumprod")

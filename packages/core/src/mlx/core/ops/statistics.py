@@ -11,10 +11,11 @@ from ..op import Op, Shape, dynamic_shapes, method, method_named, public, restor
 from ..stream import StreamOrDevice
 from .axes import Axes, as_inexact, axes_of, check_array
 from .binary import add, divide, maximum, multiply, subtract
-from .compare import not_equal
+from .compare import isnan, not_equal
 from .reduce import sum
-from .shape import Batched, expand_dims, flatten, transpose
+from .shape import Batched, expand_dims, flatten, squeeze, transpose
 from .sort import sort
+from .ternary import where
 from .unary import imag, real, sqrt
 from .views import slice_axis
 
@@ -230,6 +231,8 @@ def median(
 ) -> array:
     """Median over axes: the middle of the sorted elements, or the mean of the middle two.
 
+    A NaN among the elements makes it NaN.
+
     Args:
         a: Array of any shape.
         axis: Axis or axes to reduce; None reduces all.
@@ -264,6 +267,9 @@ def median(
     last = rows.ndim - 1
     middle = slice_axis(rows, last, (n - 1) // 2, n // 2 + 1, stream=stream)
     result = mean(middle, -1, stream=stream)
+    # Sorting puts NaN last; one is enough to make the median NaN.
+    highest = squeeze(slice_axis(rows, last, n - 1, n, stream=stream), last, stream=stream)
+    result = where(isnan(highest, stream=stream), highest, result, stream=stream)
     return expand_dims(result, axes, stream=stream) if keepdims else result
 
 

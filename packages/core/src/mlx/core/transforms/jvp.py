@@ -15,7 +15,7 @@ from mlx import kernels
 from mlx.kernels import array
 
 from ..op import Op, full_like
-from .tracing import as_list, fresh, traced
+from .tracing import as_list, fresh, inputs_of, traced
 from .vjp import pull_back
 
 
@@ -77,13 +77,15 @@ def jvp(
 
     Raises:
         ValueError: If the tangents do not fit the inputs.
+        TypeError: If the inputs or tangents are not arrays.
 
     Example:
         >>> outputs, (tangent,) = mx.jvp(mx.sin, [mx.array(0.0)], [mx.array(2.0)])
         >>> tangent
         array(2, dtype=float32)
     """
-    primals, tangents = as_list("jvp", primals), as_list("jvp", tangents)
+    primals = inputs_of("jvp", primals, "primals")
+    tangents = inputs_of("jvp", tangents, "tangents")
     if len(primals) != len(tangents):
         raise ValueError(f"[jvp] {len(primals)} inputs and {len(tangents)} tangents do not agree.")
     for primal, tangent in zip(primals, tangents, strict=True):

@@ -93,8 +93,24 @@ def arrays_of(name: str, tree: Any, what: str = "argument") -> tuple[list[array]
     return leaves, structure
 
 
+def inputs_of(name: str, values: Any, what: str) -> list[array]:
+    """A list of arrays that the caller gave as one array or a sequence of them.
+
+    Raises:
+        TypeError: If it is anything else.
+    """
+    if isinstance(values, array):
+        return [values]
+    if not isinstance(values, (list, tuple)):
+        raise TypeError(f"[{name}] The {what} are {type(values).__name__}, not a list of arrays.")
+    for value in values:
+        if not isinstance(value, array):
+            raise TypeError(f"[{name}] The {what} hold {type(value).__name__}, not only arrays.")
+    return list(values)
+
+
 def as_list(name: str, values: Any) -> list[array]:
-    """A list of arrays from one array or a sequence of them.
+    """The list of arrays that a function returned as one array or a sequence of them.
 
     Raises:
         ValueError: If it is anything else.

@@ -18,7 +18,7 @@ from mlx import kernels
 from mlx.kernels import array
 
 from ..op import Op, full_like
-from .tracing import arrays_of, as_list, fresh, traced
+from .tracing import arrays_of, as_list, fresh, inputs_of, traced
 
 
 def pull_back(
@@ -102,13 +102,15 @@ def vjp(
 
     Raises:
         ValueError: If the cotangents do not fit the outputs.
+        TypeError: If the inputs are not arrays.
 
     Example:
         >>> outputs, (grad,) = mx.vjp(mx.sin, [mx.array(0.0)], [mx.array(2.0)])
         >>> grad
         array(2, dtype=float32)
     """
-    primals, cotangents = as_list("vjp", primals), as_list("vjp", cotangents)
+    primals = inputs_of("vjp", primals, "primals")
+    cotangents = inputs_of("vjp", cotangents, "cotangents")
     with traced(primals) as leaves:
         outputs = as_list("vjp", fun(*fresh(leaves)))
         if len(outputs) != len(cotangents):
@@ -231,6 +233,8 @@ def _numbers(name: str, argnums: int | Sequence[int] | None, names: Names) -> li
     if argnums is None:
         return [] if names else [0]
     numbers: list[Any] = list(argnums) if isinstance(argnums, (list, tuple)) else [argnums]
+    if not numbers and not names:
+        raise ValueError(f"[{name}] argnums is empty; there is nothing to differentiate.")
     for i in numbers:
         if not isinstance(i, int) or isinstance(i, bool):
             raise TypeError(f"[{name}] argnums holds {type(i).__name__}, not an integer.")
@@ -262,7 +266,7 @@ def _check_called_with(
 def _scalar(name: str, returned: Any, with_value: bool) -> array:
     """The array to differentiate: what was returned, or the first of it."""
     loss = returned
-    if with_value and isinstance(returned, (tuple, list)) and returned:
+    if with_value and isinstance(returned, tuple) and returned:
         loss = returned[0]
     if not isinstance(loss, array):
         raise ValueError(

@@ -1,0 +1,3 @@
+CASES: dict = {}
+SCALARS: dict = {}
+DTYPES: dict = {}
