@@ -499,11 +499,11 @@ void Lowering::lower_node(Node* node) {
     case Kind::constant: break;
     case Kind::data: raise(ErrorKind::runtime, "[eval] a data node has no buffer.");
     case Kind::placeholder: {
-      const std::string where = node->params.empty() ? "" : " " + node->params[0].opaque()->str();
+      const std::string where =
+          node->params.empty() ? "a traced function" : node->params[0].opaque()->str();
       raise(ErrorKind::value,
-            "[eval] the value of an array is needed while its function is traced:%s vmap, "
-            "compile and export see "
-            "shapes and dtypes, not values.",
+            "[eval] the value of an array is needed inside %s: vmap, compile and export see shapes "
+            "and dtypes, not values.",
             where.c_str());
     }
   }

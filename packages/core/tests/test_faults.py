@@ -18,6 +18,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 import pytest
+from mlx.core.op import Op
 
 DEADLINE = 60.0  # seconds for a process; none needs more than a few
 
@@ -25,6 +26,11 @@ DEADLINE = 60.0  # seconds for a process; none needs more than a few
 def a34() -> mx.array:
     """Any array of shape (3, 4)."""
     return mx.arange(12.0).reshape(3, 4)
+
+
+def integers() -> mx.array:
+    """Any array of int32 of shape (2, 2)."""
+    return mx.ones((2, 2), mx.int32)
 
 
 Raising = tuple[str, Callable[[], Any], type[Exception], str]
@@ -47,21 +53,21 @@ RAISING: list[Raising] = [
     ("index", lambda: a34()[3], IndexError, "3"),
     ("index_minus", lambda: a34()[-4], IndexError, "-4"),
     ("index_inner", lambda: a34()[0, 4], IndexError, "4"),
-    ("index_many", lambda: a34()[0, 0, 0], ValueError, ""),
-    ("index_zero_step", lambda: a34()[::0], ValueError, ""),
+    ("index_many", lambda: a34()[0, 0, 0], ValueError, "3"),
+    ("index_zero_step", lambda: a34()[::0], ValueError, "step|zero"),
     ("index_float", lambda: a34()[mx.array([0.5])], ValueError, "float32"),
     ("take", lambda: mx.take(a34(), mx.array([0.5])), ValueError, "float32"),
     ("bitwise", lambda: a34() & 1, ValueError, "float32"),
     ("negative_bool", lambda: -mx.array([True]), ValueError, "bool"),
-    ("integer_matmul", lambda: mx.ones((2, 2), mx.int32) @ mx.ones((2, 2), mx.int32), ValueError, ""),
+    ("integer_matmul", lambda: integers() @ integers(), ValueError, "int32"),
     ("scalar_too_large", lambda: mx.ones((2,), mx.uint8) + 300, ValueError, "300.*uint8"),
     ("dtype_name", lambda: a34().astype("int8"), TypeError, "str"),  # type: ignore[arg-type]
-    ("ragged", lambda: mx.array([[1, 2], [3]]), ValueError, ""),
-    ("ragged_depth", lambda: mx.array([[1, 2], 3]), ValueError, ""),
+    ("ragged", lambda: mx.array([[1, 2], [3]]), ValueError, "array"),
+    ("ragged_depth", lambda: mx.array([[1, 2], 3]), ValueError, "array"),
     ("no_array", lambda: mx.array({"a": 1}), ValueError, "dict"),  # type: ignore[arg-type]
     ("negative_size", lambda: mx.zeros((-1,)), ValueError, "-1"),
     ("item", lambda: a34().item(), ValueError, r"\(3, 4\)|12"),
-    ("truth", lambda: bool(a34()), ValueError, ""),
+    ("truth", lambda: bool(a34()), ValueError, r"\(3, 4\)|12"),
     ("as_strided", lambda: mx.eval(mx.as_strided(a34(), (100,), (1,), 0)), ValueError, "100"),
     ("grad_of_vector", lambda: mx.grad(lambda x: x)(a34()), ValueError, r"\(3, 4\)"),
     ("vmap_sizes", lambda: mx.vmap(mx.add)(a34(), mx.ones((2, 4))), ValueError, "3.*2"),
@@ -100,9 +106,10 @@ def test_exception_in_a_rule() -> None:
     def double(x: mx.array) -> mx.array:
         return x * 2
 
-    @double.vjp
-    def _(primals: Any, cotangent: Any, output: Any) -> Any:
+    def rule(primals: Any, cotangent: Any, output: Any) -> Any:
         raise ZeroDivisionError("in the rule")
+
+    double.vjp(rule)
 
     gradient = mx.grad(lambda x: double(x).sum())
     for _ in range(3):
@@ -131,24 +138,31 @@ def test_value_of_a_placeholder(transform: Callable[..., Any]) -> None:
     def reading(x: mx.array) -> mx.array:
         return x if x.sum().item() > 0 else -x
 
-    with pytest.raises(ValueError, match="reading"):
-        transform(reading)(a34())
-    with pytest.raises(ValueError, match="reading"):
-        transform(lambda x: reading(x * 2))(a34()) if transform is mx.vmap else transform(reading)(
-            a34() * 2
-        )
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"reading.*see shapes and dtypes"):
+            transform(reading)(a34())
 
 
 def test_error_at_eval_names_the_line() -> None:
     """What fails only when it runs tells where its node was made."""
+    op = Op("an_op_without_kernel")
+    op.infer(lambda x: (x.shape, x.dtype))
+    line = sys._getframe().f_lineno + 1
+    nowhere = op(a34() * 2) + 1
+    with pytest.raises(RuntimeError, match=rf"an_op_without_kernel.*test_faults\.py:{line}"):
+        mx.eval(nowhere)
 
-    def placeholder_kept(x: mx.array) -> mx.array:
+
+def test_placeholder_kept() -> None:
+    """A placeholder that outlives its function still tells whose it was."""
+    kept: list[mx.array] = []
+
+    def keeping(x: mx.array) -> mx.array:
         kept.append(x + 1)
         return x
 
-    kept: list[mx.array] = []
-    mx.vmap(placeholder_kept)(a34())
-    with pytest.raises(ValueError, match="placeholder_kept"):
+    mx.vmap(keeping)(a34())
+    with pytest.raises(ValueError, match="keeping"):
         mx.eval(kept[0])
 
 
@@ -170,7 +184,8 @@ def test_shared_graph_on_several_threads() -> None:
             thread.start()
         for thread in threads:
             thread.join(DEADLINE)
-        assert len(errors) == 5 and max(errors) < 1e-3
+        assert len(errors) == 5
+        assert max(errors) < 1e-3
 
 
 def test_array_of_another_thread() -> None:
@@ -288,7 +303,7 @@ PROCESSES = {
             def __del__(self):
                 assert x.tolist() == [2.0] * 4
         late = Late()
-        atexit.register(lambda: print("done" if (x + 1).sum().item() == 12 else "wrong", flush=True))
+        atexit.register(lambda: print("done" if (x + 1).sum().item() == 12 else x, flush=True))
     """,
 }
 

@@ -288,7 +288,12 @@ def placeholder(shape, Dtype dtype not None, str where not None):
     """An array without a value; ``where`` is what an error names when its value is asked for."""
     cdef Dims dims
     to_dims(shape, &dims, "placeholder")
-    return wrap_edge(c_placeholder(dims, mlxk_dtype(dtype.code), mlxk_place(where.encode())))
+    # The line that made it is the transform's, and says less than `where`.
+    cdef uint32_t line = set_source(0)
+    try:
+        return wrap_edge(c_placeholder(dims, mlxk_dtype(dtype.code), mlxk_place(where.encode())))
+    finally:
+        set_source(line)
 
 
 def is_traced(array a not None):

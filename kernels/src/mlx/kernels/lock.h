@@ -2,7 +2,9 @@
 #pragma once
 
 #include <Python.h>
+#include <cxxabi.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "mlxk/node.h"
 #include "mlxk/program.h"
@@ -49,8 +51,19 @@ static void* unlock_graph() {
   return PyEval_SaveThread();
 }
 
+// When Python ends, it ends each daemon thread that asks for the GIL. It does so by unwinding its
+// stack, which C++ turns into the end of the process where a destructor asked; so the thread waits
+// instead until the process is gone, as from Python 3.14 on.
 static void lock_graph(void* state) {
+#if defined(__GLIBCXX__)
+  try {
+    PyEval_RestoreThread(static_cast<PyThreadState*>(state));
+  } catch (abi::__forced_unwind&) {
+    for (;;) pause();
+  }
+#else
   PyEval_RestoreThread(static_cast<PyThreadState*>(state));
+#endif
   outside_graph_lock(false);
 }
 

@@ -334,16 +334,16 @@ def vecdot(a: array, b: array, /, *, axis: int = -1, stream: StreamOrDevice = No
     """Dot products of vectors along an axis: ``Σᵢ conj(aᵢ) bᵢ``.
 
     Args:
-        a: Array.
-        b: Array of the same shape.
+        a: Array; the arguments broadcast together along the other axes.
+        b: Array.
         axis: The axis of the vectors, in both.
         stream: Stream or device to run on.
 
     Returns:
-        The shape without the axis; the dtype of ``sum``.
+        The broadcast shape without the axis; the dtype of ``sum``.
 
     Raises:
-        ValueError: If the shapes differ.
+        ValueError: If the shapes do not broadcast, or the vectors differ in length.
         IndexError: If the axis is out of range.
 
     Example:
@@ -351,8 +351,12 @@ def vecdot(a: array, b: array, /, *, axis: int = -1, stream: StreamOrDevice = No
         array([3, 4], dtype=float32)
     """
     check_array("vecdot", a, b)
-    if a.shape != b.shape:
-        raise ValueError(f"[vecdot] Shapes {a.shape} and {b.shape} differ.")
+    lengths = [x.shape[axis_of(axis, x.ndim, "vecdot")] for x in (a, b)]
+    if lengths[0] != lengths[1]:
+        raise ValueError(
+            f"[vecdot] Vectors along axis {axis} of shapes {a.shape} and {b.shape} do not agree: "
+            f"{lengths[0]} != {lengths[1]}."
+        )
     if a.dtype == complex64:
         a = Op.named["conjugate"](a, stream=stream)
     product = multiply(a, b, stream=stream)

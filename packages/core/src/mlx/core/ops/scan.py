@@ -161,7 +161,7 @@ def cumprod(
 def _cumprod_vjp(
     c: array, out: array, x: array, axis: int, reverse: bool, inclusive: bool
 ) -> tuple[array]:
-    # ∂yᵢ/∂xₖ = yᵢ / xₖ for all k that yᵢ contains, and for the first zero the product of the others.
+    # ∂yᵢ/∂xₖ = yᵢ / xₖ for all k that yᵢ contains; for the first zero the product of the others.
     first, others = _without_first_zero(x, axis, reverse)
     products = _cumprod(others, axis=axis, reverse=reverse, inclusive=inclusive)
     sums = _cumsum(c * conjugate(out), axis=axis, reverse=not reverse, inclusive=inclusive)
