@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import griffe
+import griffe  # pyright: ignore[reportMissingImports]
 
 HEADING = re.compile(r"^(\s*)Example:$", re.M)
 

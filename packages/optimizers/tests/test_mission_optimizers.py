@@ -1,5 +1,7 @@
 """The programs of MLX's introduction to optimizers, as users type them."""
 
+from itertools import pairwise
+
 import mlx.core as mx
 import mlx.nn as nn
 import mlx.optimizers as optim
@@ -12,9 +14,7 @@ class MLP(nn.Module):
     def __init__(self, num_layers: int, input_dim: int, hidden_dim: int, output_dim: int):
         super().__init__()
         sizes = [input_dim, *([hidden_dim] * num_layers), output_dim]
-        self.layers = [
-            nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)
-        ]
+        self.layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
 
     def __call__(self, x):
         for layer in self.layers[:-1]:
