@@ -120,13 +120,13 @@ def test_an_initializer():
 
 def test_initializing_a_model_again():
     model = nn.Sequential(nn.Linear(5, 10), nn.ReLU(), nn.Linear(10, 5))
-    before = model.layers[0].weight
+    before = model.parameters()["layers"][0]["weight"]
     init_fn = nn.init.uniform(low=-0.1, high=0.1)
     model.apply(init_fn)
 
     for _, parameter in tree_flatten(model.parameters()):
         assert mx.abs(parameter).max().item() <= 0.1
-    assert not mx.array_equal(before, model.layers[0].weight)
+    assert not mx.array_equal(before, model.parameters()["layers"][0]["weight"])
 
 
 FUNCTIONS = [

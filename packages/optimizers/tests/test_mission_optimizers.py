@@ -53,6 +53,7 @@ def test_the_training_loop(name):
     before = loss_fn(model, train_images, train_labels).item()
     loss_and_grad_fn = nn.value_and_grad(model, loss_fn)
     optimizer = OPTIMIZERS[name](0.2)
+    loss = mx.array(before)
     for _ in range(num_epochs):
         for X, y in batch_iterate(batch_size, train_images, train_labels):
             loss, grads = loss_and_grad_fn(model, X, y)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, overload
 
 Leaf = Callable[[Any], bool]
 
@@ -87,6 +87,27 @@ def tree_map_with_path(
             for key, child in tree.items()
         }
     return fn(path, tree, *rest)
+
+
+@overload
+def tree_flatten(
+    tree: Any,
+    prefix: str = "",
+    is_leaf: Leaf | None = None,
+    destination: list[tuple[str, Any]] | None = None,
+) -> list[tuple[str, Any]]: ...
+
+
+@overload
+def tree_flatten(
+    tree: Any, prefix: str = "", is_leaf: Leaf | None = None, *, destination: dict[str, Any]
+) -> dict[str, Any]: ...
+
+
+@overload
+def tree_flatten(
+    tree: Any, prefix: str, is_leaf: Leaf | None, destination: dict[str, Any]
+) -> dict[str, Any]: ...
 
 
 def tree_flatten(

@@ -14,7 +14,7 @@ Schedule = Callable[[mx.array], mx.array]
 class Updatable(Protocol):
     """What an optimizer needs of a model: a tree of parameters that takes a tree of new ones."""
 
-    def update(self, parameters: Any) -> Any:
+    def update(self, parameters: Any, /) -> Any:
         """Replaces the parameters."""
         ...
 
@@ -112,8 +112,9 @@ class Optimizer:
         """Stores a number, or a schedule that sets the entry before each update."""
         if callable(value):
             self._schedulers[name] = value
-            value = value(self.step)
-        self._state[name] = mx.array(value)
+            self._state[name] = mx.array(value(self.step))
+        else:
+            self._state[name] = mx.array(value)
 
 
 def _merge_state(
