@@ -148,7 +148,7 @@ def row(case: Case, times: dict[str, float], limits: dict[str, float]) -> list[s
 
 def main() -> None:
     """Runs what was asked and writes the page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--one", default="")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--libraries", default=",".join(("ours", *PEERS)))

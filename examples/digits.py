@@ -42,10 +42,12 @@ class MLP(nn.Module):
 
 def load_data() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Images in [0, 1] and labels: train and test, stratified, 20% test."""
-    digits = load_digits()
-    images = (digits.data / 16).astype(np.float32)
-    labels = digits.target.astype(np.uint32)
-    return train_test_split(images, labels, test_size=0.2, random_state=0, stratify=labels)
+    pixels, digits = load_digits(return_X_y=True)
+    images = (np.asarray(pixels) / 16).astype(np.float32)
+    labels = np.asarray(digits).astype(np.uint32)
+    parts = train_test_split(images, labels, test_size=0.2, random_state=0, stratify=labels)
+    train_x, test_x, train_y, test_y = (np.asarray(part) for part in parts)
+    return train_x, test_x, train_y, test_y
 
 
 def draw_confusion(confusion: np.ndarray, path: Path, cell: int = 44) -> None:
@@ -72,7 +74,7 @@ def draw_confusion(confusion: np.ndarray, path: Path, cell: int = 44) -> None:
 
 def main() -> None:
     """Parses the arguments, trains, prints the accuracy of each epoch, writes the picture."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--hidden", type=int, default=256)

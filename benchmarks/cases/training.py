@@ -112,12 +112,12 @@ def jax_step(jnp: Any, x: Any, y: Any) -> float:
         weights = jax.tree.map(lambda w, m, v: w - 1e-3 * m / (jnp.sqrt(v) + 1e-8), weights, m, v)
         return loss, weights, m, v
 
-    state = (weights, zeros, jax.tree.map(jnp.copy, zeros))
+    w, m, v = weights, zeros, jax.tree.map(jnp.copy, zeros)
     start = 0.0
     for i in range(STEPS + 5):
         if i == 5:
             start = time.perf_counter()
-        loss, *state = step(*state, x, y)
+        loss, w, m, v = step(w, m, v, x, y)
         loss.block_until_ready()
     return time.perf_counter() - start
 

@@ -29,7 +29,7 @@ def main(path_file: str, module: str, source: str, output: str) -> int:
     result = translate(source, options, full_module_name=module)
     if result is None or result.num_errors:
         return 1
-    own = Path(Cython.__file__).parent
+    own = Path(str(Cython.__file__)).parent
     sources = [Path(source), *Path(source).parent.glob("*.px[di]")]
     sources = [path.resolve() for path in sources if own not in path.parents]
     escaped = (str(path).replace(" ", "\\ ") for path in sources)

@@ -108,4 +108,8 @@ from .transforms.jvp import jvp
 from .transforms.vjp import grad, value_and_grad, vjp
 from .transforms.vmap import vmap
 
+# isort: split
+# Again, for type checkers: other modules of ops carry op's functions named full and full_like.
+from .ops.create import *
+
 __version__ = "0.32.4.post1"

@@ -178,7 +178,7 @@ class Module(dict):
             pending.extend(
                 (start + name, child)
                 for name, child in tree_flatten(module.children(), is_leaf=self.is_module)
-                if self.is_module(child)
+                if isinstance(child, Module)
             )
         return found
 
@@ -314,7 +314,7 @@ class Module(dict):
         """
         weights = file_or_weights
         if isinstance(weights, str):
-            weights = list(mx.load(weights).items())
+            weights = list(mx.load(weights).items())  # pyright: ignore[reportAttributeAccessIssue]
         if strict:
             _check_weights(dict(weights), dict(tree_flatten(self.parameters())))
         if weights:
@@ -331,9 +331,9 @@ class Module(dict):
         """
         weights = dict(tree_flatten(self.parameters()))
         if file.endswith(".npz"):
-            mx.savez(file, **weights)
+            mx.savez(file, **weights)  # pyright: ignore[reportAttributeAccessIssue]
         elif file.endswith(".safetensors"):
-            mx.save_safetensors(file, weights)
+            mx.save_safetensors(file, weights)  # pyright: ignore[reportAttributeAccessIssue]
         else:
             raise ValueError(
                 f"[save_weights] {file!r} has an unknown extension: use .npz or .safetensors."
