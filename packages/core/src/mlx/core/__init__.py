@@ -68,11 +68,14 @@ from .ops.cast import *
 from .ops.compare import *
 from .ops.create import *
 from .ops.einsum import *
+from .ops.eight_bits import *
+from .ops.hadamard import *
 from .ops.index import *
 from .ops.join import *
 from .ops.matmul import *
 from .ops.reduce import *
 from .ops.scan import *
+from .ops.search import *
 from .ops.shape import *
 from .ops.softmax import *
 from .ops.sort import *

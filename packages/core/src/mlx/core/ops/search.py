@@ -1,0 +1,174 @@
+"""Searching sorted values, and the distinct values of an array. No op lives here."""
+
+from __future__ import annotations
+
+from mlx import kernels
+from mlx.kernels import array
+
+from ..dtypes import int32, uint32
+from ..op import Op, public
+from ..stream import StreamOrDevice
+from .axes import Numeric, as_array, as_int, check_array, promoted
+from .binary import minimum
+from .compare import less, less_equal, logical_and, logical_or, not_equal
+from .create import full, ones, zeros
+from .index import take
+from .join import concatenate
+from .scan import cumsum
+from .shape import flatten, reshape
+from .sort import argsort
+from .ternary import where
+from .views import slice_axis
+
+
+def searchsorted(
+    sorted_sequence: array,
+    values: array,
+    /,
+    side: str = "left",
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """The places at which values would enter a sorted sequence so that it stays sorted.
+
+    NaN counts as the largest value. The search is binary, one step for all values at a time.
+
+    Args:
+        sorted_sequence: Array (n,), ascending.
+        values: Array of any shape.
+        side: "left" for the number of smaller elements, "right" for the number of those that are
+            not larger.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape of ``values``; uint32, in [0, n].
+
+    Raises:
+        ValueError: If the sequence has not one dimension, or ``side`` is another word.
+
+    Example:
+        >>> mx.searchsorted(mx.array([1, 2, 2, 5]), mx.array([2, 6]), side="right")
+        array([3, 4], dtype=uint32)
+    """
+    check_array("searchsorted", sorted_sequence, values)
+    if sorted_sequence.ndim != 1:
+        raise ValueError(
+            f"[searchsorted] The sequence has shape {sorted_sequence.shape}; one dimension is "
+            "needed."
+        )
+    if side not in ("left", "right"):
+        raise ValueError(f"[searchsorted] side is {side!r}; it must be 'left' or 'right'.")
+    sequence, values = promoted([sorted_sequence, values], stream)
+    n = sequence.shape[0]
+    place = zeros(values.shape, int32, stream=stream)
+    value_is_nan = not_equal(values, values, stream=stream)
+    step = 1 << n.bit_length() >> 1
+    while step:
+        # `place` elements are known to come before the value; are `step` more?
+        further = place + step
+        met = take(sequence, minimum(further, n, stream=stream) - 1, stream=stream)
+        if side == "left":
+            is_number = kernels.cast(met == met, kernels.bool_, stream)
+            before = logical_or(
+                less(met, values, stream=stream),
+                logical_and(value_is_nan, is_number, stream=stream),
+                stream=stream,
+            )
+        else:
+            before = logical_or(less_equal(met, values, stream=stream), value_is_nan, stream=stream)
+        place = where(logical_and(further <= n, before, stream=stream), further, place)
+        step >>= 1
+    return kernels.cast(place, uint32, stream)
+
+
+def unique(
+    a: array,
+    /,
+    size: int,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    fill_value: Numeric | None = None,
+    *,
+    stream: StreamOrDevice = None,
+) -> array | tuple[array, ...]:
+    """The distinct values of an array, ascending, in a result of a given size.
+
+    The size is given, so the array is not evaluated. A smaller one keeps the smallest values; a
+    larger one is filled up. NaNs are all distinct, and 0 and -0 are one.
+
+    Args:
+        a: Array of any shape.
+        size: The size of the result.
+        return_index: Whether to give the place of each value's first occurrence in the flattened
+            array, too.
+        return_inverse: Whether to give for each element the place of its value, too.
+        return_counts: Whether to give how often each value occurs, too; 0 for a filling.
+        fill_value: What fills up; None for the smallest value.
+        stream: Stream or device to run on.
+
+    Returns:
+        The values (size,), or a tuple of them and what was asked for: index (size,) as uint32,
+        inverse of ``a``'s shape as uint32, counts (size,) as int32.
+
+    Raises:
+        ValueError: If the size is negative, the filling is not one element, or an empty array is to
+            be filled up with its smallest value.
+
+    Example:
+        >>> mx.unique(mx.array([2, 1, 2]), 3, return_counts=True, fill_value=0)
+        (array([1, 2, 0], dtype=int32), array([1, 2, 0], dtype=int32))
+    """
+    check_array("unique", a)
+    size = as_int(size, "size", "unique")
+    if size < 0:
+        raise ValueError(f"[unique] size is {size}; it must not be negative.")
+    if fill_value is not None:
+        filling = as_array(fill_value, "unique")
+        if filling.size != 1:
+            raise ValueError(f"[unique] fill_value has shape {filling.shape}, not one element.")
+        filling = kernels.cast(reshape(filling, (), stream=stream), a.dtype, stream)
+    elif not a.size and size:
+        raise ValueError("[unique] An empty array has no smallest value; fill_value is needed.")
+    flat = flatten(a, stream=stream)
+    order = argsort(flat, stream=stream)
+    ascending = take(flat, order, stream=stream) if a.size else flat
+    first_place: array | int = 0
+    if a.size:
+        first_place = slice_axis(order, 0, 0, 1, stream=stream)
+        if fill_value is None:
+            filling = reshape(slice_axis(ascending, 0, 0, 1, stream=stream), (), stream=stream)
+    elif fill_value is None:
+        filling = zeros((), a.dtype, stream=stream)
+    is_new = not_equal(
+        slice_axis(ascending, 0, 1, a.size, stream=stream),
+        slice_axis(ascending, 0, 0, max(a.size - 1, 0), stream=stream),
+        stream=stream,
+    )
+    is_new = concatenate([ones((min(a.size, 1),), kernels.bool_), is_new], stream=stream)
+    rank = cumsum(kernels.cast(is_new, int32, stream), 0, stream=stream) - 1
+    # What belongs to no slot goes beyond the end, where a scatter drops it.
+    slot = where(is_new, rank, size)
+
+    def scattered(base: array, places: array, updates: array, mode: str) -> array:
+        if not a.size or not base.size:
+            return base
+        scatter = Op.named["scatter"]
+        return scatter(base, places, updates, axes=(0,), position=0, mode=mode, stream=stream)
+
+    base = full((size,), filling, a.dtype, stream=stream)
+    results = [scattered(base, slot, ascending, "set")]
+    if return_index:
+        base = kernels.cast(full((size,), first_place, stream=stream), uint32, stream)
+        results.append(scattered(base, slot, order, "set"))
+    if return_inverse:
+        known = kernels.cast(minimum(rank, max(size - 1, 0), stream=stream), uint32, stream)
+        inverse = scattered(zeros((a.size,), uint32, stream=stream), order, known, "set")
+        results.append(reshape(inverse, a.shape, stream=stream))
+    if return_counts:
+        base = zeros((size,), int32, stream=stream)
+        results.append(scattered(base, rank, ones((a.size,), int32, stream=stream), "add"))
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+__all__ = public(globals())
