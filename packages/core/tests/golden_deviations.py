@@ -76,6 +76,7 @@ _NO_FLOOR = "Complex numbers have no floor."
 
 DTYPES = {
     ("mx.nan_to_num(x)", "float64"): "float64 works; MLX has no such kernel.",
+    ("mx.hadamard_transform(x)", "float64"): "float64 works; MLX has no such kernel.",
     ("mx.put_along_axis(x, i2, y, 1)", "*"): (
         "Values of a larger shape than the indices are an error; MLX reads any of them."
     ),
