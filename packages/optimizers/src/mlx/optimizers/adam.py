@@ -1,4 +1,4 @@
-"""Adam and AdamW."""
+"""Adam, AdamW and Adamax."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ class Adam(Optimizer):
         betas: :math:`\beta_1, \beta_2`.
         eps: :math:`\epsilon`.
         bias_correction: whether to correct the bias of the first steps.
+
+    Raises:
+        ValueError: if a beta is not in [0, 1) or ``eps`` is negative.
     """
 
     def __init__(
@@ -34,6 +37,11 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         bias_correction: bool = False,
     ) -> None:
+        for i, beta in enumerate(betas):
+            if not 0.0 <= beta < 1.0:
+                raise ValueError(f"[{type(self).__name__}] beta{i + 1} is {beta}; not in [0, 1).")
+        if eps < 0.0:
+            raise ValueError(f"[{type(self).__name__}] eps is {eps}; it must not be negative.")
         super().__init__()
         self._maybe_schedule("learning_rate", learning_rate)
         self.betas = betas
@@ -96,3 +104,43 @@ class AdamW(Adam):
         learning_rate = self.learning_rate.astype(gradient.dtype)
         decayed = parameter * (1 - learning_rate * self.weight_decay)
         return super().apply_single(gradient, decayed, state)
+
+
+class Adamax(Adam):
+    r"""Adamax (Kingma and Ba, Adam: A Method for Stochastic Optimization, 2015, section 7.1).
+
+    .. math::
+        m &\leftarrow \beta_1 m + (1 - \beta_1) g \\
+        v &\leftarrow \max(\beta_2 v, |g|) \\
+        w &\leftarrow w - \lambda \frac{m}{v + \epsilon}
+
+    Args:
+        learning_rate: :math:`\lambda`, a number or a schedule.
+        betas: as in :class:`Adam`.
+        eps: as in :class:`Adam`.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | Schedule,
+        betas: Sequence[float] = [0.9, 0.999],
+        eps: float = 1e-8,
+    ) -> None:
+        super().__init__(learning_rate, betas, eps)
+
+    def init_single(self, parameter: mx.array, state: dict[str, Any]) -> None:
+        """Moment ``m`` and largest absolute value ``v``: zeros."""
+        state["m"] = mx.zeros_like(parameter)
+        state["v"] = mx.zeros_like(parameter)
+
+    def apply_single(
+        self, gradient: mx.array, parameter: mx.array, state: dict[str, Any]
+    ) -> mx.array:
+        """One step; see the class."""
+        learning_rate = self.learning_rate.astype(gradient.dtype)
+        beta1, beta2 = self.betas
+        m = beta1 * state["m"] + (1 - beta1) * gradient
+        v = mx.maximum(beta2 * state["v"], mx.abs(gradient))
+        state["m"] = m
+        state["v"] = v
+        return parameter - learning_rate * m / (v + self.eps)
