@@ -4,7 +4,7 @@
 
 from mlx.kernels import ArrayIterator, Dtype, array
 
-from . import fast, random
+from . import cuda, fast, metal, random
 from .constants import e, euler_gamma, inf, nan, newaxis, pi
 from .device import (
     Device,
@@ -50,6 +50,7 @@ from .dtypes import (
 )
 from .evaluation import async_eval, eval
 from .indexing import ArrayAt
+from .interop import ArrayLike, asarray, from_dlpack
 from .memory import (
     clear_cache,
     get_active_memory,
@@ -67,8 +68,8 @@ from .ops.binary import *
 from .ops.cast import *
 from .ops.compare import *
 from .ops.create import *
-from .ops.einsum import *
 from .ops.eight_bits import *
+from .ops.einsum import *
 from .ops.hadamard import *
 from .ops.index import *
 from .ops.join import *

@@ -205,14 +205,6 @@ class finfo:
     Args:
         arg: An inexact dtype.
 
-    Attributes:
-        bits: The size of a number.
-        dtype: The real dtype.
-        eps: The distance from one to the next larger number.
-        max: The largest finite number.
-        min: The smallest finite number, ``-max``.
-        smallest_normal: The smallest positive number of full precision.
-
     Raises:
         ValueError: If the dtype is not inexact.
 
@@ -226,12 +218,38 @@ class finfo:
             raise TypeError(f"[finfo] The argument is {type(arg).__name__}, not a dtype.")
         if not issubdtype(arg, inexact):
             raise ValueError(f"[finfo] {_short(arg)} is not inexact.")
-        self.dtype = float32 if arg == complex64 else arg
-        self.bits, fraction, exponent = _FLOATS[self.dtype]
-        self.eps = 2.0**-fraction
-        self.max = (2.0 - self.eps) * 2.0**exponent
-        self.min = -self.max
-        self.smallest_normal = 2.0 ** (1 - exponent)
+        self._dtype = float32 if arg == complex64 else arg
+        self._bits, self._fraction, self._exponent = _FLOATS[self._dtype]
+
+    @property
+    def bits(self) -> int:
+        """The size of a number."""
+        return self._bits
+
+    @property
+    def dtype(self) -> Dtype:
+        """The real dtype."""
+        return self._dtype
+
+    @property
+    def eps(self) -> float:
+        """The distance from one to the next larger number."""
+        return 2.0**-self._fraction
+
+    @property
+    def max(self) -> float:
+        """The largest finite number."""
+        return (2.0 - self.eps) * 2.0**self._exponent
+
+    @property
+    def min(self) -> float:
+        """The smallest finite number."""
+        return -self.max
+
+    @property
+    def smallest_normal(self) -> float:
+        """The smallest positive number of full precision."""
+        return 2.0 ** (1 - self._exponent)
 
     def __repr__(self) -> str:
         return f"finfo(min={self.min:g}, max={self.max:g}, dtype={_short(self.dtype)})"
@@ -242,11 +260,6 @@ class iinfo:
 
     Args:
         arg: An integer dtype.
-
-    Attributes:
-        dtype: The dtype.
-        max: The largest number.
-        min: The smallest number.
 
     Raises:
         ValueError: If the dtype is not an integer.
@@ -261,11 +274,22 @@ class iinfo:
             raise TypeError(f"[iinfo] The argument is {type(arg).__name__}, not a dtype.")
         if not issubdtype(arg, integer):
             raise ValueError(f"[iinfo] {_short(arg)} is not an integer dtype.")
-        bits = 8 * arg.size
-        signed = issubdtype(arg, signedinteger)
-        self.dtype = arg
-        self.max = 2 ** (bits - signed) - 1
-        self.min = -(2 ** (bits - 1)) if signed else 0
+        self._dtype = arg
+
+    @property
+    def dtype(self) -> Dtype:
+        """The dtype."""
+        return self._dtype
+
+    @property
+    def max(self) -> int:
+        """The largest number."""
+        return 2 ** (8 * self._dtype.size - issubdtype(self._dtype, signedinteger)) - 1
+
+    @property
+    def min(self) -> int:
+        """The smallest number."""
+        return -self.max - 1 if issubdtype(self._dtype, signedinteger) else 0
 
     def __repr__(self) -> str:
         return f"iinfo(min={self.min}, max={self.max}, dtype={_short(self.dtype)})"

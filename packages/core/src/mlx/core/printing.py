@@ -26,7 +26,16 @@ class PrintOptions:
     """
 
     def __init__(self, precision: int = -1) -> None:
-        self.precision = precision
+        self._precision = precision
+
+    @property
+    def precision(self) -> int:
+        """Digits after the point; -1 for six significant digits."""
+        return self._precision
+
+    @precision.setter
+    def precision(self, precision: int) -> None:
+        self._precision = precision
 
 
 _options = PrintOptions()
