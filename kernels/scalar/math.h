@@ -32,8 +32,8 @@ template <class F> MLXK_FN F times_two_to_the(F p, F sum) {
   if constexpr (sizeof(F) == 64)
     return (F)_mm512_maskz_scalef_ps(0xffff, (__m512)p, (__m512)rounded(sum));
 #endif
-  const int_t<F> n = rounded_int(sum), half = n >> 1;
-  return p * two_to_the<F>(half) * two_to_the<F>(n - half);
+  const int_t<F> n = rounded_int(sum), part = n >> 1;
+  return p * two_to_the<F>(part) * two_to_the<F>(n - part);
 }
 template <class F> MLXK_FN F clamp(F x, float low, float high) {  // keeps NaN
   return greater(splat<F>(low), lesser(splat<F>(high), x));

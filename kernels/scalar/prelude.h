@@ -17,6 +17,7 @@
 #define MLXK_FN static inline
 #define MLXK_SLOW static
 #define MLXK_MEMBER inline
+#define MLXK_CONSTANT static constexpr constant  // static data has to name its address space
 #elif defined(__CUDACC__) || defined(__CUDACC_RTC__)
 #define MLXK_CUDA 1
 #define MLXK_HAS_DOUBLE 1
@@ -34,6 +35,10 @@
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif
+#endif
+
+#if !defined(MLXK_CONSTANT)
+#define MLXK_CONSTANT static constexpr
 #endif
 
 // One if a fused multiply-add is one instruction. Where it is not (x86-64-v2), MLXK_FMA rounds
@@ -67,13 +72,13 @@ using uint64 = unsigned long long;
 // ---- what F is made of --------------------------------------------------------------------------
 
 template <class T> struct lane_info {  // is: 'B' bool, 'I' signed, 'U' unsigned, 'F' floating
-  static constexpr char is = 0;
+  MLXK_CONSTANT char is = 0;
   using as_signed = void;
   using as_unsigned = void;
 };
 #define MLXK_LANE(type, kind, signed_type, unsigned_type) \
   template <> struct lane_info<type> {                    \
-    static constexpr char is = kind;                      \
+    MLXK_CONSTANT char is = kind;                      \
     using as_signed = signed_type;                        \
     using as_unsigned = unsigned_type;                    \
   };
@@ -98,8 +103,8 @@ template <class T, int bytes> struct scalar_or_vector {  // a scalar F
   using mask = bool;
   using integer = typename lane_info<T>::as_signed;
   using natural = typename lane_info<T>::as_unsigned;
-  static constexpr int lanes = 1;
-  static constexpr bool is_vector = false;
+  MLXK_CONSTANT int lanes = 1;
+  MLXK_CONSTANT bool is_vector = false;
 };
 
 template <class F, class = void> struct traits : scalar_or_vector<F, sizeof(F)> {};
@@ -120,8 +125,8 @@ template <class T, int lane_count> struct vector_of {
 template <class F>
 struct traits<F, typename void_of<decltype((*static_cast<F*>(nullptr))[0])>::type> {
   using lane = typename value_of<decltype((*static_cast<F*>(nullptr))[0])>::type;
-  static constexpr int lanes = sizeof(F) / sizeof(lane);
-  static constexpr bool is_vector = true;
+  MLXK_CONSTANT int lanes = sizeof(F) / sizeof(lane);
+  MLXK_CONSTANT bool is_vector = true;
   using integer = typename vector_of<typename lane_info<lane>::as_signed, lanes>::type;
   using natural = typename vector_of<typename lane_info<lane>::as_unsigned, lanes>::type;
   using mask = integer;
@@ -135,17 +140,17 @@ using int_t = typename traits<F>::integer;  // signed integers as wide as F's la
 template <class F> using uint_t = typename traits<F>::natural;
 
 template <class A, class B> struct same_type {
-  static constexpr bool value = false;
+  MLXK_CONSTANT bool value = false;
 };
 template <class A> struct same_type<A, A> {
-  static constexpr bool value = true;
+  MLXK_CONSTANT bool value = true;
 };
 template <bool condition, class R> struct enable {};
 template <class R> struct enable<true, R> {
   using type = R;
 };
 template <class F, char kind> struct is_kind {
-  static constexpr bool value = lane_info<lane_t<F>>::is == kind;
+  MLXK_CONSTANT bool value = lane_info<lane_t<F>>::is == kind;
 };
 
 // Result types that exist only for one family of F: how a formula is overloaded on all three

@@ -148,8 +148,10 @@ FusedStep step(uint16_t formula, Dtype input, Dtype result, std::vector<FusedArg
   return s;
 }
 FusedArg input(int k) { return {FusedArg::input, static_cast<uint16_t>(k)}; }
-FusedArg earlier(int k) { return {FusedArg::step, static_cast<uint16_t>(k)}; }
-FusedArg immediate(int k) { return {FusedArg::immediate, static_cast<uint16_t>(k)}; }
+[[maybe_unused]] FusedArg earlier(int k) { return {FusedArg::step, static_cast<uint16_t>(k)}; }
+[[maybe_unused]] FusedArg immediate(int k) {
+  return {FusedArg::immediate, static_cast<uint16_t>(k)};
+}
 
 // Memory between two pages that may not be touched, placed at the end or at the start of it.
 class Guarded {
