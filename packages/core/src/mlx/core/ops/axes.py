@@ -37,6 +37,11 @@ def as_array(value: Numeric, name: str) -> array:
     return array(value)
 
 
+def handle(a: array) -> array:
+    """A handle of its own on the same value: the caller may write into a result."""
+    return a.__copy__()
+
+
 def as_int(value: Any, what: str, name: str) -> int:
     """An integer, also a NumPy one."""
     try:

@@ -10,7 +10,7 @@ from mlx.kernels import Dtype, array
 
 from ..op import Cast, Op, Shape, method, public
 from ..stream import StreamOrDevice
-from .axes import check_array
+from .axes import check_array, handle
 
 _cast = Cast("cast")
 
@@ -40,7 +40,8 @@ def astype(a: array, dtype: Dtype, /, stream: StreamOrDevice = None) -> array:
     check_array("astype", a)
     if not isinstance(dtype, Dtype):
         raise TypeError(f"[astype] dtype is {type(dtype).__name__}, not a dtype.")
-    return kernels.cast(a, dtype, stream)
+    result = kernels.cast(a, dtype, stream)
+    return handle(a) if result is a else result
 
 
 @_cast.vjp

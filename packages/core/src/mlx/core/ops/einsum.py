@@ -14,7 +14,7 @@ from mlx.kernels import array
 
 from ..op import public
 from ..stream import StreamOrDevice
-from .axes import Numeric, as_array
+from .axes import Numeric, as_array, handle
 from .binary import multiply
 from .matmul import matmul
 from .reduce import sum
@@ -265,7 +265,7 @@ def _ordered(term: Term, labels: Sequence[str], stream: StreamOrDevice) -> array
     """The operand with its axes in the order of the subscripts."""
     x, own = term
     axes = [own.index(label) for label in labels]
-    return x if axes == list(range(x.ndim)) else transpose(x, axes, stream=stream)
+    return handle(x) if axes == list(range(x.ndim)) else transpose(x, axes, stream=stream)
 
 
 def _grouped(x: array, counts: Sequence[int], stream: StreamOrDevice) -> array:

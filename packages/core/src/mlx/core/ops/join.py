@@ -13,7 +13,17 @@ from mlx.kernels import Dtype, array
 from ..op import Op, Shape, full_like, method, public
 from ..op import expand_dims as _expanded
 from ..stream import StreamOrDevice
-from .axes import IntOrInts, Numeric, as_array, as_int, as_ints, axis_of, check_array, promoted
+from .axes import (
+    IntOrInts,
+    Numeric,
+    as_array,
+    as_int,
+    as_ints,
+    axis_of,
+    check_array,
+    handle,
+    promoted,
+)
 from .binary import subtract
 from .compare import not_equal
 from .shape import Batched, broadcast_to, expand_dims, flatten, reshape, squeeze
@@ -53,7 +63,7 @@ def concatenate(
         parts = [flatten(a, stream=stream) for a in parts]
         axis = 0
     if len(parts) == 1:
-        return parts[0]
+        return handle(parts[0])
     first = parts[0]
     axis = axis_of(axis, first.ndim, "concatenate")
     for a in parts[1:]:
@@ -321,9 +331,10 @@ def roll(
     )
     if len(shifts) != len(axes):
         raise ValueError(f"[roll] {len(shifts)} shifts do not fit {len(axes)} axes.")
+    rolled = handle(a)
     for one, by in zip(axes, shifts, strict=True):
-        a = _rolled(a, by, axis_of(one, a.ndim, "roll"), stream)
-    return a
+        rolled = _rolled(rolled, by, axis_of(one, a.ndim, "roll"), stream)
+    return rolled
 
 
 def _rolled(a: array, shift: int, axis: int, stream: StreamOrDevice) -> array:
@@ -553,6 +564,7 @@ def diff(a: array, /, n: int = 1, axis: int = -1, *, stream: StreamOrDevice = No
     n = as_int(n, "n", "diff")
     if n < 0:
         raise ValueError(f"[diff] n is {n}; it cannot be negative.")
+    a = handle(a)
     combine = not_equal if a.dtype == kernels.bool_ else subtract
     for _ in range(n):
         size = a.shape[axis]

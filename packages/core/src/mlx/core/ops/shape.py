@@ -42,6 +42,7 @@ from .axes import (
     axis_of,
     broadcast_shape,
     check_array,
+    handle,
 )
 
 Batched = tuple[bool, ...]
@@ -174,7 +175,7 @@ def flatten(
             f"[flatten] start_axis {start_axis} comes after end_axis {end_axis} "
             f"for {a.ndim} dimensions."
         )
-    return a if start == end else _flatten(a, start=start, end=end, stream=stream)
+    return handle(a) if start == end else _flatten(a, start=start, end=end, stream=stream)
 
 
 @_flatten.vjp
@@ -257,7 +258,7 @@ def expand_dims(a: array, /, axis: IntOrInts, *, stream: StreamOrDevice = None) 
     check_array("expand_dims", a)
     axes = as_ints(axis, "axis", "expand_dims")
     axes = axes_of(axes, a.ndim + len(axes), "expand_dims")
-    return _expand_dims(a, axes=axes, stream=stream) if axes else a
+    return _expand_dims(a, axes=axes, stream=stream) if axes else handle(a)
 
 
 @_expand_dims.vjp
@@ -303,7 +304,7 @@ def squeeze(a: array, /, axis: Axes = None, *, stream: StreamOrDevice = None) ->
                 raise ValueError(
                     f"[squeeze] Axis {one} of shape {a.shape} has size {a.shape[one]}, not 1."
                 )
-    return _squeeze(a, axes=axes, stream=stream) if axes else a
+    return _squeeze(a, axes=axes, stream=stream) if axes else handle(a)
 
 
 @_squeeze.vjp
@@ -336,7 +337,7 @@ def atleast_1d(*arys: array, stream: StreamOrDevice = None) -> array | list[arra
         >>> mx.atleast_1d(mx.array(1)).shape
         (1,)
     """
-    return _raised("atleast_1d", arys, lambda a: a if a.ndim else expand_dims(a, 0, stream=stream))
+    return _raised("atleast_1d", arys, lambda a: expand_dims(a, () if a.ndim else 0, stream=stream))
 
 
 def atleast_2d(*arys: array, stream: StreamOrDevice = None) -> array | list[array]:
@@ -355,7 +356,7 @@ def atleast_2d(*arys: array, stream: StreamOrDevice = None) -> array | list[arra
     """
 
     def raise_one(a: array) -> array:
-        return expand_dims(a, tuple(range(2 - a.ndim)), stream=stream) if a.ndim < 2 else a
+        return expand_dims(a, tuple(range(2 - a.ndim)), stream=stream)
 
     return _raised("atleast_2d", arys, raise_one)
 
@@ -377,7 +378,7 @@ def atleast_3d(*arys: array, stream: StreamOrDevice = None) -> array | list[arra
     added = {0: (0, 1, 2), 1: (0, 2), 2: (2,)}
 
     def raise_one(a: array) -> array:
-        return expand_dims(a, added[a.ndim], stream=stream) if a.ndim < 3 else a
+        return expand_dims(a, added[a.ndim] if a.ndim < 3 else (), stream=stream)
 
     return _raised("atleast_3d", arys, raise_one)
 
@@ -583,7 +584,7 @@ def broadcast_to(a: Numeric, /, shape: IntOrInts, *, stream: StreamOrDevice = No
     if not isinstance(shape, (list, tuple)):
         raise TypeError(f"[broadcast_to] The shape is {type(shape).__name__}, not a sequence.")
     sizes = as_shape(shape, "broadcast_to")
-    return a if a.shape == sizes else _broadcast_to(a, shape=sizes, stream=stream)
+    return handle(a) if a.shape == sizes else _broadcast_to(a, shape=sizes, stream=stream)
 
 
 @_broadcast_to.vjp

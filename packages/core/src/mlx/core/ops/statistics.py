@@ -9,7 +9,7 @@ from mlx.kernels import Dtype, array
 from ..dtypes import complex64
 from ..op import Op, Shape, dynamic_shapes, method, method_named, public, restored
 from ..stream import StreamOrDevice
-from .axes import Axes, as_inexact, axes_of, check_array
+from .axes import Axes, as_inexact, axes_of, check_array, handle
 from .binary import add, divide, maximum, multiply, subtract
 from .compare import isnan, not_equal
 from .reduce import sum
@@ -258,7 +258,7 @@ def median(
             raise ValueError(f"[median] Axis {one} of shape {a.shape} is empty.")
     a = as_inexact(a, stream)
     if not axes:
-        return a
+        return handle(a)
     kept = [i for i in range(a.ndim) if i not in axes]
     rows = transpose(a, (*kept, *axes), stream=stream)
     rows = flatten(rows, len(kept), a.ndim - 1, stream=stream)

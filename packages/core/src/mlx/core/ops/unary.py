@@ -14,7 +14,7 @@ from mlx.kernels import array
 from ..dtypes import complex64, finfo, float32, inexact, issubdtype
 from ..op import Op, attribute, elementwise, method, method_named, public
 from ..stream import StreamOrDevice
-from .axes import Numeric, as_array, as_int, check_not_complex
+from .axes import Numeric, as_array, as_int, check_not_complex, handle
 from .binary import divide, multiply
 
 _INVERSE_LN_2 = 1 / math.log(2)
@@ -91,7 +91,7 @@ def positive(a: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         array([1, -2], dtype=int32)
     """
     a = as_array(a, "positive")
-    return kernels.cast(a, a.dtype, stream)
+    return handle(a)
 
 
 @elementwise(constant=True)
@@ -279,7 +279,7 @@ def round(a: Numeric, /, decimals: int = 0, stream: StreamOrDevice = None) -> ar
     decimals = as_int(decimals, "decimals", "round")
     exact = not issubdtype(a.dtype, inexact)
     if decimals == 0 or (exact and decimals > 0):
-        return a if exact else _round_to_integer(a, stream=stream)
+        return handle(a) if exact else _round_to_integer(a, stream=stream)
     scale = 10.0 ** builtins.abs(decimals)
     wide = kernels.cast(a, float32, stream) if exact else a
     if decimals > 0:
@@ -612,7 +612,7 @@ def nan_to_num(
     a = as_array(a, "nan_to_num")
     check_not_complex("nan_to_num", a)
     if not issubdtype(a.dtype, inexact):
-        return a
+        return handle(a)
     limits = finfo(a.dtype)
     select = Op.named["select"]
     a = select(Op.named["isnan"](a, stream=stream), nan, a, stream=stream)

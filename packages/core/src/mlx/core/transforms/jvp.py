@@ -98,7 +98,8 @@ def jvp(
         outputs = as_list("jvp", fun(*fresh(leaves)))
         cast = [kernels.cast(t, p.dtype, None) for t, p in zip(tangents, primals, strict=True)]
         pushed = push_forward(outputs, leaves, cast)
-        return outputs, [
+        known = [
             full_like(output, 0) if tangent is None else tangent
             for output, tangent in zip(outputs, pushed, strict=True)
         ]
+        return outputs, fresh(known)

@@ -124,7 +124,7 @@ def vjp(
                     f"{cotangent.shape} do not agree."
                 )
         pulled = pull_back(outputs, cotangents, leaves)
-        return outputs, _filled(pulled, leaves)
+        return outputs, fresh(_filled(pulled, leaves))
 
 
 def _filled(cotangents: Sequence[array | None], leaves: Sequence[array]) -> list[array]:

@@ -72,7 +72,7 @@ def vmap(fun: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callab
         places = _axes("vmap", "out_axes", out_axes, returned, outputs)
         whole = batch(outputs, mapped, batches, size)
         moved = [_from_front(x, axis) for x, axis in zip(whole, places, strict=True)]
-        return kernels.tree_unflatten(result, moved)
+        return kernels.tree_unflatten(result, fresh(moved))
 
     return batched
 
