@@ -74,6 +74,7 @@ from .ops.hadamard import *
 from .ops.index import *
 from .ops.join import *
 from .ops.matmul import *
+from .ops.numpy_names import *
 from .ops.reduce import *
 from .ops.scan import *
 from .ops.search import *

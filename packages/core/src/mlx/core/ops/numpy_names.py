@@ -1,0 +1,363 @@
+"""Statistics that leave NaN out, and other names of NumPy made of public ops. No op lives here."""
+
+from __future__ import annotations
+
+import math
+
+from mlx import kernels
+from mlx.kernels import array
+
+from ..dtypes import inexact, issubdtype
+from ..op import public
+from ..stream import StreamOrDevice
+from .axes import Axes, Numeric, as_array, as_inexact, as_int, axis_of, check_array
+from .binary import divide, maximum, multiply, subtract
+from .compare import isnan, logical_not
+from .reduce import any, max, min, sum
+from .shape import swapaxes
+from .ternary import where
+from .unary import abs, sqrt, square
+from .views import flip
+
+
+def nansum(
+    a: array,
+    /,
+    axis: Axes = None,
+    keepdims: bool = False,
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Sum over axes, NaN left out; 0 of none.
+
+    Args:
+        a: Array of any shape.
+        axis: Axis or axes to reduce; None reduces all.
+        keepdims: Whether reduced axes stay, with size one.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape without the reduced axes; the dtype of ``sum``.
+
+    Raises:
+        IndexError: If an axis is out of range.
+        ValueError: If an axis is given twice.
+
+    Example:
+        >>> mx.nansum(mx.array([1.0, float("nan"), 3.0]))
+        array(4, dtype=float32)
+    """
+    check_array("nansum", a)
+    return sum(where(isnan(a, stream=stream), 0, a), axis, keepdims, stream=stream)
+
+
+def nanmean(
+    a: array,
+    /,
+    axis: Axes = None,
+    keepdims: bool = False,
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Arithmetic mean over axes, NaN left out; NaN of none.
+
+    Args:
+        a: Array of any shape.
+        axis: Axis or axes to reduce; None reduces all.
+        keepdims: Whether reduced axes stay, with size one.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape without the reduced axes; the dtype of ``mean``.
+
+    Raises:
+        IndexError: If an axis is out of range.
+        ValueError: If an axis is given twice.
+
+    Example:
+        >>> mx.nanmean(mx.array([1.0, float("nan"), 3.0]))
+        array(2, dtype=float32)
+    """
+    check_array("nanmean", a)
+    a = as_inexact(a, stream)
+    count = sum(kernels.cast(logical_not(isnan(a, stream=stream)), a.dtype, stream), axis, keepdims)
+    return divide(nansum(a, axis, keepdims, stream=stream), count, stream=stream)
+
+
+def nanmax(
+    a: array,
+    /,
+    axis: Axes = None,
+    keepdims: bool = False,
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Largest element over axes, NaN left out; NaN of none.
+
+    Args:
+        a: Array of any shape.
+        axis: Axis or axes to reduce; None reduces all.
+        keepdims: Whether reduced axes stay, with size one.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape without the reduced axes; the dtype of ``max``.
+
+    Raises:
+        IndexError: If an axis is out of range.
+        ValueError: If an axis is given twice.
+
+    Example:
+        >>> mx.nanmax(mx.array([1.0, float("nan"), 3.0]))
+        array(3, dtype=float32)
+    """
+    check_array("nanmax", a)
+    if not issubdtype(a.dtype, inexact):
+        return max(a, axis, keepdims, stream=stream)
+    known = logical_not(isnan(a, stream=stream), stream=stream)
+    result = max(where(known, a, -math.inf), axis, keepdims, stream=stream)
+    return where(any(known, axis, keepdims, stream=stream), result, math.nan)
+
+
+def nanmin(
+    a: array,
+    /,
+    axis: Axes = None,
+    keepdims: bool = False,
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Smallest element over axes, NaN left out; NaN of none.
+
+    Args:
+        a: Array of any shape.
+        axis: Axis or axes to reduce; None reduces all.
+        keepdims: Whether reduced axes stay, with size one.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape without the reduced axes; the dtype of ``min``.
+
+    Raises:
+        IndexError: If an axis is out of range.
+        ValueError: If an axis is given twice.
+
+    Example:
+        >>> mx.nanmin(mx.array([1.0, float("nan"), 3.0]))
+        array(1, dtype=float32)
+    """
+    check_array("nanmin", a)
+    if not issubdtype(a.dtype, inexact):
+        return min(a, axis, keepdims, stream=stream)
+    known = logical_not(isnan(a, stream=stream), stream=stream)
+    result = min(where(known, a, math.inf), axis, keepdims, stream=stream)
+    return where(any(known, axis, keepdims, stream=stream), result, math.nan)
+
+
+def nanvar(
+    a: array,
+    /,
+    axis: Axes = None,
+    keepdims: bool = False,
+    *,
+    ddof: int = 0,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Variance over axes, NaN left out; NaN of none.
+
+    Args:
+        a: Array of any shape.
+        axis: Axis or axes to reduce; None reduces all.
+        keepdims: Whether reduced axes stay, with size one.
+        ddof: Subtracted from the number of elements in the divisor.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape without the reduced axes; the dtype of ``var``.
+
+    Raises:
+        IndexError: If an axis is out of range.
+        ValueError: If an axis is given twice.
+
+    Example:
+        >>> mx.nanvar(mx.array([1.0, float("nan"), 3.0]))
+        array(1, dtype=float32)
+    """
+    check_array("nanvar", a)
+    a = as_inexact(a, stream)
+    spread = square(abs(subtract(a, nanmean(a, axis, True, stream=stream), stream=stream)))
+    count = sum(kernels.cast(logical_not(isnan(a)), spread.dtype, stream), axis, keepdims)
+    left = maximum(subtract(count, ddof, stream=stream), 0, stream=stream)
+    return divide(nansum(spread, axis, keepdims, stream=stream), left, stream=stream)
+
+
+def nanstd(
+    a: array,
+    /,
+    axis: Axes = None,
+    keepdims: bool = False,
+    *,
+    ddof: int = 0,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Standard deviation over axes, NaN left out; NaN of none.
+
+    Args:
+        a: Array of any shape.
+        axis: Axis or axes to reduce; None reduces all.
+        keepdims: Whether reduced axes stay, with size one.
+        ddof: Subtracted from the number of elements in the divisor.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape without the reduced axes; the dtype of ``std``.
+
+    Raises:
+        IndexError: If an axis is out of range.
+        ValueError: If an axis is given twice.
+
+    Example:
+        >>> mx.nanstd(mx.array([1.0, float("nan"), 3.0]))
+        array(1, dtype=float32)
+    """
+    check_array("nanstd", a)
+    return sqrt(nanvar(a, axis, keepdims, ddof=ddof, stream=stream), stream=stream)
+
+
+def hypot(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> array:
+    """The length of the hypotenuse: ``√(a² + b²)``, without overflow on the way.
+
+    Args:
+        a: Real array or scalar.
+        b: Real array or scalar that broadcasts with it.
+        stream: Stream or device to run on.
+
+    Returns:
+        The broadcast shape; the promoted dtype if inexact, else float32.
+
+    Raises:
+        ValueError: If the shapes cannot be broadcast.
+
+    Example:
+        >>> mx.hypot(mx.array(3.0), mx.array(4.0))
+        array(5, dtype=float32)
+    """
+    x, y = (abs(as_inexact(as_array(v, "hypot"), stream), stream=stream) for v in (a, b))
+    large = maximum(x, y, stream=stream)
+    small = where(x > y, y, x)
+    is_plain = (large > 0) & (large < math.inf)
+    ratio = divide(small, where(is_plain, large, 1), stream=stream)
+    length = multiply(large, sqrt(square(ratio) + 1, stream=stream), stream=stream)
+    infinite = (x == math.inf) | (y == math.inf)
+    return where(infinite, math.inf, where(is_plain, length, large + small))
+
+
+def fmod(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> array:
+    """The remainder of a division that rounds toward zero; it has the sign of ``a``.
+
+    Args:
+        a: Real array or scalar.
+        b: Real array or scalar that broadcasts with it.
+        stream: Stream or device to run on.
+
+    Returns:
+        The broadcast shape; the promoted dtype.
+
+    Raises:
+        ValueError: If the shapes cannot be broadcast.
+
+    Example:
+        >>> mx.fmod(mx.array([-7, 7]), 4)
+        array([-3, 3], dtype=int32)
+    """
+    x, y = as_array(a, "fmod"), as_array(b, "fmod")
+    left = abs(x, stream=stream) % abs(y, stream=stream)
+    return where(x < 0, -left if issubdtype(left.dtype, inexact) else 0 - left, left)
+
+
+def fliplr(m: array, /, *, stream: StreamOrDevice = None) -> array:
+    """Reverses the second axis.
+
+    Args:
+        m: Array of at least two dimensions.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape and dtype stay.
+
+    Raises:
+        IndexError: If there is no second axis.
+
+    Example:
+        >>> mx.fliplr(mx.array([[1, 2, 3]]))
+        array([[3, 2, 1]], dtype=int32)
+    """
+    check_array("fliplr", m)
+    return flip(m, axis_of(1, m.ndim, "fliplr"), stream=stream)
+
+
+def flipud(m: array, /, *, stream: StreamOrDevice = None) -> array:
+    """Reverses the first axis.
+
+    Args:
+        m: Array of at least one dimension.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape and dtype stay.
+
+    Raises:
+        IndexError: If there is no axis.
+
+    Example:
+        >>> mx.flipud(mx.array([1, 2, 3]))
+        array([3, 2, 1], dtype=int32)
+    """
+    check_array("flipud", m)
+    return flip(m, axis_of(0, m.ndim, "flipud"), stream=stream)
+
+
+def rot90(
+    m: array,
+    /,
+    k: int = 1,
+    axes: tuple[int, int] = (0, 1),
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Turns an array by 90 degrees, k times, from the first axis toward the second.
+
+    Args:
+        m: Array of at least two dimensions.
+        k: How often.
+        axes: The two axes of the plane.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape, with both sizes exchanged if k is odd; the dtype stays.
+
+    Raises:
+        IndexError: If an axis is out of range.
+        ValueError: If there are not two different axes.
+
+    Example:
+        >>> mx.rot90(mx.array([[1, 2], [3, 4]]))
+        array([[2, 4],
+               [1, 3]], dtype=int32)
+    """
+    check_array("rot90", m)
+    plane = [axis_of(axis, m.ndim, "rot90") for axis in axes]
+    if len(set(plane)) != 2 or len(plane) != 2:
+        raise ValueError(f"[rot90] axes {tuple(axes)} are not two different axes.")
+    first, second = plane
+    turns = as_int(k, "k", "rot90") % 4
+    if turns == 0:
+        return m
+    if turns == 2:
+        return flip(m, plane, stream=stream)
+    if turns == 1:
+        return swapaxes(flip(m, second, stream=stream), first, second, stream=stream)
+    return flip(swapaxes(m, first, second, stream=stream), second, stream=stream)
+
+
+__all__ = public(globals())
