@@ -109,6 +109,7 @@ from .stream import (
 from .transforms.checkpoint import checkpoint
 from .transforms.compile import compile, disable_compile, enable_compile
 from .transforms.custom import custom_function
+from .transforms.jacobian import hessian, jacfwd, jacobian, jacrev
 from .transforms.jvp import jvp
 from .transforms.vjp import grad, value_and_grad, vjp
 from .transforms.vmap import vmap

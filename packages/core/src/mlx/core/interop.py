@@ -53,9 +53,8 @@ def _needs_copy(name: str, why: str) -> ValueError:
 
 def _own_memory(x: array) -> array:
     """The values in memory of their own, now: nobody else can change them later."""
-    make, arguments, state = x.__reduce__()[:3]
-    copied = make(array, *arguments[1:])
-    copied.__setstate__(state)
+    copied = array(0)
+    copied.__setstate__(x.__getstate__())
     return copied
 
 

@@ -123,6 +123,7 @@ def unique(
     size = as_int(size, "size", "unique")
     if size < 0:
         raise ValueError(f"[unique] size is {size}; it must not be negative.")
+    filling = zeros((), a.dtype, stream=stream)
     if fill_value is not None:
         filling = as_array(fill_value, "unique")
         if filling.size != 1:
@@ -138,8 +139,6 @@ def unique(
         first_place = slice_axis(order, 0, 0, 1, stream=stream)
         if fill_value is None:
             filling = reshape(slice_axis(ascending, 0, 0, 1, stream=stream), (), stream=stream)
-    elif fill_value is None:
-        filling = zeros((), a.dtype, stream=stream)
     is_new = not_equal(
         slice_axis(ascending, 0, 1, a.size, stream=stream),
         slice_axis(ascending, 0, 0, max(a.size - 1, 0), stream=stream),
