@@ -23,6 +23,12 @@ if(MLX_BUILD_CPU)
       list(APPEND stems ${name})
       list(APPEND stem_sources ${source})
     endif()
+    # gcc poisons variables whose scope ends also in handlers that the sanitizer leaves out, and there
+    # nothing lifts the poison when the frame goes: reports of memory that is in use again.
+    if(USE_ASAN AND name STREQUAL "elementwise")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
+                                  "-fno-sanitize-address-use-after-scope")
+    endif()
     # These gain from contraction and promise no equal bits across instruction sets; the others
     # promise them, and write MLXK_FMA where they want a fused multiply-add.
     if(name MATCHES "^(matmul|conv|attention|quantized)(_avx512bf16)?$")
@@ -43,6 +49,11 @@ set(isa_flags_v4 -march=x86-64-v4 -mprefer-vector-width=512)
 set(isa_flags_arm64 "")
 set(isa_flags_avx512bf16 ${isa_flags_v4} -mavx512bf16 -mavx512vnni)
 set(kernel_flags -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off)
+if(MLXK_SANITIZED)
+  # A sanitizer sees the same accesses, and at -O3 takes minutes a file. Chains run on tail calls.
+  list(TRANSFORM kernel_flags REPLACE "-O3" "-O1")
+  list(APPEND kernel_flags -foptimize-sibling-calls)
+endif()
 
 # mlxk_stems.inc and mlxk_isas.inc: one MLXK_STEM_ENTRY(name) or MLXK_ISA_ENTRY(name) a line.
 set(generated ${CMAKE_CURRENT_BINARY_DIR}/generated)
