@@ -51,6 +51,7 @@ from .dtypes import (
 from .evaluation import async_eval, eval
 from .indexing import ArrayAt
 from .interop import ArrayLike, asarray, from_dlpack
+from .jacobian import hessian, jacfwd, jacobian, jacrev
 from .memory import (
     clear_cache,
     get_active_memory,
@@ -109,7 +110,6 @@ from .stream import (
 from .transforms.checkpoint import checkpoint
 from .transforms.compile import compile, disable_compile, enable_compile
 from .transforms.custom import custom_function
-from .transforms.jacobian import hessian, jacfwd, jacobian, jacrev
 from .transforms.jvp import jvp
 from .transforms.vjp import grad, value_and_grad, vjp
 from .transforms.vmap import vmap

@@ -8,12 +8,12 @@ from typing import Any
 
 from mlx.kernels import array
 
-from ..ops.axes import as_int, check_array
-from ..ops.create import eye
-from ..ops.shape import moveaxis, reshape
-from .jvp import jvp
-from .vjp import vjp
-from .vmap import vmap
+from .ops.axes import as_int, check_array
+from .ops.create import eye
+from .ops.shape import moveaxis, reshape
+from .transforms.jvp import jvp
+from .transforms.vjp import vjp
+from .transforms.vmap import vmap
 
 Function = Callable[..., Any]
 
