@@ -98,6 +98,8 @@ def test_load_weights():
         layer.load_weights(
             [("weight", mx.ones((3, 2))), ("bias", mx.zeros((3,))), ("extra", mx.zeros((3,)))]
         )
+    with pytest.raises(TypeError, match="reads no files"):
+        layer.load_weights("weights.npz")
     with pytest.raises(ValueError, match="Expected shape"):
         layer.load_weights([("weight", mx.ones((2, 2))), ("bias", mx.zeros((3,)))])
     layer.load_weights([("bias", mx.ones((3,)))], strict=False)

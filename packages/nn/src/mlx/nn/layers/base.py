@@ -1,6 +1,6 @@
 """Module: the base class of every layer and model.
 
-What lives here: the tree of parameters, freezing, training mode, loading and saving. What does not:
+What lives here: the tree of parameters, freezing, training mode, taking weights. What does not:
 any layer.
 """
 
@@ -295,49 +295,32 @@ class Module(dict):
         accepts = predicate or (lambda dtype: True)
         return self.apply(lambda a: a.astype(dtype) if accepts(a.dtype) else a)
 
-    # ---- files -------------------------------------------------------------------------------
+    # ---- weights -----------------------------------------------------------------------------
 
     def load_weights(
-        self, file_or_weights: str | list[tuple[str, mx.array]], strict: bool = True
+        self, file_or_weights: list[tuple[str, mx.array]], strict: bool = True
     ) -> Module:
-        """Loads weights from a ``.npz`` or ``.safetensors`` file or from ``(name, array)`` pairs.
-
-        Returns ``self``.
+        """Takes weights from ``(name, array)`` pairs; returns ``self``.
 
         Args:
-            file_or_weights: the file's path, or pairs with dotted names such as
-                ``"layers.0.weight"``.
+            file_or_weights: pairs with dotted names such as ``"layers.0.weight"``.
             strict: names and shapes must be exactly the module's.
 
         Raises:
+            TypeError: if it is the path of a file: this version reads no files.
             ValueError: if ``strict`` and a name is missing or unknown, or a shape or type differs.
         """
         weights = file_or_weights
         if isinstance(weights, str):
-            weights = list(mx.load(weights).items())  # pyright: ignore[reportAttributeAccessIssue]
+            raise TypeError(
+                f"[load_weights] {weights!r} is a path; this version reads no files: "
+                "pass (name, array) pairs."
+            )
         if strict:
             _check_weights(dict(weights), dict(tree_flatten(self.parameters())))
         if weights:
             self.update(tree_unflatten(weights), strict=False)
         return self
-
-    def save_weights(self, file: str) -> None:
-        """Saves the parameters under their dotted names.
-
-        The extension, ``.npz`` or ``.safetensors``, is the format.
-
-        Raises:
-            ValueError: if the extension is another.
-        """
-        weights = dict(tree_flatten(self.parameters()))
-        if file.endswith(".npz"):
-            mx.savez(file, **weights)  # pyright: ignore[reportAttributeAccessIssue]
-        elif file.endswith(".safetensors"):
-            mx.save_safetensors(file, weights)  # pyright: ignore[reportAttributeAccessIssue]
-        else:
-            raise ValueError(
-                f"[save_weights] {file!r} has an unknown extension: use .npz or .safetensors."
-            )
 
 
 def _map_item(
