@@ -88,7 +88,7 @@ class Torch(Library):
         return result.detach().double().numpy()
 
     def prepare(self, function: Function, mode: str) -> Function:
-        """``torch.compile`` for the compiled mode; cases before it do not count as recompilations."""
+        """``torch.compile`` for the compiled mode; earlier cases are no recompilations."""
         self.module._dynamo.reset()
         return self.module.compile(function, dynamic=False) if mode == "compiled" else function
 
