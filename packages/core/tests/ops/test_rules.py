@@ -7,7 +7,8 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 import pytest
-from cases import CASES, Case, sample, to_mx, to_np
+from table import CASES
+from cases import Case, sample, to_mx, to_np
 from mlx import kernels
 
 DIFFERENTIABLE = [
