@@ -11,7 +11,7 @@ target_include_directories(mlxk_sim PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/sim/shim
 target_compile_options(mlxk_sim PRIVATE ${kernel_flags} -O1)
 
 set(runnable_isas ${isas})
-if("v2" IN_LIST isas)
+if(isas MATCHES "v[234]")
   file(STRINGS /proc/cpuinfo cpu_flags LIMIT_COUNT 1 REGEX "^flags")
   if(NOT cpu_flags MATCHES " avx512vl" OR NOT cpu_flags MATCHES " avx512dq")
     list(REMOVE_ITEM runnable_isas v4)
@@ -24,7 +24,8 @@ endif()
 set(leak_options LSAN_OPTIONS=suppressions=${CMAKE_CURRENT_SOURCE_DIR}/tests/lsan.supp)
 # tests/isa/<stem>.cpp is compiled once per runnable instruction set, as a kernel stem is, and linked
 # into test_<stem>.
-write_entries(mlxk_runnable_isas.inc MLXK_ISA_ENTRY ${runnable_isas})
+list(TRANSFORM runnable_isas REPLACE "(.+)" "MLXK_ISA_ENTRY(\\1)" OUTPUT_VARIABLE runnable_entries)
+write_lines(mlxk_runnable_isas.inc ${runnable_entries})
 file(GLOB isa_test_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/tests/isa/*.cpp)
 set(isa_test_stems "")
 foreach(source IN LISTS isa_test_sources)

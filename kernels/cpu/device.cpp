@@ -10,26 +10,12 @@
 #include "mlxk/error.h"
 #include "mlxk/kernel.h"
 
-#define MLXK_STEM_ENTRY(stem) void register_##stem(::mlxk::KernelTable& table);
-#if defined(__x86_64__)
-namespace mlxk::cpu::v2 {
-#include "mlxk_stems.inc"
-}
-namespace mlxk::cpu::v3 {
-#include "mlxk_stems.inc"
-}
-namespace mlxk::cpu::v4 {
-#include "mlxk_stems.inc"
-}
-namespace mlxk::cpu::avx512bf16 {
-#include "mlxk_avx512bf16_stems.inc"
-}
-#else
-namespace mlxk::cpu::arm64 {
-#include "mlxk_stems.inc"
-}
-#endif
-#undef MLXK_STEM_ENTRY
+#define MLXK_ENTRY(isa, stem)                       \
+  namespace mlxk::cpu::isa {                        \
+  void register_##stem(::mlxk::KernelTable& table); \
+  }
+#include "mlxk_entries.inc"
+#undef MLXK_ENTRY
 
 namespace mlxk {
 namespace {
@@ -57,48 +43,56 @@ Registry& bare_registry() {
   return *registry;
 }
 
-#if defined(__x86_64__)
-bool runs_v3() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+// Every stem of every instruction set that was built.
+struct Entry {
+  const char* isa;
+  void (*fill)(KernelTable& table);
+};
+constexpr Entry entries[] = {
+#define MLXK_ENTRY(isa, stem) {#isa, cpu::isa::register_##stem},
+#include "mlxk_entries.inc"
+#undef MLXK_ENTRY
+};
+
+// False where none of its stems was built.
+bool load_isa(KernelTable& table, const char* isa) {
+  bool any = false;
+  for (const Entry& entry : entries) {
+    if (std::strcmp(entry.isa, isa) != 0) continue;
+    entry.fill(table);
+    any = true;
+  }
+  return any;
 }
-bool runs_v4() {
-  return runs_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vl");
+
+#if defined(__x86_64__)
+bool runs(const char* isa) {
+  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                  __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+  const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                  __builtin_cpu_supports("avx512vl");
+  if (!std::strcmp(isa, "v4")) return v4;
+  return !std::strcmp(isa, "v3") ? v3 : !std::strcmp(isa, "v2");
 }
 
 void load_cpu(KernelTable& table) {
   const char* wanted = std::getenv("MLXK_ISA");
-  if (!wanted || !*wanted) wanted = runs_v4() ? "v4" : runs_v3() ? "v3" : "v2";
-#define MLXK_STEM_ENTRY(stem) register_##stem(table);
-  if (!std::strcmp(wanted, "v4") && runs_v4()) {
-    using namespace cpu::v4;
-#include "mlxk_stems.inc"
-    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni")) {
-#undef MLXK_STEM_ENTRY
-#define MLXK_STEM_ENTRY(stem) cpu::avx512bf16::register_##stem(table);
-#include "mlxk_avx512bf16_stems.inc"
-#undef MLXK_STEM_ENTRY
-#define MLXK_STEM_ENTRY(stem) register_##stem(table);
+  const bool chosen = wanted && *wanted;
+  for (const char* isa : {"v4", "v3", "v2"}) {
+    if ((chosen && std::strcmp(wanted, isa) != 0) || !runs(isa)) continue;
+    if (!load_isa(table, isa)) continue;
+    if (!std::strcmp(isa, "v4") && __builtin_cpu_supports("avx512bf16") &&
+        __builtin_cpu_supports("avx512vnni")) {
+      load_isa(table, "avx512bf16");
     }
-  } else if (!std::strcmp(wanted, "v3") && runs_v3()) {
-    using namespace cpu::v3;
-#include "mlxk_stems.inc"
-  } else if (!std::strcmp(wanted, "v2")) {
-    using namespace cpu::v2;
-#include "mlxk_stems.inc"
-  } else {
-    raise(ErrorKind::value, "[MLXK_ISA] %s is none of v2, v3, v4 that this CPU runs.", wanted);
+    return;
   }
-#undef MLXK_STEM_ENTRY
+  raise(ErrorKind::value, "[MLXK_ISA] %s is none of v2, v3, v4 that was built and this CPU runs.",
+        chosen ? wanted : "the best");
 }
 #else
-void load_cpu(KernelTable& table) {
-#define MLXK_STEM_ENTRY(stem) cpu::arm64::register_##stem(table);
-#include "mlxk_stems.inc"
-#undef MLXK_STEM_ENTRY
-}
+void load_cpu(KernelTable& table) { load_isa(table, "arm64"); }
 #endif
 
 Registry& registry() {
