@@ -24,7 +24,8 @@ def sources_with_examples() -> list[str]:
 
 
 @pytest.mark.parametrize("source", sources_with_examples())
-def test_examples(source: str) -> None:
+def test_examples(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # some write files
     dotted = (
         source.split("/src/")[1].removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     )

@@ -98,8 +98,6 @@ def test_load_weights():
         layer.load_weights(
             [("weight", mx.ones((3, 2))), ("bias", mx.zeros((3,))), ("extra", mx.zeros((3,)))]
         )
-    with pytest.raises(TypeError, match="reads no files"):
-        layer.load_weights("weights.npz")
     with pytest.raises(ValueError, match="Expected shape"):
         layer.load_weights([("weight", mx.ones((2, 2))), ("bias", mx.zeros((3,)))])
     layer.load_weights([("bias", mx.ones((3,)))], strict=False)
@@ -144,3 +142,63 @@ def test_checkpoint_gives_the_same_gradients():
     _, again = nn.value_and_grad(model, lambda x: saved(x).sum())(x)
     for (_, a), (_, b) in zip(tree_flatten(plain), tree_flatten(again), strict=True):
         np.testing.assert_array_equal(np.array(a), np.array(b))
+
+
+# ---- weights in files --------------------------------------------------------------------------
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = {"query_proj": nn.Linear(2, 2, bias=False)}
+
+
+def stack():
+    return nn.Sequential(*(Block() for _ in range(4)), nn.Linear(2, 3))
+
+
+@pytest.mark.parametrize("name", ["w.npz", "w.safetensors"])
+def test_weights_come_back(name, tmp_path):
+    model, again = stack(), stack()
+    model.save_weights(tmp_path / name)
+    assert again.load_weights(str(tmp_path / name)) is again
+    for (path, a), (_, b) in zip(
+        tree_flatten(model.parameters()), tree_flatten(again.parameters()), strict=True
+    ):
+        assert mx.array_equal(a, b), path
+    assert stack().load_weights(tmp_path / name).layers[4].bias.shape == (3,)
+
+
+def test_one_error_lists_all_that_does_not_fit():
+    model = stack()
+    before = tree_flatten(model.parameters())
+    weights = tree_flatten(model.parameters(), destination={})
+    query = "layers.3.attention.query_proj.weight"
+    weights[query] = mx.zeros((2, 3))
+    del weights["layers.4.bias"], weights["layers.0.attention.query_proj.weight"]
+    weights |= {"layers.9.weight": mx.zeros(1), "head": mx.zeros(1), "layers.4.weight": 3}
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - the whole message follows
+        model.load_weights(list(weights.items()))
+    assert str(raised.value) == (
+        "Received 2 parameters not in model: \nhead,\nlayers.9.weight.\n"
+        "Missing 2 parameters: \nlayers.0.attention.query_proj.weight,\nlayers.4.bias.\n"
+        f"Expected shape (2, 2) but received shape (2, 3) for parameter {query}.\n"
+        "Expected mx.array but received <class 'int'> for parameter layers.4.weight."
+    )
+    assert all(a is b for (_, a), (_, b) in zip(before, tree_flatten(model), strict=True))
+
+
+def test_files_that_hold_no_weights(tmp_path):
+    model = stack()
+    mx.save(tmp_path / "a.npy", mx.zeros(1))
+    with pytest.raises(ValueError, match=r"a.npy' holds an array without a name"):
+        model.load_weights(tmp_path / "a.npy")
+    with pytest.raises(FileNotFoundError, match=r"nowhere.npz"):
+        model.load_weights(tmp_path / "nowhere.npz")
+    with pytest.raises(ValueError, match=r"ends with neither .npz nor .safetensors"):
+        model.save_weights(tmp_path / "w.bin")
+    model.save_weights(tmp_path / "w.safetensors")
+    content = (tmp_path / "w.safetensors").read_bytes()
+    (tmp_path / "w.safetensors").write_bytes(content[:-4])
+    with pytest.raises(RuntimeError, match=r"w.safetensors: the data of .* does not fit"):
+        model.load_weights(tmp_path / "w.safetensors")

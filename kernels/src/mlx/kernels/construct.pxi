@@ -147,13 +147,22 @@ cdef int own_memory(array handle) except -1:
     return 0
 
 
+# What a library that knows no read-only memory may write to: not a mapped file.
+cdef int writable_memory(array handle) except -1:
+    own_memory(handle)
+    if not (mlxk_output(handle.edge).buffer.get().flags & buffer_writable):
+        handle.edge = copied(mlxk_output(handle.edge))
+    return 0
+
+
 cdef extern from "Python.h":
     bint has_buffer "PyObject_CheckBuffer"(object)
 
 cdef extern from "export.h" namespace "mlxk::face":
     Edge copied(const Output&) except +raise_python
     Edge data_edge(const void*, size_t, const Dims&, CDtype) except +raise_python
-    
+    Edge shared_bytes(object, int64_t, Dims, CDtype) except +raise_python
+
 cdef extern from "dlpack.h" namespace "mlxk::face":
     object export_dlpack(const Output&)
     Edge import_dlpack(object) except +raise_python
@@ -169,3 +178,20 @@ def from_dlpack(x):
         ValueError: The memory is not on the CPU, or has no dtype of ours.
     """
     return wrap(import_dlpack(x.__dlpack__()))
+
+
+def from_buffer(content, shape, Dtype dtype not None, int64_t offset=0):
+    """An array on the memory of an object, which it keeps and never writes to.
+
+    Args:
+        content: An object with the buffer protocol, contiguous: bytes, a mapped file.
+        shape: The shape.
+        dtype: The dtype.
+        offset: Where the elements begin, in bytes.
+
+    Raises:
+        ValueError: The elements do not lie in the memory, or not at a multiple of their size.
+    """
+    cdef Dims dims
+    to_dims(shape, &dims, "from_buffer")
+    return wrap(shared_bytes(content, offset, dims, mlxk_dtype(dtype.code)))

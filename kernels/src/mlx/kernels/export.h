@@ -9,6 +9,7 @@
 
 #include "errors.h"
 #include "handle.h"
+#include "values.h"
 
 namespace mlxk::face {
 
@@ -139,6 +140,35 @@ inline Edge from_view(const Py_buffer& view, bool narrow, int dtype_or_none) {
       copy_strided(view, 0, from, run, item, &to);
     }
   }
+  Dims strides = row_major(shape);
+  return from_buffer(std::move(buffer), 0, std::move(shape), std::move(strides), dtype);
+}
+
+// ---- in: shared, read-only -------------------------------------------------------------------------------------
+
+// An array on the memory of an object that has the buffer protocol, from a byte offset on. The object is kept; nothing
+// here ever writes to it.
+inline Edge shared_bytes(PyObject* content, int64_t offset, Dims shape, Dtype dtype) {
+  const size_t count = static_cast<size_t>(element_count(shape));
+  const size_t item = itemsize(dtype);
+  PyObject* memory = PyMemoryView_FromObject(content);
+  if (!memory) throw PythonError();
+  const Py_buffer* view = PyMemoryView_GET_BUFFER(memory);
+  const size_t length = static_cast<size_t>(view->len);
+  const size_t start = static_cast<size_t>(offset);  // beyond any length where negative
+  const uintptr_t first = reinterpret_cast<uintptr_t>(view->buf) + start;
+  const char* rule = nullptr;
+  if (!PyBuffer_IsContiguous(view, 'C') || start > length || count > (length - start) / item) {
+    rule = "do not lie in the memory";
+  } else if (count && first % item) {
+    rule = "are not aligned to their size";
+  }
+  if (rule) {
+    Py_DECREF(memory);
+    raise(ErrorKind::value, "[from_buffer] %zu elements of %zu bytes at offset %lld of %zu bytes %s.",
+          count, item, static_cast<long long>(offset), length, rule);
+  }
+  BufferRef buffer = mlxk::wrap(reinterpret_cast<void*>(first), count * item, false, memory, drop_owner);
   Dims strides = row_major(shape);
   return from_buffer(std::move(buffer), 0, std::move(shape), std::move(strides), dtype);
 }

@@ -34,6 +34,7 @@ cdef extern from "mlxk/buffer.h" namespace "mlxk" nogil:
         void release()
         void wait() except +raise_python
         cbool wait_for(double) except +raise_python
+    enum: buffer_writable
     cdef cppclass Buffer:
         uint8_t flags
         void* bytes

@@ -51,6 +51,10 @@ from .dtypes import (
 from .evaluation import async_eval, eval
 from .indexing import ArrayAt
 from .interop import ArrayLike, asarray, from_dlpack
+from .io.load import load
+from .io.npy import save
+from .io.npz import savez, savez_compressed
+from .io.safetensors import save_safetensors
 from .jacobian import hessian, jacfwd, jacobian, jacrev
 from .memory import (
     clear_cache,

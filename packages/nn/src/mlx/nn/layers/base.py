@@ -6,6 +6,7 @@ any layer.
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
@@ -298,29 +299,61 @@ class Module(dict):
     # ---- weights -----------------------------------------------------------------------------
 
     def load_weights(
-        self, file_or_weights: list[tuple[str, mx.array]], strict: bool = True
+        self,
+        file_or_weights: str | os.PathLike[str] | Iterable[tuple[str, mx.array]],
+        strict: bool = True,
     ) -> Module:
-        """Takes weights from ``(name, array)`` pairs; returns ``self``.
+        """Takes weights from a file or from ``(name, array)`` pairs; returns ``self``.
+
+        A file that has a path is mapped: a weight is read when it is first used.
 
         Args:
-            file_or_weights: pairs with dotted names such as ``"layers.0.weight"``.
-            strict: names and shapes must be exactly the module's.
+            file_or_weights: the path of an ``.npz`` or ``.safetensors`` file, or pairs with dotted
+                names such as ``"layers.0.weight"``.
+            strict: names and shapes must be exactly the module's; else unknown names are left out,
+                missing ones keep what they have, and shapes are not looked at.
 
         Raises:
-            TypeError: if it is the path of a file: this version reads no files.
-            ValueError: if ``strict`` and a name is missing or unknown, or a shape or type differs.
+            ValueError: if ``strict`` and a name is missing or unknown, or a shape or type differs;
+                the error lists them all, and nothing is changed. Also if the file holds an array
+                without a name.
+            OSError: if the file cannot be opened.
+            RuntimeError: if the file breaks a rule of its format.
+
+        Example:
+            >>> import mlx.core as mx
+            >>> import mlx.nn as nn
+            >>> nn.Linear(2, 1).save_weights("linear.safetensors")
+            >>> nn.Linear(2, 1).load_weights("linear.safetensors")
+            Linear(input_dims=2, output_dims=1, bias=True)
         """
-        weights = file_or_weights
-        if isinstance(weights, str):
-            raise TypeError(
-                f"[load_weights] {weights!r} is a path; this version reads no files: "
-                "pass (name, array) pairs."
-            )
+        weights = _named_weights(file_or_weights)
         if strict:
             _check_weights(dict(weights), dict(tree_flatten(self.parameters())))
         if weights:
             self.update(tree_unflatten(weights), strict=False)
         return self
+
+    def save_weights(self, file: str | os.PathLike[str]) -> None:
+        """Saves all parameters under their dotted names.
+
+        The file appears when all is written, and replaces one that was there.
+
+        Args:
+            file: a path that ends with ``.npz`` or ``.safetensors``, which says the format.
+
+        Raises:
+            ValueError: if it ends otherwise.
+            OSError: if the file cannot be written.
+        """
+        path = os.fspath(file)
+        weights = tree_flatten(self.parameters(), destination={})
+        if path.endswith(".npz"):
+            mx.savez(path, **weights)
+        elif path.endswith(".safetensors"):
+            mx.save_safetensors(path, weights)
+        else:
+            raise ValueError(f"[save_weights] {path!r} ends with neither .npz nor .safetensors.")
 
 
 def _map_item(
@@ -427,21 +460,30 @@ def _update_modules(target: Any, source: Any, strict: bool) -> None:
             raise ValueError(f"Received invalid type: {type(value).__name__}.")
 
 
+def _named_weights(source: Any) -> list[tuple[str, Any]]:
+    if isinstance(source, (str, os.PathLike)):
+        loaded = mx.load(source)
+        if not isinstance(loaded, dict):
+            raise ValueError(f"[load_weights] {os.fspath(source)!r} holds an array without a name.")
+        return list(loaded.items())
+    return list(source.items()) if isinstance(source, dict) else list(source)
+
+
 def _check_weights(weights: dict[str, Any], parameters: dict[str, mx.array]) -> None:
-    extra = sorted(weights.keys() - parameters.keys())
-    if extra:
-        raise ValueError(
-            f"Received {len(extra)} parameters not in model: \n" + ",\n".join(extra) + "."
-        )
-    missing = sorted(parameters.keys() - weights.keys())
-    if missing:
-        raise ValueError(f"Missing {len(missing)} parameters: \n" + ",\n".join(missing) + ".")
+    problems = []
+    if extra := sorted(weights.keys() - parameters.keys()):
+        problems.append(f"Received {len(extra)} parameters not in model: \n" + ",\n".join(extra))
+    if missing := sorted(parameters.keys() - weights.keys()):
+        problems.append(f"Missing {len(missing)} parameters: \n" + ",\n".join(missing))
     for name, parameter in parameters.items():
-        weight = weights[name]
+        weight = weights.get(name, parameter)
         if not isinstance(weight, mx.array):
-            raise ValueError(f"Expected mx.array but received {type(weight)} for parameter {name}")
-        if weight.shape != parameter.shape:
-            raise ValueError(
-                f"Expected shape {parameter.shape} but received shape {weight.shape}"
-                f" for parameter {name}"
+            kind = type(weight)
+            problems.append(f"Expected mx.array but received {kind} for parameter {name}")
+        elif weight.shape != parameter.shape:
+            problems.append(
+                f"Expected shape {parameter.shape} but received shape {weight.shape} "
+                f"for parameter {name}"
             )
+    if problems:
+        raise ValueError(".\n".join(problems) + ".")
