@@ -7,9 +7,9 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 import pytest
-from table import CASES
 from cases import Case, sample, to_mx, to_np
 from mlx import kernels
+from table import CASES
 
 DIFFERENTIABLE = [
     (case, dtype)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import mlx.core as mx
 import numpy as np
 import pytest
-from table import CASES
 from cases import TOLERANCE, Case, np_dtype, sample, to_mx, to_np, wide
+from table import CASES
 
 
 def check(case: Case, dtype: str, got: mx.array, expected: np.ndarray) -> None:

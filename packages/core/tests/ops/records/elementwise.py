@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from cases import ALL, FLOATS, INEXACT, INTS, REAL, Spec, as_float, binary, case, inexact, unary
 
+
 def _erf(x: np.ndarray) -> np.ndarray:
     from scipy.special import erf
 

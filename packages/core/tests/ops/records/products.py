@@ -8,6 +8,7 @@ import mlx.core as mx
 import numpy as np
 from cases import INEXACT, REAL, Spec, as_float, case
 
+
 def _softmax(x: np.ndarray, axis: Any) -> np.ndarray:
     x = as_float(x)
     e = np.exp(x - x.real.max(axis, keepdims=True))

@@ -8,6 +8,7 @@ import mlx.core as mx
 import numpy as np
 from cases import FLOATS, INEXACT, REAL, Case, Spec, case, sum_like
 
+
 def scanned(name: str, fold: Any, **options: Any) -> list[Case]:
     """Records of a scan in its four directions; `fold` scans a NumPy array forward."""
 

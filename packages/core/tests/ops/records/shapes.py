@@ -8,6 +8,7 @@ import mlx.core as mx
 import numpy as np
 from cases import ALL, REAL, Case, Spec, case, sum_like
 
+
 def moved(name: str, call: Any, reference: Any, shape: tuple[int, ...] = (2, 3, 4)) -> Case:
     """A record of a movement op, which works on all dtypes alike."""
     return case(name, Spec(shape), call=call, reference=reference)
