@@ -365,7 +365,7 @@ def test_builders():
     assert k.reduction(total, x).shape == ()
     assert k.reduction(total, x, -1).shape == (2,)
     assert k.reduction(total, x, (0, 1), True).shape == (1, 1)
-    with pytest.raises(ValueError, match="out of range"):
+    with pytest.raises(IndexError, match="out of range"):
         k.reduction(total, x, 2)
     with pytest.raises(ValueError, match="twice"):
         k.reduction(total, x, (0, -2))

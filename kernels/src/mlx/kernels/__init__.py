@@ -33,9 +33,11 @@ from mlx.kernels._array import (
     register_op,
     reshape,
     set_hook,
+    set_index_ops,
     source_line,
     structural,
 )
+from mlx.kernels._compiled import CompiledFunction, compiling
 from mlx.kernels._graph import (
     Graph,
     Node,
@@ -99,6 +101,7 @@ float16, bfloat16, float32, float64, complex64 = dtypes[9:]
 
 __all__ = [
     "ArrayIterator",
+    "CompiledFunction",
     "Dtype",
     "ElementwiseFunction",
     "Graph",
@@ -117,6 +120,7 @@ __all__ = [
     "clear_cache",
     "clear_streams",
     "close_trace",
+    "compiling",
     "complex64",
     "constant",
     "default_device",
@@ -169,6 +173,7 @@ __all__ = [
     "set_default_device",
     "set_default_stream",
     "set_hook",
+    "set_index_ops",
     "set_memory_limit",
     "set_thread_count",
     "set_wired_limit",

@@ -395,6 +395,10 @@ cdef class array:
     # ---- indexing and printing: functions of core ----------------------------------------------
 
     def __getitem__(self, key):
+        cdef Edge view
+        note_source()
+        if basic_index(self.edge, <PyObject*>key, &view):
+            return wrap(view)
         return hook("getitem")(self, key)
 
     def __setitem__(self, key, value):

@@ -19,9 +19,6 @@ from mlx.kernels.library cimport *
 
 
 cdef extern from "mlxk/graph.h" namespace "mlxk" nogil:
-    cdef cppclass CGraph "mlxk::Graph":
-        vector[Edge] inputs
-        vector[Edge] outputs
     void c_order "mlxk::order"(const Edge*, size_t, cbool, vector[CNode*]*) except +raise_python
     void c_dependents "mlxk::dependents"(const Edge*, size_t, const Edge*, size_t, vector[CNode*]*) except +raise_python
     vector[Edge] c_substitute "mlxk::substitute"(const CGraph&, const Edge*, size_t) except +raise_python
@@ -31,9 +28,6 @@ cdef extern from "mlxk/graph.h" namespace "mlxk" nogil:
     CGraph c_parse "mlxk::parse"(const uint8_t*, size_t) except +raise_python
 
 cdef extern from "mlxk/program.h" namespace "mlxk" nogil:
-    cdef cppclass CProgram "mlxk::Program":
-        pass
-    ctypedef shared_ptr[const CProgram] ProgramRef
     ProgramRef c_lower "mlxk::lower"(const CGraph&) except +raise_python
     string print_program "mlxk::print"(const CProgram&) except +raise_python
     void c_verify "mlxk::verify"(const CProgram&) except +raise_python
@@ -353,8 +347,6 @@ cdef Graph graph_object(const shared_ptr[const CGraph]& held):
 cdef class Graph:
     """A recorded function: from input arrays (placeholders or leaves) to output arrays."""
 
-    cdef shared_ptr[const CGraph] held
-
     def __init__(self, inputs, outputs):
         cdef shared_ptr[CGraph] made = make_shared[CGraph]()
         edges_of(inputs, &made.get().inputs)
@@ -413,8 +405,6 @@ cdef class Graph:
 cdef class Program:
     """What a graph is lowered to: a flat list of instructions. Made by ``lower``."""
 
-    cdef ProgramRef held
-
     def __init__(self):
         raise TypeError("[Program] programs are made by lower().")
 
@@ -438,14 +428,19 @@ def lower(Graph graph not None):
     return program
 
 
+cdef list call_handles(Graph graph, Program program, list arguments, StreamId stream):
+    """The outputs of a lazy call whose arguments are known to fit."""
+    cdef vector[Edge] edges
+    edges.reserve(len(arguments))
+    edges_of(arguments, &edges)
+    return handles(c_call(graph.held, program.held, edges.data(), edges.size(), stream))
+
+
 def call(Graph graph not None, Program program not None, arguments, stream=None):
     """The lazy node of a compiled call, as the tuple of its outputs."""
-    cdef vector[Edge] edges
-    edges_of(arguments, &edges)
-    if edges.size() != graph.held.get().inputs.size():
+    given = list(arguments)
+    if <size_t>len(given) != graph.held.get().inputs.size():
         raise ValueError(
-            f"[call] {edges.size()} arrays do not fit {graph.held.get().inputs.size()} inputs."
+            f"[call] {len(given)} arrays do not fit {graph.held.get().inputs.size()} inputs."
         )
-    return tuple(
-        handles(c_call(graph.held, program.held, edges.data(), edges.size(), stream_id(stream)))
-    )
+    return tuple(call_handles(graph, program, given, stream_id(stream)))

@@ -106,8 +106,14 @@ cdef str describe(object spec):
     return f"{kind.__name__}(" + ", ".join(parts) + ")"
 
 
+# The entry of a container: (kind, data, children).
+cdef inline tuple container(object kind, object data, list parts):
+    return kind, data, tuple(parts)
+
+
 cdef object flatten_into(object tree, list leaves):
     cdef list parts
+    cdef list names
     if isinstance(tree, array):
         leaves.append(tree)
         return leaf_mark
@@ -119,21 +125,27 @@ cdef object flatten_into(object tree, list leaves):
         return leaf_mark
     enter_recursion(b" while a tree was flattened")
     try:
+        parts = []
         if registered is not None:
             children, data = registered[0](tree)
-            parts = [flatten_into(child, leaves) for child in children]
-            return type(tree), data, tuple(parts)
+            for child in children:
+                parts.append(flatten_into(child, leaves))
+            return container(type(tree), data, parts)
         if PyDict_Check(tree):
-            keys = tuple(tree.keys())
-            parts = [flatten_into(tree[key], leaves) for key in keys]
-            return dict, keys, tuple(parts)
-        parts = [flatten_into(child, leaves) for child in tree]
+            names = []
+            for name, child in (<dict>tree).items():
+                names.append(name)
+                parts.append(flatten_into(child, leaves))
+            return container(dict, tuple(names), parts)
         if PyList_Check(tree):
-            return list, None, tuple(parts)
+            for child in <list>tree:
+                parts.append(flatten_into(child, leaves))
+            return container(list, None, parts)
+        for child in <tuple>tree:
+            parts.append(flatten_into(child, leaves))
         kind = type(tree)
-        if kind is not tuple and hasattr(kind, "_fields"):
-            return kind, None, tuple(parts)
-        return tuple, None, tuple(parts)
+        named = kind is not tuple and hasattr(kind, "_fields")
+        return container(kind if named else tuple, None, parts)
     finally:
         leave_recursion()
 
@@ -320,7 +332,7 @@ cdef extern from "mlxk/runtime.h" namespace "mlxk":
     DeviceKind c_default_device "mlxk::default_device"()
 
 
-def flatten_key(tree, bint shapeless=False):
+cpdef tuple flatten_key(object tree, bint shapeless=False):
     """The arrays of a tree and the key under which a program for it is kept.
 
     Args:

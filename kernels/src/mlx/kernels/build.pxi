@@ -311,6 +311,26 @@ def reshape(int op_id, array a not None, shape, stream=None):
     return wrap(build_shaped(op[0], a.edge, lengths, stream_id(stream)))
 
 
+cdef extern from "index.h" namespace "mlxk::face":
+    cdef struct IndexOps:
+        const Op* slice
+        const Op* squeeze
+        const Op* expand_dims
+    IndexOps index_ops
+    cbool basic_index(const Edge&, PyObject*, Edge*) except +raise_python
+
+
+def set_index_ops(int slice, int squeeze, int expand_dims):
+    """Gives the movement ops that keys of integers, slices, None and Ellipsis become.
+
+    From then on such keys make views without the hook ``"getitem"``, which takes the others and
+    those that do not fit.
+    """
+    index_ops.slice = op_of(slice)
+    index_ops.squeeze = op_of(squeeze)
+    index_ops.expand_dims = op_of(expand_dims)
+
+
 def matmul(int op_id, a, b, stream=None):
     """The node of a product of two matrices, or None where the general rule is needed.
 

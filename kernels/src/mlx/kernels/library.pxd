@@ -135,3 +135,13 @@ cdef extern from "mlxk/program.h" namespace "mlxk" nogil:
     cdef cppclass GraphLock:
         pass
     void c_eval "mlxk::eval"(const Edge*, size_t, cbool) except +raise_python
+
+cdef extern from "mlxk/graph.h" namespace "mlxk" nogil:
+    cdef cppclass CGraph "mlxk::Graph":
+        vector[Edge] inputs
+        vector[Edge] outputs
+
+cdef extern from "mlxk/program.h" namespace "mlxk" nogil:
+    cdef cppclass CProgram "mlxk::Program":
+        pass
+    ctypedef shared_ptr[const CProgram] ProgramRef

@@ -6,6 +6,7 @@ weight imported.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Iterable
@@ -15,14 +16,24 @@ __all__ = ["prepare"]
 
 
 def prepare() -> None:
-    """Checks the environment and makes OpenBLAS loadable.
+    """Checks the environment and loads libmlxk with OpenBLAS.
 
     Raises:
         ImportError: If another distribution owns ``mlx.core``, or OpenBLAS is missing.
     """
     refuse_foreign_core(sys.modules["mlx"].__path__)
-    if not blas_is_on_run_path():
-        preload_blas()
+    # OpenBLAS starts threads when it is loaded, as many as this says. Ours brings the threads.
+    threads = os.environ.get("OPENBLAS_NUM_THREADS")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    try:
+        if not blas_is_on_run_path():
+            preload_blas()
+        importlib.import_module("mlx.kernels._array")  # and with it libmlxk and OpenBLAS
+    finally:
+        if threads is None:
+            del os.environ["OPENBLAS_NUM_THREADS"]
+        else:
+            os.environ["OPENBLAS_NUM_THREADS"] = threads
 
 
 def blas_is_on_run_path() -> bool:

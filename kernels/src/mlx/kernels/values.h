@@ -262,8 +262,7 @@ inline bool normalise_axes(PyObject* axes, int64_t ndim, Dims* out, const char* 
   std::vector<int64_t> sorted(given.begin(), given.end());
   for (int64_t& axis : sorted) {
     if (axis < -ndim || axis >= ndim) {
-      PyErr_Format(PyExc_ValueError,
-                   "[%s] axis %lld is out of range for an array with %lld dimensions.", function,
+      PyErr_Format(PyExc_IndexError, "[%s] Axis %lld is out of range for %lld dimensions.", function,
                    static_cast<long long>(axis), static_cast<long long>(ndim));
       return false;
     }
@@ -272,7 +271,7 @@ inline bool normalise_axes(PyObject* axes, int64_t ndim, Dims* out, const char* 
   if (sorted.size() > 1) std::sort(sorted.begin(), sorted.end());
   for (size_t i = 1; i < sorted.size(); ++i) {
     if (sorted[i] == sorted[i - 1]) {
-      PyErr_Format(PyExc_ValueError, "[%s] axis %lld is named twice.", function,
+      PyErr_Format(PyExc_ValueError, "[%s] Axis %lld is given twice.", function,
                    static_cast<long long>(sorted[i]));
       return false;
     }

@@ -36,6 +36,7 @@ class DtypeCategory(enum.Enum):
         return f"DtypeCategory.{self.name}"
 
     __str__ = __repr__
+    __hash__ = object.__hash__  # members are unique; the hash of the name takes a Python frame
 
 
 complexfloating = DtypeCategory.complexfloating
@@ -93,16 +94,35 @@ def issubdtype(arg1: DtypeLike, arg2: DtypeLike) -> bool:
         >>> mx.issubdtype(mx.int8, mx.integer), mx.issubdtype(mx.bool_, mx.number)
         (True, False)
     """
+    try:
+        return (arg1, arg2) in _INSIDE or _checked(arg1, arg2)
+    except TypeError:  # not hashable
+        return _checked(arg1, arg2)
+
+
+def _within() -> set[tuple[object, object]]:
+    """All pairs of a dtype or category and what it lies inside."""
+    pairs: set[tuple[object, object]] = set()
+    for member in (*_PARENT, generic):
+        node: object = member
+        while node is not None:
+            pairs.add((member, node))
+            node = _PARENT.get(node)
+    return pairs
+
+
+_INSIDE = _within()
+
+
+def _checked(arg1: object, arg2: object) -> bool:
+    """False, where both may be asked for."""
     for place, arg in (("first", arg1), ("second", arg2)):
         if not isinstance(arg, (Dtype, DtypeCategory)):
             raise ValueError(
                 f"[issubdtype] The {place} argument is {type(arg).__name__}, "
                 "not a dtype or a category of dtypes."
             )
-    node: object = arg1
-    while node is not None and node != arg2:
-        node = _PARENT.get(node)
-    return node is not None
+    return False
 
 
 def isdtype(dtype: Dtype, kind: Dtype | str | tuple[Dtype | str, ...]) -> bool:

@@ -211,19 +211,9 @@ def _together(key: _Key, among: tuple[int, ...]) -> tuple[bool, int]:
 
 def getitem(a: array, key: Any) -> array:
     """``a[key]``."""
+    # Keys of integers, slices, None and Ellipsis come here only with something wrong, with NumPy's
+    # integers, or with more than 16 entries or axes: see kernels.set_index_ops.
     kind = type(key)
-    if kind is int:
-        shape = a.shape
-        if not shape:
-            raise _too_many(1, a)
-        size = shape[0]
-        if not -size <= key < size:
-            raise _out_of_range(key, 0, size)
-        ndim, first = len(shape), key + size if key < 0 else key
-        start, stop = (first, *_ZEROS[ndim - 1]), (first + 1, *shape[1:])
-        return _movement(
-            _squeeze.id, _movement(_slice.id, a, (start, stop, _ONES[ndim]), None), ((0,),), None
-        )
     if kind is array and a.ndim and a.shape[0] and key.dtype in _integers:
         return _gather(a, key, axes=(0,), position=0)
     parts = _read(a, key)
@@ -411,6 +401,7 @@ def setitem(a: array, key: Any, value: Any) -> None:
     )
 
 
+kernels.set_index_ops(_slice.id, _squeeze.id, _expand_dims.id)
 kernels.set_hook("getitem", getitem)
 kernels.set_hook("setitem", setitem)
 

@@ -118,10 +118,11 @@ class Op:
             raise RuntimeError(f"[{self.name}] has no inference.")
         avals = self._infer(*inputs, **params)
         if isinstance(avals, tuple):
-            avals = [avals]
-        shapes = [shape for shape, _ in avals]
-        dtypes = [dtype for _, dtype in avals]
-        values = tuple(params[name] for name in self.params)
+            shapes, dtypes = avals[:1], avals[1:]
+        else:
+            shapes = [shape for shape, _ in avals]
+            dtypes = [dtype for _, dtype in avals]
+        values = [params[name] for name in self.params]
         out = kernels.structural(self.id, inputs, values, shapes, dtypes, stream)
         if self.multiple:
             return out if isinstance(out, tuple) else (out,)
@@ -402,7 +403,7 @@ class Movement(Op):
 
     def __call__(self, a: array, *, stream: Any = None, **params: Any) -> array:
         """Makes a node."""
-        values = tuple(params[name] for name in self.params)
+        values = [params[name] for name in self.params]
         return kernels.movement(self.id, a, values, stream)
 
 

@@ -53,7 +53,7 @@ def as_int(value: Any, what: str, name: str) -> int:
 def as_ints(values: Any, what: str, name: str) -> tuple[int, ...]:
     """A tuple of integers from one integer or a sequence of them."""
     if isinstance(values, (list, tuple)):
-        return tuple(as_int(value, what, name) for value in values)
+        return tuple([v if type(v) is int else as_int(v, what, name) for v in values])
     if isinstance(values, array) and values.ndim:
         return tuple(as_int(value, what, name) for value in values.tolist())
     return (as_int(values, what, name),)
@@ -74,7 +74,8 @@ def axis_of(axis: int, ndim: int, name: str) -> int:
     Raises:
         IndexError: If there is no such axis.
     """
-    axis = as_int(axis, "axis", name)
+    if type(axis) is not int:
+        axis = as_int(axis, "axis", name)
     if not -ndim <= axis < ndim:
         raise IndexError(f"[{name}] Axis {axis} is out of range for {ndim} dimensions.")
     return axis % ndim
@@ -89,7 +90,9 @@ def axes_of(axis: Axes, ndim: int, name: str) -> tuple[int, ...]:
     """
     if axis is None:
         return tuple(range(ndim))
-    axes = sorted(axis_of(one, ndim, name) for one in as_ints(axis, "axis", name))
+    if type(axis) is int:
+        return (axis_of(axis, ndim, name),)
+    axes = sorted([axis_of(one, ndim, name) for one in as_ints(axis, "axis", name)])
     for a, b in pairwise(axes):
         if a == b:
             raise ValueError(f"[{name}] Axis {a} is given twice in {axis}.")
@@ -103,7 +106,8 @@ def inexact_dtype(dtype: Dtype) -> Dtype:
 
 def as_inexact(a: array, stream: Any = None) -> array:
     """``a`` in a dtype of real mathematics."""
-    return kernels.cast(a, inexact_dtype(a.dtype), stream)
+    dtype = a.dtype
+    return a if issubdtype(dtype, inexact) else kernels.cast(a, float32, stream)
 
 
 def check_not_complex(name: str, *arrays: array) -> None:
@@ -115,9 +119,12 @@ def check_not_complex(name: str, *arrays: array) -> None:
 
 def promoted(arrays: Sequence[array], stream: Any = None) -> list[array]:
     """The arrays cast to their common dtype."""
-    common = arrays[0].dtype
-    for a in arrays[1:]:
-        common = kernels.promote(common, a.dtype)
+    dtypes = [a.dtype for a in arrays]
+    common = dtypes[0]
+    if dtypes.count(common) == len(dtypes):
+        return list(arrays)
+    for dtype in dtypes:
+        common = kernels.promote(common, dtype)
     return [kernels.cast(a, common, stream) for a in arrays]
 
 

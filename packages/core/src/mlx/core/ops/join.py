@@ -64,21 +64,27 @@ def concatenate(
         axis = 0
     if len(parts) == 1:
         return handle(parts[0])
-    first = parts[0]
-    axis = axis_of(axis, first.ndim, "concatenate")
+    shape = parts[0].shape
+    axis = axis_of(axis, len(shape), "concatenate")
+    before, after = shape[:axis], shape[axis + 1 :]
     for a in parts[1:]:
-        if a.ndim != first.ndim:
-            raise ValueError(
-                f"[concatenate] Shapes {first.shape} and {a.shape} have {first.ndim} and {a.ndim} "
-                "dimensions; they must have equally many."
-            )
-        for i, (m, n) in enumerate(zip(first.shape, a.shape, strict=True)):
-            if m != n and i != axis:
-                raise ValueError(
-                    f"[concatenate] Shapes {first.shape} and {a.shape} do not agree along axis "
-                    f"{i}: {m} != {n}; only axis {axis} may differ."
-                )
+        other = a.shape
+        if other != shape and (other[:axis] != before or other[axis + 1 :] != after):
+            raise _do_not_agree(shape, other, axis)
     return _concatenate(*promoted(parts, stream), axis=axis, stream=stream)
+
+
+def _do_not_agree(shape: Shape, other: Shape, axis: int) -> ValueError:
+    if len(shape) != len(other):
+        return ValueError(
+            f"[concatenate] Shapes {shape} and {other} have {len(shape)} and {len(other)} "
+            "dimensions; they must have equally many."
+        )
+    i = next(i for i, (m, n) in enumerate(zip(shape, other, strict=True)) if m != n and i != axis)
+    return ValueError(
+        f"[concatenate] Shapes {shape} and {other} do not agree along axis {i}: "
+        f"{shape[i]} != {other[i]}; only axis {axis} may differ."
+    )
 
 
 @_concatenate.infer

@@ -12,16 +12,6 @@ from ..op import Op, Reduction, Shape, conjugate, full_like, method, public, res
 from ..stream import StreamOrDevice
 from .axes import Axes, axes_of, check_array
 
-
-def _reduced(op: Reduction, a: array, axis: Axes, keepdims: bool, stream: StreamOrDevice) -> array:
-    """A node of a reduction whose axes the kernel library resolves."""
-    try:
-        return kernels.reduction(op.id, a, axis, keepdims, stream)
-    except ValueError:
-        axes_of(axis, a.ndim, op.name)  # an axis out of range is an IndexError
-        raise
-
-
 _sum = Reduction("sum", result="sum", linear=True)
 
 
@@ -54,7 +44,7 @@ def sum(
         >>> mx.sum(mx.array([[1, 2], [3, 4]]), axis=0)
         array([4, 6], dtype=int32)
     """
-    return _reduced(_sum, a, axis, keepdims, stream)
+    return kernels.reduction(_sum.id, a, axis, keepdims, stream)
 
 
 @_sum.vjp
@@ -94,7 +84,7 @@ def prod(
         >>> mx.prod(mx.array([[1, 2], [3, 4]]), axis=0)
         array([3, 8], dtype=int32)
     """
-    return _reduced(_prod, a, axis, keepdims, stream)
+    return kernels.reduction(_prod.id, a, axis, keepdims, stream)
 
 
 @_prod.vjp
@@ -264,7 +254,7 @@ def all(
         >>> mx.all(mx.array([[True, False], [True, True]]), axis=1)
         array([False, True], dtype=bool)
     """
-    return _reduced(_all, a, axis, keepdims, stream)
+    return kernels.reduction(_all.id, a, axis, keepdims, stream)
 
 
 _any = Reduction("any", result="boolean", constant=True)
@@ -298,7 +288,7 @@ def any(
         >>> mx.any(mx.array([[True, False], [True, True]]), axis=1)
         array([True, True], dtype=bool)
     """
-    return _reduced(_any, a, axis, keepdims, stream)
+    return kernels.reduction(_any.id, a, axis, keepdims, stream)
 
 
 def minmax(

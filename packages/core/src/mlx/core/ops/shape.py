@@ -81,9 +81,8 @@ def reshape(a: array, /, shape: Sequence[int], *, stream: StreamOrDevice = None)
 @method_named("reshape")
 def _reshape_method(self: array, *shape: Any, stream: StreamOrDevice = None) -> array:
     """``mx.reshape`` to a sequence of sizes, or to sizes one by one."""
-    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
-        shape = tuple(shape[0])
-    return reshape(self, shape, stream=stream)
+    alone = len(shape) == 1 and isinstance(shape[0], (tuple, list))
+    return kernels.reshape(_reshape.id, self, shape[0] if alone else shape, stream)
 
 
 @_reshape.vjp

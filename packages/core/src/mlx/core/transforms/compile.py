@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import update_wrapper
 from typing import Any
 
 from mlx import kernels
@@ -33,10 +33,7 @@ from .tracing import captures_leaves, fresh, recorded
 _MOST_PROGRAMS = 64
 
 
-class _Switch:
-    """Whether compilation is on."""
-
-    on = "MLX_DISABLE_COMPILE" not in os.environ
+kernels.compiling("MLX_DISABLE_COMPILE" not in os.environ)
 
 
 def disable_compile() -> None:
@@ -48,7 +45,7 @@ def disable_compile() -> None:
         >>> mx.disable_compile()
         >>> mx.enable_compile()
     """
-    _Switch.on = False
+    kernels.compiling(False)
 
 
 def enable_compile() -> None:
@@ -57,7 +54,7 @@ def enable_compile() -> None:
     Example:
         >>> mx.enable_compile()
     """
-    _Switch.on = True
+    kernels.compiling(True)
 
 
 def compile(
@@ -90,12 +87,8 @@ def compile(
     if not callable(fun):
         raise TypeError(f"[compile] fun is {type(fun).__name__}, not a function.")
     compiled = _Compiled(fun, inputs, outputs, shapeless)
-
-    @wraps(fun, updated=())
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return compiled(args, kwargs)
-
-    return call
+    call = kernels.CompiledFunction(compiled, compiled.recordings, inputs)
+    return update_wrapper(call, fun, updated=())
 
 
 class _Recording:
@@ -109,6 +102,8 @@ class _Recording:
         structure: Their tree.
         bare: Whether that is one array and nothing else.
         program: The lowered graph, made when it is first run.
+        ready: What a call runs that need not come here: the simplified graph, the program, and what
+            makes the result of its arrays, None where that is the only one of them.
     """
 
     def __init__(
@@ -123,12 +118,17 @@ class _Recording:
         self.rest, self.structure, self.bare = rest, structure, bare
         self.graph = kernels.Graph(leaves, results)
         self.program: Any = None
+        self.ready: tuple[Any, Any, Callable[..., Any] | None] | None = None
 
     def whole(self, arrays: Sequence[array]) -> Any:
         """What was returned, and the state, with these arrays."""
         values = iter(arrays)
         leaves = [next(values) if x is None else x[0] for x in self.rest]
         return kernels.tree_unflatten(self.structure, leaves)
+
+    def returned(self, arrays: Sequence[array]) -> Any:
+        """What was returned, with these arrays."""
+        return self.whole(arrays)[0]
 
     def run(self, arguments: list[array]) -> Sequence[array]:
         """The results as a lazy call."""
@@ -164,7 +164,7 @@ class _Compiled:
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         # Inside a shapeless recording a graph with fixed shapes would bake them in.
-        if not _Switch.on or (dynamic_shapes() and not self.shapeless):
+        if not kernels.compiling() or (dynamic_shapes() and not self.shapeless):
             return self.fun(*args, **kwargs)
         try:
             arguments, key, is_traced = kernels.flatten_key(
@@ -187,7 +187,11 @@ class _Compiled:
             return self.finished(recording, self.inlined(recording, arguments))
         if self.shapeless:
             recording = self.with_shapes(key, recording, arguments)
-        return self.finished(recording, recording.run(arguments))
+        results = recording.run(arguments)
+        if self.outputs is None and not self.shapeless:
+            whole = None if recording.bare else recording.returned
+            recording.ready = (recording.graph, recording.program, whole)
+        return self.finished(recording, results)
 
     def keep(self, key: Any, recording: _Recording) -> None:
         """Remembers a recording and forgets the oldest."""

@@ -1,0 +1,68 @@
+# cython: language_level=3
+# distutils: language = c++
+"""The face of a compiled function: a call whose program is known enters no Python frame."""
+
+from types import MethodType
+
+from mlx.kernels._array cimport stream_id
+from mlx.kernels._graph cimport Graph, Program, call_handles
+from mlx.kernels._tree cimport flatten_key
+
+cdef bint is_on = True
+
+
+def compiling(on=None):
+    """Whether compiled functions run programs; given a bool, sets it.
+
+    Off, they call what they were made of.
+    """
+    global is_on
+    if on is not None:
+        is_on = on
+    return is_on
+
+
+cdef class CompiledFunction:
+    """Calls a program where one is ready for the arguments, and asks ``compiled`` otherwise.
+
+    Args:
+        compiled: ``compiled(args, kwargs)`` records, inlines and keeps recordings.
+        recordings: An OrderedDict from keys to what ``compiled`` recorded, the latest used last. Its
+            values have an attribute ``ready``: ``(graph, program, whole)`` for a call that only runs
+            a program, or None. ``whole`` makes the result of the list of arrays; where it is None the
+            result is the one array.
+        inputs: The containers whose arrays the program reads besides the arguments.
+    """
+
+    cdef object compiled
+    cdef object recordings
+    cdef object inputs
+    cdef dict __dict__
+    cdef object __weakref__
+
+    def __init__(self, compiled, recordings, inputs):
+        self.compiled = compiled
+        self.recordings = recordings
+        self.inputs = inputs
+
+    def __call__(self, *args, **kwargs):
+        cdef tuple found
+        cdef list results
+        if not is_on or not self.recordings:
+            return self.compiled(args, kwargs)
+        try:
+            arrays, key, is_traced = flatten_key((args, kwargs, self.inputs))
+        except TypeError:  # a leaf that is no part of a key: the general way says which
+            return self.compiled(args, kwargs)
+        recording = None if is_traced else self.recordings.get(key)
+        ready = None if recording is None else recording.ready
+        if ready is None:
+            return self.compiled(args, kwargs)
+        if len(self.recordings) > 1:
+            self.recordings.move_to_end(key)
+        found = ready
+        results = call_handles(<Graph?>found[0], <Program?>found[1], arrays, stream_id(None))
+        return results[0] if found[2] is None else found[2](results)
+
+    def __get__(self, instance, owner):
+        return self if instance is None else MethodType(self, instance)

@@ -1,0 +1,10 @@
+# What the other modules of the package use of _graph.
+from mlx.kernels.library cimport CGraph, ProgramRef, StreamId, shared_ptr
+
+cdef class Graph:
+    cdef shared_ptr[const CGraph] held
+
+cdef class Program:
+    cdef ProgramRef held
+
+cdef list call_handles(Graph graph, Program program, list arguments, StreamId stream)
