@@ -2,10 +2,12 @@
 // "dynamic_slice", "dynamic_slice_update", "masked_scatter".
 //
 // A gather clamps an index that is out of range, a scatter drops its update: memory outside the buffer is never touched.
-// Negative indices count from the end. Parallel scatters give each thread its own part of the destination, so repeated
-// indices are applied in the order of the updates whatever the number of threads.
+// Negative indices count from the end. Under MLX_CHECK_BOUNDS=1 an index out of range is an error.
+// Parallel scatters give each thread its own part of the destination, so repeated indices are applied in the order of
+// the updates whatever the number of threads.
 #include "cpu/index/combine.h"
 #include "cpu/index/plan.h"
+#include "mlxk/debug.h"
 #include "mlxk/threads.h"
 
 namespace mlxk::cpu::MLXK_ISA {
@@ -33,6 +35,12 @@ int64_t product(const int64_t* shape, int from, int to) {
   int64_t size = 1;
   for (int i = from; i < to; ++i) size *= shape[i];
   return size;
+}
+
+// The index arrays of a gather or scatter, one for each of `axes`.
+void check_bounds(const char* op, const Tensor& x, const Tensor* index, const Dims& axes) {
+  if (!checks_bounds()) return;
+  for (size_t i = 0; i < axes.size(); ++i) check_indices(op, index[i], axes[i], x.shape[axes[i]]);
 }
 
 // ---- gather -----------------------------------------------------------------------------------------------------
@@ -97,6 +105,7 @@ void gather(const KernelCall& call) {
   const Tensor& out = call.outputs[0];
   if (!out.size) return;
   const Dims& axes = (*call.params)[0].dims();
+  check_bounds("gather", x, call.inputs + 1, axes);
   const IndexWalk walk = index_walk(x, call.inputs + 1, static_cast<int>(axes.size()), axes.data(),
                                     (*call.params)[1].integer());
   for (int i = 0; i < walk.indices; ++i) {
@@ -165,6 +174,7 @@ void scatter(const KernelCall& call) {
   if (!updates.size || !out.size) return;
   const Dims& axes = (*call.params)[0].dims();
   const int64_t position = (*call.params)[1].integer();
+  check_bounds("scatter", out, call.inputs + 1, axes);
   const int indices = static_cast<int>(axes.size());
   const IndexWalk walk = index_walk(out, call.inputs + 1, indices, axes.data(), position);
   const int index_dims = updates.ndim - (out.ndim - indices);
@@ -226,6 +236,7 @@ void take_along_axis(const KernelCall& call) {
   const Tensor& out = call.outputs[0];
   if (!out.size) return;
   const Along a = along(x, index, out, static_cast<int>((*call.params)[0].integer()));
+  if (checks_bounds()) check_indices("take_along_axis", index, a.axis, a.extent);
   if (a.extent == 0) raise(ErrorKind::index, "[take_along_axis] Cannot take from an axis of size 0.");
   for_size(itemsize(x.dtype), [&]<class T>() {
     parallel_for(a.lines, grain_of(a.length * 8), [&](int64_t begin, int64_t end) {
@@ -250,6 +261,7 @@ void scatter_along_axis(const KernelCall& call) {
   start_from(call.inputs[0], out);
   if (!index.size || !out.size) return;
   const Along a = along(out, index, updates, static_cast<int>((*call.params)[0].integer()));
+  if (checks_bounds()) check_indices("scatter_along_axis", index, a.axis, a.extent);
   const Mode mode = mode_named((*call.params)[1].string().c_str());
   for_dtype(out.dtype, [&]<Dtype D>() {
     using T = typename Element<D>::Stored;
@@ -294,7 +306,7 @@ void slice_update(const KernelCall& call) {
 }
 
 // Starts read from an array, for the axes in `axes`; a window that would leave the array is moved inside.
-void read_starts(const Tensor& starts, const Dims& axes, const Tensor& whole, const int64_t* sizes, int64_t* out) {
+void read_starts(const char* op, const Tensor& starts, const Dims& axes, const Tensor& whole, const int64_t* sizes, int64_t* out) {
   check_dims(whole.ndim);
   for (int d = 0; d < whole.ndim; ++d) out[d] = 0;
   for (size_t i = 0; i < axes.size(); ++i) {
@@ -303,6 +315,10 @@ void read_starts(const Tensor& starts, const Dims& axes, const Tensor& whole, co
     int64_t start = read_index(starts.data, static_cast<int64_t>(i) * stride, starts.dtype);
     if (start < 0) start += whole.shape[d];
     const int64_t last = whole.shape[d] - sizes[d];
+    if ((start < 0 || start > last) && checks_bounds()) {
+      raise(ErrorKind::index, "[%s] A window of size %lld at %lld leaves axis %d of size %lld.", op,
+            static_cast<long long>(sizes[d]), static_cast<long long>(start), d, static_cast<long long>(whole.shape[d]));
+    }
     out[d] = start < 0 ? 0 : start > last ? last : start;
   }
 }
@@ -313,7 +329,7 @@ void dynamic_slice(const KernelCall& call) {
   const Tensor& out = call.outputs[0];
   if (!out.size) return;
   int64_t starts[max_dims], strides[max_dims];
-  read_starts(call.inputs[1], (*call.params)[0].dims(), x, out.shape, starts);
+  read_starts("slice", call.inputs[1], (*call.params)[0].dims(), x, out.shape, starts);
   copy_tensor(window(x, out, starts, nullptr, strides), out);
 }
 
@@ -324,7 +340,7 @@ void dynamic_slice_update(const KernelCall& call) {
   start_from(call.inputs[0], out);
   if (!update.size) return;
   int64_t starts[max_dims], strides[max_dims];
-  read_starts(call.inputs[2], (*call.params)[0].dims(), out, update.shape, starts);
+  read_starts("slice_update", call.inputs[2], (*call.params)[0].dims(), out, update.shape, starts);
   copy_tensor(update, window(out, update, starts, nullptr, strides));
 }
 

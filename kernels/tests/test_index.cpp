@@ -1,8 +1,13 @@
 // Gathers, scatters and windows against naive code: every dtype, layouts, indices out of range, threads.
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "check.h"
+#include "mlxk/debug.h"
 #include "mlxk/error.h"
 #include "tensors.h"
 
@@ -334,6 +339,98 @@ TEST(masks_use_values_in_turn) {
     Array few = make_array(d, {1, 3});
     CHECK_THROWS(Error, "more rows", run_kernel("masked_scatter", {x, mask, few}, {out}));
   }
+}
+
+// ---- indices beyond everything ----------------------------------------------------------------------------------
+
+// An array whose first or last byte lies at a page that must not be touched.
+Array guarded(Dtype dtype, const Shape& shape, bool at_end) {
+  Array a = make_array(dtype, shape);
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t bytes = static_cast<size_t>(a.byte_count), inside = (bytes + page - 1) / page * page;
+  char* all = static_cast<char*>(mmap(nullptr, inside + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  REQUIRE(all != MAP_FAILED);
+  REQUIRE(mprotect(all + page, inside, PROT_READ | PROT_WRITE) == 0);
+  a.bytes = std::shared_ptr<char[]>(all + page + (at_end ? inside - bytes : 0),
+                                    [=](char*) { munmap(all, inside + 2 * page); });
+  fill(a, 3);
+  return a;
+}
+
+const int64_t wild[] = {0, -1, 1, 5, -6, 6, 127, -128, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, INT64_MAX - 3, 1 << 20};
+
+Array wild_indices(Dtype dtype, const Shape& shape) {
+  const Array a = make_array(dtype, shape);
+  for (int64_t i = 0; i < a.size(); ++i) std::memcpy(a.element(i), &wild[i * 7 % 14], itemsize(dtype));
+  return a;
+}
+
+TEST(wild_indices_touch_no_other_memory) {
+  for (Dtype index_dtype : index_dtypes) {
+    for (Dtype dtype : {Dtype::uint8, Dtype::bfloat16, Dtype::float32, Dtype::complex64}) {
+      for (bool at_end : {false, true}) {
+        const Array x = guarded(dtype, {6, 5}, at_end), line = wild_indices(index_dtype, {14});
+        const Array rows = guarded(dtype, {14, 5}, at_end), out = guarded(dtype, {6, 5}, at_end);
+        run_kernel("gather", {x, line}, {rows}, {Dims{0}, 0});
+        const Array columns = guarded(dtype, {6, 14}, at_end);
+        run_kernel("gather", {x, line}, {columns}, {Dims{1}, 1});
+        const Array places = guarded(dtype, {14}, at_end);
+        run_kernel("gather", {x, line, line}, {places}, {Dims{0, 1}, 0});
+        const Array along = wild_indices(index_dtype, {6, 14});
+        run_kernel("take_along_axis", {x, along}, {columns}, {1});
+        for (const char* mode : {"set", "add", "maximum"}) {
+          run_kernel("scatter", {x, line, rows}, {out}, {Dims{0}, 0, mode});
+          run_kernel("scatter", {x, line, columns}, {out}, {Dims{1}, 1, mode});
+          run_kernel("scatter", {x, line, line, places}, {out}, {Dims{0, 1}, 0, mode});
+          run_kernel("scatter_along_axis", {x, along, columns}, {out}, {1, mode});
+        }
+        const Array part = guarded(dtype, {2, 3}, at_end);
+        for (int64_t i = 0; i < 14; ++i) {
+          const Array start = make_array(index_dtype, {2});
+          for (int k = 0; k < 2; ++k) std::memcpy(start.element(k), &wild[(i + 3 * k) % 14], itemsize(index_dtype));
+          run_kernel("dynamic_slice", {x, start}, {part}, {Dims{0, 1}, Dims{2, 3}});
+          run_kernel("dynamic_slice_update", {x, part, start}, {out}, {Dims{0, 1}});
+        }
+      }
+    }
+  }
+}
+
+TEST(large_unsigned_indices_are_beyond_the_end) {
+  const Array x = make_array(Dtype::float32, {3}), index = make_array(Dtype::uint64, {1});
+  const Array update = make_array(Dtype::float32, {1}), out = make_array(Dtype::float32, {3});
+  fill(x, 1);
+  update.set(0, 50);
+  const uint64_t last = UINT64_MAX;  // as int64 it would be the last element
+  std::memcpy(index.element(0), &last, 8);
+  run_kernel("scatter", {x, index, update}, {out}, {Dims{0}, 0, "set"});
+  CHECK(out.same_bytes(x));
+}
+
+TEST(bounds_are_checked_on_demand) {
+  struct On {
+    On() { set_checks_bounds(true); }
+    ~On() { set_checks_bounds(false); }
+  } on;
+  const Array x = make_array(Dtype::float32, {4, 3}), index = make_array(Dtype::int32, {2, 2});
+  fill(x, 1);
+  for (int64_t i = 0; i < 4; ++i) index.set(i, static_cast<double>(i));
+  const Array rows = make_array(Dtype::float32, {2, 2, 3}), columns = make_array(Dtype::float32, {4, 2, 2});
+  run_kernel("gather", {x, index}, {rows}, {Dims{0}, 0});
+  run_kernel("scatter", {x, index, rows}, {x}, {Dims{0}, 0, "add"});
+  CHECK_THROWS(Error, "[gather] Index 3, element 3 of indices of shape (2, 2), is out of range for axis 1 of size 3",
+               run_kernel("gather", {x, index}, {columns}, {Dims{1}, 1}));
+  CHECK_THROWS(Error, "[scatter] Index 3", run_kernel("scatter", {x, index, columns}, {x}, {Dims{1}, 1, "set"}));
+  index.set(1, -5);
+  CHECK_THROWS(Error, "[gather] Index -5, element 1", run_kernel("gather", {x, index}, {rows}, {Dims{0}, 0}));
+  const Array along = make_array(Dtype::uint8, {4, 1}), one = make_array(Dtype::float32, {4, 1});
+  for (int64_t i = 0; i < 4; ++i) along.set(i, static_cast<double>(i));
+  CHECK_THROWS(Error, "[take_along_axis] Index 3", run_kernel("take_along_axis", {x, along}, {one}, {1}));
+  CHECK_THROWS(Error, "[scatter_along_axis] Index 3", run_kernel("scatter_along_axis", {x, along, one}, {x}, {1, "add"}));
+  const Array start = make_array(Dtype::int32, {1}), part = make_array(Dtype::float32, {2, 3});
+  start.set(0, 3);
+  CHECK_THROWS(Error, "[slice] A window of size 2 at 3 leaves axis 0 of size 4",
+               run_kernel("dynamic_slice", {x, start}, {part}, {Dims{0}, Dims{2, 3}}));
 }
 
 TEST_MAIN()

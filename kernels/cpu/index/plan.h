@@ -79,6 +79,13 @@ struct Axes {
   }
 };
 
+// An index as int64; what no int64 holds is beyond any axis.
+template <class I>
+__attribute__((always_inline)) inline int64_t signed_index(I index) {
+  if constexpr (static_cast<I>(-1) > 0 && sizeof(I) == 8) return index > INT64_MAX ? INT64_MAX : static_cast<int64_t>(index);
+  else return static_cast<int64_t>(index);
+}
+
 __attribute__((always_inline)) inline int64_t read_index(const void* data, int64_t at, Dtype dtype) {
   switch (dtype) {
     case Dtype::uint8: return static_cast<const uint8_t*>(data)[at];
@@ -87,7 +94,8 @@ __attribute__((always_inline)) inline int64_t read_index(const void* data, int64
     case Dtype::int8: return static_cast<const int8_t*>(data)[at];
     case Dtype::int16: return static_cast<const int16_t*>(data)[at];
     case Dtype::int32: return static_cast<const int32_t*>(data)[at];
-    default: return static_cast<const int64_t*>(data)[at];  // uint64 beyond 2^63 reads as negative: out of range
+    case Dtype::uint64: return signed_index(static_cast<const uint64_t*>(data)[at]);
+    default: return static_cast<const int64_t*>(data)[at];
   }
 }
 
@@ -122,7 +130,7 @@ struct IndexWalk {
     const I* from = static_cast<const I*>(data[i]);
     const int64_t extent = extents[i], stride = strides[i];
     at[i].walk(begin, count, [&](int64_t k, int64_t where) {
-      const int64_t index = static_cast<int64_t>(from[where]);
+      const int64_t index = signed_index(from[where]);
       if constexpr (clamp) {
         to[k] += clamp_index(index, extent) * stride;
       } else {
@@ -144,7 +152,8 @@ struct IndexWalk {
         case Dtype::int8: add<clamp, int8_t>(i, begin, count, to); break;
         case Dtype::int16: add<clamp, int16_t>(i, begin, count, to); break;
         case Dtype::int32: add<clamp, int32_t>(i, begin, count, to); break;
-        default: add<clamp, int64_t>(i, begin, count, to);  // uint64 from 2^63 on wraps: out of range or the end
+        case Dtype::uint64: add<clamp, uint64_t>(i, begin, count, to); break;
+        default: add<clamp, int64_t>(i, begin, count, to);
       }
     }
   }

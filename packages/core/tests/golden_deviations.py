@@ -99,3 +99,18 @@ DTYPES = {
         for name in ("float16", "bfloat16", "float32", "float64", "complex64")
     },
 }
+
+_INDEXED = "a = mx.arange(24).reshape(2, 3, 4); v = mx.arange(5)\n"
+_MASKS = "Masks read, stand in mixes and beside at; MLX refuses them there."
+
+INDEXING = {
+    _INDEXED + code: _MASKS
+    for code in (
+        "v[True]",
+        "v[mx.array([True, False, True, False, True])]",
+        "a[0, mx.array([True, False, True])] = 50; a[0]",
+        "a[mx.array([True, False]), 0] = 50; a[:, 0]",
+        "a[:, mx.array([True, False, True])] = 50; a.sum()",
+        "v.at[mx.array([True, False, True, False, False])].add(1)",
+    )
+}

@@ -117,6 +117,7 @@ class ElementwiseFunction:
     __name__: str
     __qualname__: str
     __signature__: Any
+    otherwise: Callable[..., Any] | None
     def __init__(
         self,
         op_id: int,

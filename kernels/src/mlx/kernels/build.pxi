@@ -410,10 +410,14 @@ cdef class ElementwiseFunction:
         doc: Its docstring.
         signature: Its ``__signature__``, where given.
         module: Its ``__module__``.
+
+    Attributes:
+        otherwise: The function that is called with arguments that are not the op's, or None.
     """
 
     cdef void* call
     cdef const Op* op
+    cdef public object otherwise
     cdef dict __dict__
 
     def __init__(self, int op_id, str name not None, doc=None, signature=None, module="mlx.core"):

@@ -197,6 +197,7 @@ inline int set_slot(const char* name, const Op* op, PyObject* function) {
 struct FunctionObject {
   PyObject_HEAD vectorcallfunc call;
   const Op* op;
+  PyObject* otherwise;   // for other arguments than the op's, or None
   PyObject* attributes;  // its __dict__
 };
 
@@ -240,6 +241,8 @@ static PyObject* call_function(PyObject* self, PyObject* const* args, size_t fla
     for (Py_ssize_t i = 0; i < arity; ++i) fits = fits && objects[i];
   }
   if (!fits) {
+    PyObject* otherwise = reinterpret_cast<FunctionObject*>(self)->otherwise;
+    if (otherwise != Py_None) return PyObject_Vectorcall(otherwise, args, flags, names);
     PyErr_Format(PyExc_TypeError, "[%s] takes %zd operand%s and an optional stream.",
                  op.name.c_str(), arity, arity == 1 ? "" : "s");
     return nullptr;

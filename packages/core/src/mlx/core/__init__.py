@@ -79,6 +79,7 @@ from .ops.hadamard import *
 from .ops.index import *
 from .ops.join import *
 from .ops.matmul import *
+from .ops.nonzero import *
 from .ops.numpy_names import *
 from .ops.reduce import *
 from .ops.scan import *

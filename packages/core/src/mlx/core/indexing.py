@@ -3,10 +3,11 @@
 Reading follows NumPy: integers, slices, None and Ellipsis make views; as soon as an array of
 integers takes part, the integers count as arrays of indices too. Where these stand side by side,
 the axes of their common shape replace them; where something stands between, those axes come first.
+A boolean mask over k axes stands for the k arrays of coordinates where it is true. How many these
+are must be known, so the mask is evaluated.
 
 Assignment makes a new array and binds the handle to it. Here integers only drop their axis, and
-the arrays of indices alone decide where their axes go. A boolean mask, alone, selects the places
-where it is true.
+the arrays of indices alone decide where their axes go. A mask that stands alone is not evaluated.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from .dtypes import bool_, int32, int64, integer, issubdtype
 from .op import Op, full_like
 from .ops.axes import broadcast_shape
 from .ops.binary import floor_divide
+from .ops.nonzero import count_true, nonzero, places_of
 from .ops.shape import broadcast_to, reshape
 from .ops.ternary import where
 from .ops.window import masked_scatter
@@ -97,14 +99,11 @@ def _integer(entry: Any) -> int:
 
 
 def _indices(entry: Any) -> array:
-    """An array of indices from an array or a list."""
+    """An array of indices, or a mask, from an array or a list."""
     if isinstance(entry, list):
         entry = array(entry) if entry else array([], int32)
-    if entry.dtype not in _integers:
-        raise ValueError(
-            f"[index] Indices of dtype {entry.dtype!r} are no integers; a mask can only be "
-            "assigned to, and only alone."
-        )
+    if entry.dtype not in _integers and entry.dtype != bool_:
+        raise ValueError(f"[index] Indices of dtype {entry.dtype!r} are neither integers nor bool.")
     return entry
 
 
@@ -161,12 +160,16 @@ def _read(a: array, key: Any) -> _Key:
                 axis += 1
         elif kind is list or isinstance(entry, array):
             index = _indices(entry)
+            if index.dtype == bool_:
+                return _read(a, _coordinates(a, entries))
             if not shape[axis] and index.size:
                 raise ValueError(f"[index] Axis {axis} of shape {shape} is empty.")
             arrays.append(axis)
             indices.append(index)
             layout.append(_ARRAY)
             axis += 1
+        elif _is_mask(entry):
+            return _read(a, _coordinates(a, entries))
         else:
             i = entry if kind is int else _integer(entry)
             size = shape[axis]
@@ -206,6 +209,69 @@ def _together(key: _Key, among: tuple[int, ...]) -> tuple[bool, int]:
     return adjacent, sum(entry >= 0 or entry == _NEW for entry in before)
 
 
+# ---- masks as keys -----------------------------------------------------------------------------
+
+
+def _is_mask(entry: Any) -> bool:
+    """Whether an entry is a mask: a bool, or an array, NumPy's too, or a list of bool."""
+    if isinstance(entry, array):
+        return entry.dtype == bool_
+    if isinstance(entry, list):
+        return bool(entry) and array(entry).dtype == bool_
+    return isinstance(entry, bool) or getattr(getattr(entry, "dtype", None), "kind", None) == "b"
+
+
+def _mask(key: Any) -> array | None:
+    """The key as a mask, if it is one and nothing else."""
+    if type(key) is tuple and len(key) == 1:
+        key = key[0]
+    if not _is_mask(key):
+        return None
+    return key if isinstance(key, array) else array(key)
+
+
+def _check_mask(mask: array, a: array, axis: int) -> None:
+    if mask.shape != a.shape[axis : axis + mask.ndim]:
+        where = f"axis {axis} and those behind it" if axis else "the leading axes"
+        raise ValueError(f"[index] A mask of shape {mask.shape} does not fit {where} of {a.shape}.")
+
+
+_INSTEAD = "use mx.where(mask, a, b), or a[mx.nonzero(mask, size=n)]"
+
+
+def _chosen(a: array, mask: array) -> array:
+    """``a[mask]``: the slices behind the mask's axes where it is true; evaluates the mask."""
+    _check_mask(mask, a, 0)
+    flags = reshape(mask, (mask.size,))
+    places = places_of(flags, count_true(flags, "index", _INSTEAD))
+    return _gather(reshape(a, (mask.size, *a.shape[mask.ndim :])), places, axes=(0,), position=0)
+
+
+def _coordinates(a: array, entries: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A key with masks replaced by the coordinates where they are true; evaluates them."""
+    read = [array(entry) if _is_mask(entry) else entry for entry in entries]
+    masks = {i: entry for i, entry in enumerate(read) if _is_mask(entry)}
+    axes = [masks[i].ndim if i in masks else 1 for i in range(len(read))]
+    axes = [0 if e is None or e is Ellipsis else n for e, n in zip(read, axes, strict=True)]
+    if builtins.sum(axes) > a.ndim:
+        raise _too_many(builtins.sum(axes), a)
+    key: list[Any] = []
+    axis = 0
+    for i, entry in enumerate(read):
+        if entry is Ellipsis:
+            axis += a.ndim - builtins.sum(axes)
+        if i not in masks:
+            key.append(entry)
+        elif not entry.ndim:
+            raise ValueError("[index] A mask without dimensions can only stand alone.")
+        else:
+            _check_mask(entry, a, axis)
+            count = count_true(reshape(entry, (entry.size,)), "index", _INSTEAD)
+            key.extend(nonzero(entry, size=count))
+        axis += axes[i]
+    return tuple(key)
+
+
 # ---- reading -----------------------------------------------------------------------------------
 
 
@@ -216,6 +282,10 @@ def getitem(a: array, key: Any) -> array:
     kind = type(key)
     if kind is array and a.ndim and a.shape[0] and key.dtype in _integers:
         return _gather(a, key, axes=(0,), position=0)
+    if kind is not builtins.slice and kind is not tuple:
+        mask = _mask(key)
+        if mask is not None:
+            return _chosen(a, mask)
     parts = _read(a, key)
     view = _cut(a, parts)
     if parts.integers:
@@ -361,28 +431,9 @@ def _joined(a: array, value: array, mode: str) -> array:
 # ---- masks -------------------------------------------------------------------------------------
 
 
-def _mask(key: Any) -> array | None:
-    """The key as a mask, if it is one: a bool, or booleans in an array or a list."""
-    if type(key) is tuple and len(key) == 1:
-        key = key[0]
-    if isinstance(key, array):
-        return key if key.dtype == bool_ else None
-    if isinstance(key, bool):
-        return kernels.constant(key)
-    if isinstance(key, list) and key:
-        made = array(key)
-        return made if made.dtype == bool_ else None
-    if getattr(getattr(key, "dtype", None), "kind", None) == "b":
-        return array(key)
-    return None
-
-
 def _masked(a: array, mask: array, value: array) -> array:
     """``a`` with the value where the mask, of the leading axes, is true."""
-    if mask.shape != a.shape[: mask.ndim]:
-        raise ValueError(
-            f"[index] A mask of shape {mask.shape} does not fit the leading axes of {a.shape}."
-        )
+    _check_mask(mask, a, 0)
     rest = a.shape[mask.ndim :]
     while value.ndim > len(rest) and value.shape[0] == 1:
         value = _movement(_squeeze.id, value, ((0,),), None)
@@ -411,29 +462,38 @@ kernels.set_hook("setitem", setitem)
 class ArrayAt:
     """What ``a.at`` is: updates of a selection that count every repeated index.
 
-    ``a.at[key].add(v)`` is a new array; ``a`` stays. Keys are those of assignment, without masks;
-    the value is cast to ``a``'s dtype.
+    ``a.at[key].add(v)`` is a new array; ``a`` stays. Keys are those of assignment; the value is
+    cast to ``a``'s dtype.
 
     Example:
         >>> mx.zeros((3,)).at[mx.array([0, 0, 2])].add(1)
         array([2, 0, 1], dtype=float32)
     """
 
-    __slots__ = ("_array", "_key")
+    __slots__ = ("_array", "_key", "_mask")
     __module__ = "mlx.core"
 
     def __init__(self, a: array, key: Any = Ellipsis, *, chosen: bool = False) -> None:
         self._array = a
-        self._key = _read(a, key) if chosen else None
+        self._mask = _mask(key)
+        self._key = _read(a, key) if chosen and self._mask is None else None
 
     def __getitem__(self, indices: Any) -> ArrayAt:
         return ArrayAt(self._array, indices, chosen=True)
 
     def _by(self, value: Any, mode: str) -> array:
-        if self._key is None:
+        a, mask = self._array, self._mask
+        if self._key is None and mask is None:
             raise ValueError(f"[at] No index is given: write a.at[index].{mode}(value).")
-        made = _value(value, self._array.dtype)
-        return _fresh(self._array, _updated(self._array, self._key, made, mode))
+        made = _value(value, a.dtype)
+        if mask is not None:
+            _check_mask(mask, a, 0)
+            rest = a.shape[mask.ndim :]
+            if made.ndim <= len(rest):  # the same for all of them: the mask keeps its values
+                condition = reshape(mask, (*mask.shape, *_ONES[len(rest)]))
+                return where(condition, _joined(a, _fitted(made, rest), mode), a)
+        key = self._key or _read(a, mask)
+        return _fresh(a, _updated(a, key, made, mode))
 
     def add(self, value: Any) -> array:
         """``a[key] += value``."""

@@ -60,6 +60,24 @@ RECORDS = [
         call=lambda x: x[1:, mx.array(PICKS), 0],
         reference=lambda x: x[1:, PICKS, 0],
     ),
+    case(
+        "nonzero.flat",
+        Spec((3, 4), -1.5, 1.5),
+        call=lambda x: mx.flatnonzero(x > 0.5, size=7, fill_value=-1),
+        reference=lambda x: np.pad(
+            np.flatnonzero(x.real > 0.5)[:7].astype(np.int32),
+            (0, max(0, 7 - np.count_nonzero(x.real > 0.5))),
+            constant_values=-1,
+        ),
+        dtypes=("int32", "float32", "bfloat16", "float64"),
+        differentiable=(),
+    ),
+    case(
+        "slice.mask",
+        Spec((3, 4)),
+        call=lambda x: x[:, mx.array([True, False, True, True])],
+        reference=lambda x: x[:, [0, 2, 3]],
+    ),
     case("slice_update.basic", Spec((4, 5)), Spec((2, 2)), call=_assigned, reference=_put),
     case(
         "slice_update.added",

@@ -9,14 +9,15 @@ from ..dtypes import int32, uint32
 from ..op import Op, public
 from ..stream import StreamOrDevice
 from .axes import Numeric, as_array, as_int, check_array, promoted
-from .binary import minimum
-from .compare import less, less_equal, logical_and, logical_or, not_equal
-from .create import full, ones, zeros
+from .binary import maximum, minimum
+from .compare import greater_equal, less, less_equal, logical_and, logical_or, not_equal
+from .create import ones, zeros
 from .index import take
 from .join import concatenate
+from .nonzero import count_true, places_of
 from .scan import cumsum
 from .shape import flatten, reshape
-from .sort import argsort
+from .sort import argsort, sort
 from .ternary import where
 from .views import slice_axis
 
@@ -84,7 +85,7 @@ def searchsorted(
 def unique(
     a: array,
     /,
-    size: int,
+    size: int | None = None,
     return_index: bool = False,
     return_inverse: bool = False,
     return_counts: bool = False,
@@ -92,14 +93,14 @@ def unique(
     *,
     stream: StreamOrDevice = None,
 ) -> array | tuple[array, ...]:
-    """The distinct values of an array, ascending, in a result of a given size.
+    """The distinct values of an array, ascending.
 
-    The size is given, so the array is not evaluated. A smaller one keeps the smallest values; a
-    larger one is filled up. NaNs are all distinct, and 0 and -0 are one.
+    NaNs are all distinct, and 0 and -0 are one.
 
     Args:
-        a: Array of any shape.
-        size: The size of the result.
+        a: Array of any shape. It is evaluated unless ``size`` is given.
+        size: The size of the result. A smaller one keeps the smallest values; a larger one is
+            filled up. None for as many as there are; vmap and compile need a number.
         return_index: Whether to give the place of each value's first occurrence in the flattened
             array, too.
         return_inverse: Whether to give for each element the place of its value, too.
@@ -112,62 +113,79 @@ def unique(
         inverse of ``a``'s shape as uint32, counts (size,) as int32.
 
     Raises:
-        ValueError: If the size is negative, the filling is not one element, or an empty array is to
-            be filled up with its smallest value.
+        ValueError: If the size is negative, or is None inside vmap or compile, the filling is not
+            one element, or an empty array is to be filled up with its smallest value.
 
     Example:
+        >>> mx.unique(mx.array([2, 1, 2]))
+        array([1, 2], dtype=int32)
         >>> mx.unique(mx.array([2, 1, 2]), 3, return_counts=True, fill_value=0)
         (array([1, 2, 0], dtype=int32), array([1, 2, 0], dtype=int32))
     """
     check_array("unique", a)
-    size = as_int(size, "size", "unique")
-    if size < 0:
-        raise ValueError(f"[unique] size is {size}; it must not be negative.")
-    filling = zeros((), a.dtype, stream=stream)
-    if fill_value is not None:
-        filling = as_array(fill_value, "unique")
-        if filling.size != 1:
-            raise ValueError(f"[unique] fill_value has shape {filling.shape}, not one element.")
-        filling = kernels.cast(reshape(filling, (), stream=stream), a.dtype, stream)
-    elif not a.size and size:
-        raise ValueError("[unique] An empty array has no smallest value; fill_value is needed.")
+    if size is not None:
+        size = as_int(size, "size", "unique")
+        if size < 0:
+            raise ValueError(f"[unique] size is {size}; it must not be negative.")
+    filling = _filling(a, size, fill_value, stream)
     flat = flatten(a, stream=stream)
-    order = argsort(flat, stream=stream)
-    ascending = take(flat, order, stream=stream) if a.size else flat
-    first_place: array | int = 0
-    if a.size:
-        first_place = slice_axis(order, 0, 0, 1, stream=stream)
-        if fill_value is None:
-            filling = reshape(slice_axis(ascending, 0, 0, 1, stream=stream), (), stream=stream)
+    if return_index or return_inverse:
+        order = argsort(flat, stream=stream)
+        ascending = take(flat, order, stream=stream) if a.size else flat
+    else:
+        order = ascending = sort(flat, stream=stream)  # of the order nobody will ask
     is_new = not_equal(
         slice_axis(ascending, 0, 1, a.size, stream=stream),
         slice_axis(ascending, 0, 0, max(a.size - 1, 0), stream=stream),
         stream=stream,
     )
     is_new = concatenate([ones((min(a.size, 1),), kernels.bool_), is_new], stream=stream)
-    rank = cumsum(kernels.cast(is_new, int32, stream), 0, stream=stream) - 1
-    # What belongs to no slot goes beyond the end, where a scatter drops it.
-    slot = where(is_new, rank, size)
+    if size is None:
+        size = count_true(is_new, "unique", "give the size, as in unique(a, size=n)")
+    # Where each value begins, and behind it the next one; -1 beyond the last.
+    begins = places_of(is_new, size + 1, stream)
+    first, behind = (slice_axis(begins, 0, i, i + size, stream=stream) for i in (0, 1))
+    is_value = greater_equal(first, 0, stream=stream)
+    first = maximum(first, 0, stream=stream)
 
-    def scattered(base: array, places: array, updates: array, mode: str) -> array:
-        if not a.size or not base.size:
-            return base
-        scatter = Op.named["scatter"]
-        return scatter(base, places, updates, axes=(0,), position=0, mode=mode, stream=stream)
+    def chosen(sorted_values: array) -> array:
+        if not a.size:
+            return zeros((size,), sorted_values.dtype, stream=stream)
+        return take(sorted_values, first, stream=stream)
 
-    base = full((size,), filling, a.dtype, stream=stream)
-    results = [scattered(base, slot, ascending, "set")]
+    values = chosen(ascending)
+    results = [values if filling is None else where(is_value, values, filling, stream=stream)]
     if return_index:
-        base = kernels.cast(full((size,), first_place, stream=stream), uint32, stream)
-        results.append(scattered(base, slot, order, "set"))
+        results.append(kernels.cast(chosen(order), uint32, stream))
     if return_inverse:
+        rank = cumsum(kernels.cast(is_new, int32, stream), 0, stream=stream) - 1
         known = kernels.cast(minimum(rank, max(size - 1, 0), stream=stream), uint32, stream)
-        inverse = scattered(zeros((a.size,), uint32, stream=stream), order, known, "set")
+        scatter = Op.named["scatter"]
+        inverse = zeros((a.size,), uint32, stream=stream)
+        if a.size:
+            inverse = scatter(
+                inverse, order, known, axes=(0,), position=0, mode="set", stream=stream
+            )
         results.append(reshape(inverse, a.shape, stream=stream))
     if return_counts:
-        base = zeros((size,), int32, stream=stream)
-        results.append(scattered(base, rank, ones((a.size,), int32, stream=stream), "add"))
+        ends = where(less(behind, 0, stream=stream), a.size, behind, stream=stream)
+        counts = where(is_value, ends - first, 0, stream=stream)
+        results.append(kernels.cast(counts, int32, stream))
     return results[0] if len(results) == 1 else tuple(results)
+
+
+def _filling(
+    a: array, size: int | None, fill_value: Numeric | None, stream: StreamOrDevice
+) -> array | None:
+    """What fills the result of unique up; None is its smallest value."""
+    if fill_value is None:
+        if not a.size and size:
+            raise ValueError("[unique] An empty array has no smallest value; fill_value is needed.")
+        return None
+    filling = as_array(fill_value, "unique")
+    if filling.size != 1:
+        raise ValueError(f"[unique] fill_value has shape {filling.shape}, not one element.")
+    return kernels.cast(reshape(filling, (), stream=stream), a.dtype, stream)
 
 
 __all__ = public(globals())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, overload
+
 from mlx import kernels
 from mlx.kernels import array
 
@@ -13,22 +16,46 @@ from .binary import maximum, minimum
 _select = Elementwise("select", 3, (None, None, None), condition=True)
 
 
+@overload
 def _declared_where(
     condition: Numeric, x: Numeric, y: Numeric, /, *, stream: StreamOrDevice = None
-) -> array:
+) -> array: ...
+@overload
+def _declared_where(
+    condition: Numeric,
+    /,
+    *,
+    size: int | None = None,
+    fill_value: Numeric | Sequence[Numeric] | None = None,
+    stream: StreamOrDevice = None,
+) -> tuple[array, ...]: ...
+def _declared_where(
+    condition: Any,
+    x: Any = None,
+    y: Any = None,
+    /,
+    *,
+    size: int | None = None,
+    fill_value: Any = None,
+    stream: StreamOrDevice = None,
+) -> Any:
     """Elements of ``x`` where the condition holds, of ``y`` elsewhere.
 
     Both branches are computed: a NaN in the one not taken is no part of the result, but it is part
-    of the gradient of what made it.
+    of the gradient of what made it. A condition alone gives the coordinates at which it holds, as
+    ``nonzero`` does.
 
     Args:
         condition: Array or scalar; nonzero is true. The arguments broadcast together.
         x: Array or scalar.
         y: Array or scalar.
+        size: Of a condition alone: how many coordinates, see ``nonzero``.
+        fill_value: Of a condition alone: what fills up, see ``nonzero``.
         stream: Stream or device to run on.
 
     Returns:
-        The broadcast shape; the promoted dtype of ``x`` and ``y``.
+        The broadcast shape; the promoted dtype of ``x`` and ``y``. Of a condition alone the
+        coordinates, an array for each axis.
 
     Raises:
         ValueError: If the shapes do not broadcast.
@@ -36,6 +63,8 @@ def _declared_where(
     Example:
         >>> mx.where(mx.array([True, False]), mx.array([1, 2]), 0)
         array([1, 0], dtype=int32)
+        >>> mx.where(mx.array([True, False, True]))
+        (array([0, 2], dtype=int32),)
     """
     ...
 

@@ -15,6 +15,8 @@ from ..stream import StreamOrDevice
 from .axes import IntOrInts, as_ints, as_shape, axis_of, check_array
 from .binary import add, maximum, minimum
 from .create import arange
+from .index import take
+from .nonzero import places_of
 from .scan import cumsum
 from .shape import Batched, broadcast_to, expand_dims, reshape
 from .ternary import where
@@ -268,12 +270,10 @@ def _spread(mask: array, a: array) -> array:
 def _masked_scatter_vjp(
     c: array, out: array, a: array, mask: array, values: array
 ) -> tuple[array, None, array]:
-    flags = reshape(mask, (mask.size,))
-    # Where the mask is false the row is beyond the end, and a scatter drops it.
-    row = where(flags, cumsum(kernels.cast(flags, int32, None), 0) - 1, values.shape[0])
+    places = places_of(reshape(mask, (mask.size,)), values.shape[0])
     rows = reshape(c, (mask.size, *values.shape[1:]))
-    scatter = Op.named["scatter"]
-    pulled = scatter(full_like(values, 0), row, rows, axes=(0,), position=0, mode="set")
+    is_used = reshape(places >= 0, (values.shape[0], *([1] * (values.ndim - 1))))
+    pulled = where(is_used, take(rows, maximum(places, 0), 0), 0) if mask.size else values * 0
     return where(_spread(mask, a), 0, c), None, pulled
 
 
