@@ -40,7 +40,10 @@ def checked(code: str) -> str:
 @pytest.mark.parametrize(
     ("use", "message"),
     [
-        ("x[bad]", "[gather] Index 9, element 1 of indices of shape (2,), is out of range for axis 0"),
+        (
+            "x[bad]",
+            "[gather] Index 9, element 1 of indices of shape (2,), is out of range",
+        ),
         ("x[:, bad]", "axis 1 of size 3"),
         ("mx.take(x, bad, 1)", "axis 1 of size 3"),
         ("mx.take_along_axis(x, bad[:, None], 1)", "[take_along_axis] Index 9"),
