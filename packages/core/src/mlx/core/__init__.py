@@ -72,6 +72,8 @@ from .ops.arg_reduce import *
 from .ops.binary import *
 from .ops.cast import *
 from .ops.compare import *
+from .ops.conv import *
+from .ops.convolve import *
 from .ops.create import *
 from .ops.eight_bits import *
 from .ops.einsum import *

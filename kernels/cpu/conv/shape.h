@@ -1,0 +1,239 @@
+// The geometry of a convolution: which inputs an output sees, and how the work is cut.
+//
+// Images are (batch, depth, height, width, channels); 1-d and 2-d ones have leading spatial axes
+// of one element. An axis whose input is dilated is taken apart into phases: outputs of one phase
+// see the same taps, and for them the input is not dilated any more. So a transposed convolution
+// multiplies no zeros that dilation put in.
+#pragma once
+
+#include "cpu/lanes.h"
+
+namespace {
+
+using mlxk::KernelCall;
+
+constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+constexpr int64_t ceil_div(int64_t n, int64_t by) { return (n + by - 1) / by; }
+constexpr int64_t round_up(int64_t n, int64_t to) { return ceil_div(n, to) * to; }
+
+static int64_t common_divisor(int64_t a, int64_t b) {
+  while (b) {
+    const int64_t rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}
+
+// Outputs first, first + every, ... of an axis. Output j of them and tap t meet at the input
+// origin + j * step + t * pitch; the weight of the tap is weight + t * weight_step.
+struct Phase {
+  int64_t first, every, outputs;
+  int64_t taps, weight, weight_step;
+  int64_t origin, step, pitch;
+};
+
+struct Axis {
+  int64_t in = 1, out = 1, kernel = 1;
+  int64_t stride = 1, low = 0, dilation = 1, input_dilation = 1;
+  bool flip = false;
+
+  int64_t every() const { return input_dilation / common_divisor(stride, input_dilation); }
+  int64_t weight_step() const { return input_dilation / common_divisor(dilation, input_dilation); }
+  int64_t phases() const { return smaller(every(), out); }
+
+  Phase phase(int64_t index) const {
+    Phase p{};
+    p.first = index;
+    p.every = every();
+    p.outputs = ceil_div(out - index, p.every);
+    p.step = stride * p.every / input_dilation;
+    const int64_t between = weight_step();
+    p.pitch = dilation * between / input_dilation;
+    for (int64_t k = 0; k < smaller(between, kernel); ++k) {
+      const int64_t at = index * stride - low + k * dilation;
+      if (at % input_dilation) continue;
+      p.taps = ceil_div(kernel - k, between);
+      p.weight = flip ? kernel - 1 - k : k;
+      p.weight_step = flip ? -between : between;
+      p.origin = at / input_dilation;
+      break;
+    }
+    return p;
+  }
+};
+
+// A tensor (n, depth, height, width, c): images, or filters with n of them.
+struct Volume {
+  char* data;
+  int64_t outer_stride, strides[3], inner_stride;  // in elements
+
+  explicit Volume(const Tensor& t) : data(static_cast<char*>(t.data)), strides{} {
+    const int spatial = t.ndim - 2;
+    outer_stride = t.strides[0];
+    inner_stride = t.strides[t.ndim - 1];
+    for (int i = 0; i < spatial; ++i) strides[3 - spatial + i] = t.strides[1 + i];
+  }
+};
+
+// Channels and filters are those of one group.
+struct Problem {
+  int64_t batch, channels, filters, groups;
+  Axis axes[3];
+
+  int64_t taps() const { return axes[0].kernel * axes[1].kernel * axes[2].kernel; }
+  int64_t pixels() const { return batch * axes[0].out * axes[1].out * axes[2].out; }
+  double flops() const {
+    const double dilated = static_cast<double>(axes[0].every() * axes[1].every() * axes[2].every());
+    return 2.0 * static_cast<double>(pixels()) * static_cast<double>(taps() * channels) *
+           static_cast<double>(filters * groups) / dilated;
+  }
+};
+
+// params: strides, padding before, padding after, kernel dilation, input dilation, groups, flip.
+static Problem read_problem(const KernelCall& call, const Tensor& image, const Tensor& filters,
+                            const Tensor& out) {
+  const mlxk::Params& params = *call.params;
+  Problem p{};
+  p.groups = params[5].integer();
+  p.batch = image.shape[0];
+  p.channels = filters.shape[filters.ndim - 1];
+  p.filters = filters.shape[0] / p.groups;
+  const int spatial = image.ndim - 2;
+  for (int i = 0; i < spatial; ++i) {
+    Axis& axis = p.axes[3 - spatial + i];
+    const auto index = static_cast<size_t>(i);
+    axis.in = image.shape[1 + i];
+    axis.out = out.shape[1 + i];
+    axis.kernel = filters.shape[1 + i];
+    axis.stride = params[0].dims()[index];
+    axis.low = params[1].dims()[index];
+    axis.dilation = params[3].dims()[index];
+    axis.input_dilation = params[4].dims()[index];
+    axis.flip = params[6].boolean();
+  }
+  return p;
+}
+
+// ---- how the work is cut ------------------------------------------------------------------------
+
+constexpr double inline_flops = 1 << 20;      // less work than this is not worth a hand-off
+constexpr int64_t inline_elements = 1 << 15;  // nor is packing so little
+
+constexpr int64_t region_bytes = 65536;   // of a packed region: it stays in the second-level cache
+constexpr int64_t block_pixels = 128;     // outputs that share a region
+constexpr int64_t products_a_pass = 768;  // taps x channels of a packed panel of weights
+
+// How many positions of the input `outputs` outputs with `taps` taps read along an axis, and where
+// output j and tap t find theirs: j * output_step + t * tap_step. Where taps lie far apart each
+// has its own copy of what the outputs read; else they share.
+struct Extent {
+  int64_t size, output_step, tap_step;
+  bool shared;
+
+  Extent() = default;
+  Extent(const Phase& phase, int64_t outputs, int64_t taps) {
+    const int64_t dense = (outputs - 1) * phase.step + (taps - 1) * phase.pitch + 1;
+    shared = dense <= outputs * taps;
+    size = shared ? dense : outputs * taps;
+    output_step = shared ? phase.step : 1;
+    tap_step = shared ? phase.pitch : outputs;
+  }
+};
+
+// Outputs are computed in blocks, over chunks of taps and channels: the same ones for any number of
+// threads, since they decide in which order products are added.
+struct Plan {
+  int64_t phases[3];
+  int64_t block[4], blocks[4];  // outputs of a phase: images, depth, height, width
+  int64_t taps[3];              // of a chunk
+  int64_t channels;             // of a chunk
+  int64_t tap_chunks;
+
+  int64_t phase_count() const { return phases[0] * phases[1] * phases[2]; }
+  int64_t chunk_count(int64_t all_channels) const {  // of the fullest phase
+    return tap_chunks * ceil_div(all_channels, channels);
+  }
+  int64_t block_count() const { return blocks[0] * blocks[1] * blocks[2] * blocks[3]; }
+};
+
+static Plan make_plan(const Problem& p, int64_t region_elements) {
+  Plan plan{};
+  Phase fullest[3];
+  int64_t outputs[4] = {p.batch, 0, 0, 0};
+  for (int i = 0; i < 3; ++i) {
+    const Axis& axis = p.axes[i];
+    plan.phases[i] = axis.phases();
+    fullest[i] = axis.phase(0);
+    fullest[i].taps = ceil_div(axis.kernel, axis.weight_step());
+    outputs[1 + i] = fullest[i].outputs;
+    plan.taps[i] = fullest[i].taps;
+  }
+  int64_t room = block_pixels;
+  for (int i = 3; i >= 0; --i) {
+    const int64_t count = ceil_div(outputs[i], larger(room, 1));
+    plan.block[i] = ceil_div(outputs[i], larger(count, 1));
+    room /= larger(plan.block[i], 1);
+    room = larger(room, 1);
+  }
+  const auto positions = [&] {
+    int64_t n = plan.block[0];
+    for (int i = 0; i < 3; ++i) n *= Extent(fullest[i], plan.block[1 + i], plan.taps[i]).size;
+    return n;
+  };
+  const int64_t least_channels = smaller(p.channels, 16);
+  const auto halve = [](int64_t* n) { *n = ceil_div(*n, 2); };
+  while (positions() * least_channels > region_elements) {
+    if (plan.block[0] > 1)
+      halve(&plan.block[0]);
+    else if (plan.block[1] > 1)
+      halve(&plan.block[1]);
+    else if (plan.block[2] > 1)
+      halve(&plan.block[2]);
+    else if (plan.block[3] > 48)
+      halve(&plan.block[3]);
+    else if (plan.taps[0] > 1)
+      halve(&plan.taps[0]);
+    else if (plan.taps[1] > 1)
+      halve(&plan.taps[1]);
+    else if (plan.taps[2] > 1)
+      halve(&plan.taps[2]);
+    else
+      halve(&plan.block[3]);
+  }
+  const int64_t taps = plan.taps[0] * plan.taps[1] * plan.taps[2];
+  const int64_t fitting =
+      smaller(region_elements / positions(), larger(16, products_a_pass / taps));
+  plan.channels = p.channels;
+  if (fitting < p.channels) {
+    const int64_t most = larger(fitting / 16 * 16, 16);
+    plan.channels = round_up(ceil_div(p.channels, ceil_div(p.channels, most)), 8);
+  }
+  plan.tap_chunks = 1;
+  for (int i = 0; i < 3; ++i) plan.tap_chunks *= ceil_div(fullest[i].taps, plan.taps[i]);
+  for (int i = 0; i < 4; ++i) plan.blocks[i] = ceil_div(outputs[i], larger(plan.block[i], 1));
+  return plan;
+}
+
+// Calls body(first tap of each axis, tap counts, first channel, channel count) for every chunk of a
+// phase, in the order in which products are added.
+template <class Body>
+static void for_each_chunk(const Plan& plan, const Phase* phase, int64_t channels,
+                           const Body& body) {
+  int64_t first[3], count[3];
+  for (first[0] = 0; first[0] < phase[0].taps; first[0] += plan.taps[0]) {
+    count[0] = smaller(plan.taps[0], phase[0].taps - first[0]);
+    for (first[1] = 0; first[1] < phase[1].taps; first[1] += plan.taps[1]) {
+      count[1] = smaller(plan.taps[1], phase[1].taps - first[1]);
+      for (first[2] = 0; first[2] < phase[2].taps; first[2] += plan.taps[2]) {
+        count[2] = smaller(plan.taps[2], phase[2].taps - first[2]);
+        for (int64_t c = 0; c < channels; c += plan.channels) {
+          body(first, count, c, smaller(plan.channels, channels - c));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace

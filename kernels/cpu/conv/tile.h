@@ -1,0 +1,85 @@
+// The multiplication at the heart of a convolution: some outputs times some filters, whose sums
+// stay in registers while taps and channels go by.
+#pragma once
+
+#include "cpu/conv/region.h"
+
+namespace {
+
+constexpr int tile_pixels = 6;
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int tile_vectors = 4;  // 24 of 32 registers hold sums
+#else
+constexpr int tile_vectors = 2;  // 12 of 16
+#endif
+template <class T> constexpr int panel_width = tile_vectors * lanes<T>;  // filters
+
+template <class T> struct Tile {
+  const T* pixels[tile_pixels];  // where the walk begins
+  T* sums[tile_pixels];          // rows of whole vectors
+  const T* weights;              // (elements of the walk, filters of the panel)
+  bool add;                      // to what the rows hold
+};
+
+template <class T, int R, int V> static void multiply(const Tile<T>& tile, const Walk& walk) {
+  constexpr int width = lanes<T>;
+  const T* weights = tile.weights;
+  Vec<T> sums[R][V] = {};
+  for (int64_t d = 0; d < walk.count[0]; ++d) {
+    for (int64_t h = 0; h < walk.count[1]; ++h) {
+      for (int64_t w = 0; w < walk.count[2]; ++w) {
+        const int64_t at = d * walk.step[0] + h * walk.step[1] + w * walk.step[2];
+        const T* from[R];
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) from[r] = tile.pixels[r] + at;
+        for (int64_t i = 0; i < walk.length; ++i) {
+          Vec<T> factor[V];
+#pragma GCC unroll 4
+          for (int v = 0; v < V; ++v) factor[v] = load(weights + v * width);
+#pragma GCC unroll 8
+          for (int r = 0; r < R; ++r) {
+            const T x = from[r][i];
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v) sums[r][v] += x * factor[v];
+          }
+          weights += V * width;
+        }
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      T* const to = tile.sums[r] + v * width;
+      store(to, tile.add ? load(to) + sums[r][v] : sums[r][v]);
+    }
+  }
+}
+
+template <class T> using Multiply = void (*)(const Tile<T>&, const Walk&);
+
+template <class T, int V> static Multiply<T> multiplier(int64_t rows) {
+  switch (rows) {
+    case 1: return multiply<T, 1, V>;
+    case 2: return multiply<T, 2, V>;
+    case 3: return multiply<T, 3, V>;
+    case 4: return multiply<T, 4, V>;
+    case 5: return multiply<T, 5, V>;
+    default: return multiply<T, 6, V>;
+  }
+}
+
+template <class T> static Multiply<T> multiplier(int64_t rows, int64_t columns) {
+  switch (columns / lanes<T>) {
+    case 1: return multiplier<T, 1>(rows);
+    case 2: return multiplier<T, 2>(rows);
+#if defined(__AVX512F__) || defined(__aarch64__)
+    case 3: return multiplier<T, 3>(rows);
+    case 4: return multiplier<T, 4>(rows);
+#endif
+    default: return nullptr;
+  }
+}
+
+}  // namespace
