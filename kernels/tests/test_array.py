@@ -396,6 +396,29 @@ def test_builders():
         k.constant(300, k.uint8)
 
 
+def test_node_maker():
+    made = k.NodeMaker(op("pair", "structural", params=("axis", "word")), ("axis", "word"), True)
+    x = k.array([1.0, 2.0])
+    with pytest.raises(RuntimeError, match="no inference"):
+        made(x, axis=0, word="a")
+
+    @made.infer
+    def infer(*inputs, axis, word):
+        return inputs[0].shape, inputs[0].dtype
+
+    (out,) = made(x, word="a", axis=1)
+    assert out.shape == (2,)
+    assert k.node_of(out).params == (1, "a")
+    with pytest.raises(TypeError, match="word"):
+        made(x, axis=1)
+    several = k.NodeMaker(made.id, (), False)
+    several.infer(lambda *inputs: [((), k.int8), ((3,), k.bool_)])
+    assert [o.shape for o in several(x, x)] == [(), (3,)]
+    several.infer(lambda *inputs: [((-1,), k.int8)])
+    with pytest.raises(ValueError, match="negative"):
+        several(x)
+
+
 # ---- memory --------------------------------------------------------------------------------------
 
 

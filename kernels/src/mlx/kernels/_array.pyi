@@ -1,8 +1,9 @@
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 _Scalar = bool | int | float | complex
 _Operand = Any  # an array, a Python or NumPy scalar, a NumPy array, an object with __mlx_array__
+_F = TypeVar("_F", bound=Callable[..., Any])
 _Stream = Any  # None, an id, or what the "stream" hook turns into one
 
 @final
@@ -173,6 +174,13 @@ def movement(op_id: int, a: array, params: Sequence[Any] = (), stream: _Stream =
 def reshape(op_id: int, a: array, shape: int | Sequence[int], stream: _Stream = None) -> array: ...
 def set_index_ops(slice: int, squeeze: int, expand_dims: int) -> None: ...
 def matmul(op_id: int, a: Any, b: Any, stream: _Stream = None) -> array | None: ...
+
+class NodeMaker:
+    id: int
+    def __init__(self, op_id: int, names: tuple[str, ...], as_tuple: bool) -> None: ...
+    def infer(self, rule: _F) -> _F: ...
+    def __call__(self, *inputs: Any, stream: Any = None, **params: Any) -> Any: ...
+
 def structural(
     op_id: int,
     inputs: Sequence[array],

@@ -71,6 +71,7 @@ cdef extern from "values.h" namespace "mlxk::face":
     PyObject* (*dtype_object)(int)
     cbool to_value(object, Value*) except False
     cbool to_params(object, Params*) except False
+    cbool to_named_params(object, object, Params*) except False
     cbool to_dims(object, Dims*, const char*) except False
     object dims_tuple(const Dims&)
     object from_value(const Value&)

@@ -345,6 +345,46 @@ def matmul(int op_id, a, b, stream=None):
     return wrap(made)
 
 
+# The outputs of a structural op: shapes, dtypes.
+cdef struct Avals:
+    vector[Dims] shapes
+    vector[CDtype] dtypes
+
+
+cdef int add_aval(const Op* op, object shape, object dtype, Avals* avals) except -1:
+    cdef Dims length
+    to_dims(shape, &length, op.name.c_str())
+    avals.shapes.push_back(length)
+    avals.dtypes.push_back(mlxk_dtype((<Dtype?>dtype).code))
+    return 0
+
+
+# Its output array; a tuple of them where there are several or `as_tuple` is set.
+cdef object structural_node(
+    const Op* op, object inputs, const Params& values, const Avals& avals, object stream,
+    bint as_tuple,
+):
+    cdef vector[Edge] edges
+    cdef CNode* node
+    cdef uint32_t i
+    cdef size_t count = avals.shapes.size()
+    edges.reserve(len(inputs))
+    for given in inputs:
+        edges.push_back((<array?>given).edge)
+    note_source()
+    node = c_structural(
+        op[0], edges.data(), edges.size(), values, avals.shapes.data(), avals.dtypes.data(), count,
+        stream_id(stream),
+    )
+    first = wrap(mlxk_adopt(node, 0))
+    if count == 1:
+        return (first,) if as_tuple else first
+    outputs = [first]
+    for i in range(1, <uint32_t>count):
+        outputs.append(wrap(Edge(node, i)))
+    return tuple(outputs)
+
+
 def structural(int op_id, inputs, params, shapes, dtypes, stream=None):
     """A node of a structural op, whose shapes and dtypes the caller inferred.
 
@@ -359,36 +399,57 @@ def structural(int op_id, inputs, params, shapes, dtypes, stream=None):
     Returns:
         The output array; a tuple of them where there are several.
     """
-    cdef vector[Edge] edges
-    cdef vector[Dims] lengths
-    cdef vector[CDtype] codes
     cdef Params values
-    cdef Dims length
-    cdef CNode* node
-    cdef uint32_t i
+    cdef Avals avals
     cdef const Op* op = op_of(op_id)
-    for given in inputs:
-        edges.push_back((<array?>given).edge)
-    for shape in shapes:
-        to_dims(shape, &length, op.name.c_str())
-        lengths.push_back(length)
-    for dtype in dtypes:
-        codes.push_back(mlxk_dtype((<Dtype?>dtype).code))
-    if lengths.size() != codes.size():
+    if len(shapes) != len(dtypes):
         raise ValueError(f"[{op.name.decode()}] shapes and dtypes differ in number.")
+    for shape, dtype in zip(shapes, dtypes):
+        add_aval(op, shape, dtype, &avals)
     to_params(params, &values)
-    note_source()
-    node = c_structural(
-        op[0], edges.data(), edges.size(), values, lengths.data(), codes.data(), lengths.size(),
-        stream_id(stream),
-    )
-    first = wrap(mlxk_adopt(node, 0))
-    if lengths.size() == 1:
-        return first
-    outputs = [first]
-    for i in range(1, <uint32_t>lengths.size()):
-        outputs.append(wrap(Edge(node, i)))
-    return tuple(outputs)
+    return structural_node(op, inputs, values, avals, stream, False)
+
+
+cdef class NodeMaker:
+    """What makes the nodes of a structural op from its inference: the base of core's ``Op``.
+
+    Args:
+        op_id: The op.
+        names: The names of its parameters, in the order in which nodes hold them.
+        as_tuple: Whether one output comes as a tuple too.
+    """
+
+    cdef readonly int id
+    cdef tuple names
+    cdef bint as_tuple
+    cdef object inference  # infer(*inputs, **params) -> (shape, dtype), or a list of them
+
+    def __init__(self, int op_id, tuple names not None, bint as_tuple):
+        op_of(op_id)
+        self.id = op_id
+        self.names = names
+        self.as_tuple = as_tuple
+
+    def infer(self, rule):
+        """Declares ``infer(*inputs, **params) -> (shape, dtype)``, or a list of them."""
+        self.inference = rule
+        return rule
+
+    def __call__(self, *inputs, stream=None, **params):
+        """Makes a node and returns its output, or the tuple of them."""
+        cdef Params values
+        cdef Avals avals
+        cdef const Op* op = op_of(self.id)
+        if self.inference is None:
+            raise RuntimeError(f"[{op.name.decode()}] has no inference.")
+        found = self.inference(*inputs, **params)
+        if isinstance(found, tuple):
+            add_aval(op, found[0], found[1], &avals)
+        else:
+            for aval in found:
+                add_aval(op, aval[0], aval[1], &avals)
+        to_named_params(params, self.names, &values)
+        return structural_node(op, inputs, values, avals, stream, self.as_tuple)
 
 
 def elementwise_function(int op_id, str name not None, int arity=0, doc=None):

@@ -215,6 +215,22 @@ inline bool to_params(PyObject* values, Params* out) {
   return true;
 }
 
+// The parameters of these names, in their order, from a dict.
+inline bool to_named_params(PyObject* values, PyObject* names, Params* out) {
+  List list(PyTuple_GET_SIZE(names));
+  for (size_t i = 0; i < list.size(); ++i) {
+    PyObject* name = PyTuple_GET_ITEM(names, i);
+    PyObject* value = PyDict_GetItemWithError(values, name);
+    if (!value) {
+      if (!PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "[op] the parameter %U is missing.", name);
+      return false;
+    }
+    if (!to_value(value, &list[i])) return false;
+  }
+  *out = Params(std::move(list));
+  return true;
+}
+
 // A tuple or list of integers, or one integer.
 inline bool to_dims(PyObject* values, Dims* out, const char* what) {
   if (PyTuple_Check(values) || PyList_Check(values)) {

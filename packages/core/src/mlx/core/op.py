@@ -41,8 +41,11 @@ class Aval(NamedTuple):
     dtype: Dtype
 
 
-class Op:
+class Op(kernels.NodeMaker):
     """One op of the kernel library with its inference and rules.
+
+    Calling it, ``op(*inputs, stream=None, **params)``, makes a node; ``infer`` declares how its
+    shapes and dtypes follow from them. Both are native.
 
     Attributes:
         name: The op's one name: in the registry, in prints and in exported files.
@@ -70,10 +73,8 @@ class Op:
         self.params = tuple(params)
         self.multiple = multiple
         self.constant = constant
-        self.id: int = kernels.register_op(
-            name, self.kind, params=self.params, face=self, **registry
-        )
-        self._infer: Callable[..., Any] | None = None
+        number = kernels.register_op(name, self.kind, params=self.params, face=self, **registry)
+        super().__init__(number, self.params, multiple)
         self._jvp: Callable[..., Any] | None = None
         self._vjp: Callable[..., Any] | None = None
         self._vmap: Callable[..., Any] | None = None
@@ -84,11 +85,6 @@ class Op:
         return f"Op({self.name})"
 
     # ---- declaration -----------------------------------------------------------------------
-
-    def infer(self, rule: F) -> F:
-        """Declares ``infer(*inputs, **params) -> (shape, dtype)``, or a list of them."""
-        self._infer = rule
-        return rule
 
     def jvp(self, rule: F) -> F:
         """Declares ``jvp(tangents, output, *inputs, **params) -> tangent``."""
@@ -111,22 +107,6 @@ class Op:
         return rule
 
     # ---- use -------------------------------------------------------------------------------
-
-    def __call__(self, *inputs: Any, stream: Any = None, **params: Any) -> Any:
-        """Makes a node and returns its output, or the tuple of them."""
-        if self._infer is None:
-            raise RuntimeError(f"[{self.name}] has no inference.")
-        avals = self._infer(*inputs, **params)
-        if isinstance(avals, tuple):
-            shapes, dtypes = avals[:1], avals[1:]
-        else:
-            shapes = [shape for shape, _ in avals]
-            dtypes = [dtype for _, dtype in avals]
-        values = [params[name] for name in self.params]
-        out = kernels.structural(self.id, inputs, values, shapes, dtypes, stream)
-        if self.multiple:
-            return out if isinstance(out, tuple) else (out,)
-        return out
 
     def again(self, inputs: Sequence[array], params: dict[str, Any]) -> tuple[array, ...]:
         """The outputs on other inputs: what shapeless compile does for each new shape."""

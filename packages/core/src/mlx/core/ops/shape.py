@@ -416,10 +416,11 @@ def transpose(
             raise TypeError(
                 f"[transpose] axes is {type(axes).__name__}, not a sequence of integers."
             )
-        order = tuple(axis_of(axis, a.ndim, "transpose") for axis in axes)
-        if len(order) != a.ndim:
-            raise ValueError(f"[transpose] {len(order)} axes do not permute {a.ndim} dimensions.")
-        if len(set(order)) != a.ndim:
+        ndim = a.ndim
+        order = tuple([axis_of(axis, ndim, "transpose") for axis in axes])
+        if len(order) != ndim:
+            raise ValueError(f"[transpose] {len(order)} axes do not permute {ndim} dimensions.")
+        if len(set(order)) != ndim:
             raise ValueError(f"[transpose] The axes {tuple(axes)} name an axis twice.")
     return kernels.reshape(_transpose.id, a, order, stream)
 
@@ -521,10 +522,11 @@ def swapaxes(a: array, /, axis1: int, axis2: int, *, stream: StreamOrDevice = No
         (4, 3, 2)
     """
     check_array("swapaxes", a)
-    one, other = axis_of(axis1, a.ndim, "swapaxes"), axis_of(axis2, a.ndim, "swapaxes")
-    order = list(range(a.ndim))
+    ndim = a.ndim
+    one, other = axis_of(axis1, ndim, "swapaxes"), axis_of(axis2, ndim, "swapaxes")
+    order = list(range(ndim))
     order[one], order[other] = order[other], order[one]
-    return _transpose(a, axes=tuple(order), stream=stream)
+    return kernels.reshape(_transpose.id, a, order, stream)
 
 
 @method
