@@ -21,7 +21,9 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
+from types import FunctionType
 from typing import Any
+from weakref import ref
 
 from mlx import kernels
 from mlx.kernels import array
@@ -152,6 +154,23 @@ class _Recording:
         return [known.get(key(x), x) for x in self.results]
 
 
+_OWN = "__mlx_recordings__"
+
+
+def _recordings_of(fun: Callable[..., Any], shapeless: bool) -> OrderedDict[Any, _Recording]:
+    """The recordings of a function that captures no state, which all that compile it share.
+
+    The function itself holds them, so they die with it.
+    """
+    if not isinstance(fun, FunctionType):
+        return OrderedDict()
+    owner, known = fun.__dict__.get(_OWN, (None, {}))
+    if owner is None or owner() is not fun:  # functools.wraps copies what a function holds
+        known = {}
+        fun.__dict__[_OWN] = (ref(fun), known)
+    return known.setdefault(shapeless, OrderedDict())
+
+
 class _Compiled:
     """A function with its recordings."""
 
@@ -160,7 +179,8 @@ class _Compiled:
         self.inputs, self.outputs = inputs, outputs
         self.shapeless = shapeless
         self.where = f"compile of {getattr(fun, '__qualname__', fun)}"
-        self.recordings: OrderedDict[Any, _Recording] = OrderedDict()
+        stateless = inputs is None and outputs is None
+        self.recordings = _recordings_of(fun, shapeless) if stateless else OrderedDict()
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         # Inside a shapeless recording a graph with fixed shapes would bake them in.
