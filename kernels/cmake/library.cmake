@@ -91,7 +91,17 @@ if(MLX_OPENBLAS)
   target_link_libraries(mlxk_settings INTERFACE ${OPENBLAS_LIBRARY})
 endif()
 
+# Parses what most files of a target include once, as long as no ccache is there: it would find
+# nothing in its cache again.
+function(parse_once target)
+  if(NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    list(TRANSFORM ARGN REPLACE ".+" "<\\0>")
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
 add_library(mlxk ${common_sources})
+parse_once(mlxk algorithm functional mutex unordered_map mlxk/error.h mlxk/kernel.h)
 target_link_libraries(mlxk PUBLIC mlxk_settings)
 
 function(add_kernels isa)
@@ -106,6 +116,7 @@ function(add_kernels isa)
 endfunction()
 foreach(isa IN LISTS isas)
   add_kernels(${isa} ${stem_sources})
+  parse_once(kernels_${isa} mlxk/error.h mlxk/kernel.h mlxk/threads.h scalar/formulas.h)
 endforeach()
 add_kernels(avx512bf16 ${bf16_sources})
 
