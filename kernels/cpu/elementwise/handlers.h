@@ -160,23 +160,55 @@ template <class To, class From> MLXK_HANDLER void convert_handler(MLXK_ARGUMENTS
 // The result column of the .def files.
 enum ResultKind : uint8_t { result_same, result_bool_, result_real };
 
+// A formula that exists for inexact types only is mostly transcendental.
+constexpr bool only_inexact(const char* classes) { return classes[0] == 'F' || classes[0] == 'C'; }
+template <class Op> constexpr bool is_dear = false;
+#define MLXK_DEAR(name, classes, ...) \
+  template <> constexpr bool is_dear<sc::op_##name> = only_inexact(#classes);
+#define MLXK_UNARY MLXK_DEAR
+#define MLXK_BINARY MLXK_DEAR
+#include "scalar/binary.def"
+#include "scalar/unary.def"
+#undef MLXK_UNARY
+#undef MLXK_BINARY
+#undef MLXK_DEAR
+
 template <class T> constexpr int mask_bytes = sizeof(typename Block<T>::Lane);
 
-// Puts op of each register of a block where the accumulator is. f(i) is op of the i-th registers.
-template <ResultKind kind, class T, class F>
-MLXK_INLINE void put_results(Registers& all, const F& f) {
+// Puts op of each register of some blocks where the accumulator is. Dear formulas of double and
+// complex are not worth their code eight or four times.
+template <class Op, class Result, class... Operand>
+MLXK_INLINE void apply_at(int i, Result* results, const Operand*... operands) {
+  results[i] = (Result)Op::apply(operands[i]...);
+}
+template <class Op, class Result, int... i, class... Operand>
+MLXK_INLINE void apply_each(std::integer_sequence<int, i...>, Result* results,
+                            const Operand*... operands) {
+  (apply_at<Op>(i, results, operands...), ...);
+}
+template <class Op, class T, class Result, class... Operand>
+MLXK_INLINE void apply_all(Result* results, const Operand*... operands) {
   constexpr int count = Block<T>::count;
+  if constexpr (is_dear<Op> && Block<T>::registers == 8) {
+#pragma GCC unroll 1
+    for (int i = 0; i < count; i++) apply_at<Op>(i, results, operands...);
+  } else {
+    apply_each<Op>(std::make_integer_sequence<int, count>{}, results, operands...);
+  }
+}
+template <class Op, ResultKind kind, class T, class... Operand>
+MLXK_INLINE void put_applied(Registers& all, const Operand*... operands) {
   if constexpr (kind == result_bool_) {
     Masks<mask_bytes<T>> masks;
-    MLXK_EACH(count, i, masks.m[i] = (typename Masks<mask_bytes<T>>::M)f(i));
+    apply_all<Op, T>(masks.m, operands...);
     put(all, 0, bools_from<mask_bytes<T>>(masks));
   } else if constexpr (kind == result_real && is_complex_type<T>) {
     Block<float> result;
-    MLXK_EACH(count, i, result.v[i] = f(i));
+    apply_all<Op, T>(result.v, operands...);
     put(all, 0, result);
   } else {
     Block<T> result;
-    MLXK_EACH(count, i, result.v[i] = f(i));
+    apply_all<Op, T>(result.v, operands...);
     put(all, 0, result);
   }
 }
@@ -184,8 +216,7 @@ MLXK_INLINE void put_results(Registers& all, const F& f) {
 template <class Op, ResultKind kind, class T> MLXK_HANDLER void unary_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   const Block<T> x = take<T>(all, 0);
-  put_results<kind, T>(all,
-                       [&](int i) __attribute__((always_inline)) { return Op::apply(x.v[i]); });
+  put_applied<Op, kind, T>(all, x.v);
   MLXK_NEXT;
 }
 
@@ -201,47 +232,29 @@ MLXK_HANDLER void binary_handler(MLXK_ARGUMENTS) {
     other = take<T>(all, 4);
   else
     other = load<T>(at(frame, code->x, index));
-  put_results<kind, T>(all, [&](int i) __attribute__((always_inline)) {
-    return form == memory_a ? Op::apply(other.v[i], a.v[i]) : Op::apply(a.v[i], other.v[i]);
-  });
+  if constexpr (form == memory_a)
+    put_applied<Op, kind, T>(all, other.v, a.v);
+  else
+    put_applied<Op, kind, T>(all, a.v, other.v);
   MLXK_NEXT;
 }
-
-template <class T> struct ThreeOperands {
-  Block<T> x, y, z;
-};
 
 // The operand number `accumulated` is a, the other two lie in memory. The first of select is a
 // block of bools.
 template <class Op, ResultKind kind, class T, int accumulated, bool selects>
 MLXK_HANDLER void ternary_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
-  using First = typename sc::enable<true, bool>::type;
+  using First = std::conditional_t<selects, bool, T>;
   const char* first = at(frame, code->x, index);
   const char* second = at(frame, code->y, index);
+  const Block<First> x = accumulated == 0 ? take<First>(all, 0) : load<First>(first);
   const Block<T> y =
       accumulated == 1 ? take<T>(all, 0) : load<T>(accumulated == 0 ? first : second);
   const Block<T> z = accumulated == 2 ? take<T>(all, 0) : load<T>(second);
-  if constexpr (selects) {
-    Block<First> chosen;
-    if constexpr (accumulated == 0)
-      chosen = take<bool>(all, 0);
-    else
-      chosen = load<bool>(first);
-    const auto masks = masks_from<mask_bytes<T>>(chosen);
-    put_results<kind, T>(all, [&](int i) __attribute__((always_inline)) {
-      return Op::apply((sc::mask_t<typename Block<T>::F>)masks.m[i], y.v[i], z.v[i]);
-    });
-  } else {
-    Block<T> x;
-    if constexpr (accumulated == 0)
-      x = take<T>(all, 0);
-    else
-      x = load<T>(first);
-    put_results<kind, T>(all, [&](int i) __attribute__((always_inline)) {
-      return Op::apply(x.v[i], y.v[i], z.v[i]);
-    });
-  }
+  if constexpr (selects)
+    put_applied<Op, kind, T>(all, masks_from<mask_bytes<T>>(x).m, y.v, z.v);
+  else
+    put_applied<Op, kind, T>(all, x.v, y.v, z.v);
   MLXK_NEXT;
 }
 

@@ -40,7 +40,6 @@ constexpr bool same_text(const char* a, const char* b) {
   while (*a && *a == *b) a++, b++;
   return *a == *b;
 }
-constexpr bool only_inexact(const char* classes) { return classes[0] == 'F' || classes[0] == 'C'; }
 
 template <class Op, ResultKind kind, class T> constexpr void fill_binary(Handler (&run)[3]) {
   run[a_memory] = binary_handler<Op, kind, T, a_memory>;
