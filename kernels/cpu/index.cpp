@@ -1,10 +1,10 @@
-// Indexing with arrays: "gather", "scatter", "take_along_axis", "scatter_along_axis", "slice_update",
-// "dynamic_slice", "dynamic_slice_update", "masked_scatter".
+// Indexing with arrays: "gather", "scatter", "take_along_axis", "scatter_along_axis",
+// "masked_scatter".
 //
-// A gather clamps an index that is out of range, a scatter drops its update: memory outside the buffer is never touched.
-// Negative indices count from the end. Under MLX_CHECK_BOUNDS=1 an index out of range is an error.
-// Parallel scatters give each thread its own part of the destination, so repeated indices are applied in the order of
-// the updates whatever the number of threads.
+// A gather clamps an index that is out of range, a scatter drops its update: memory outside the
+// buffer is never touched. Negative indices count from the end. Under MLX_CHECK_BOUNDS=1 an index
+// out of range is an error. A parallel scatter gives each thread its own part of the destination,
+// so repeated indices are applied in the order of the updates whatever the number of threads.
 #include "cpu/index/combine.h"
 #include "cpu/index/plan.h"
 #include "mlxk/debug.h"
@@ -21,8 +21,7 @@ int64_t grain_of(int64_t bytes_each) {
 }
 
 // Calls f.template operator()<T>() with an unsigned type of the size.
-template <class F>
-void for_size(size_t size, const F& f) {
+template <class F> void for_size(size_t size, const F& f) {
   switch (size) {
     case 1: return f.template operator()<uint8_t>();
     case 2: return f.template operator()<uint16_t>();
@@ -31,35 +30,49 @@ void for_size(size_t size, const F& f) {
   }
 }
 
-int64_t product(const int64_t* shape, int from, int to) {
-  int64_t size = 1;
-  for (int i = from; i < to; ++i) size *= shape[i];
-  return size;
-}
-
 // The index arrays of a gather or scatter, one for each of `axes`.
 void check_bounds(const char* op, const Tensor& x, const Tensor* index, const Dims& axes) {
   if (!checks_bounds()) return;
   for (size_t i = 0; i < axes.size(); ++i) check_indices(op, index[i], axes[i], x.shape[axes[i]]);
 }
 
-// ---- gather -----------------------------------------------------------------------------------------------------
+// ---- gather -------------------------------------------------------------------------------------
 
-template <class T>
-struct Gather {
+// Copies a slice that lies in one piece. Those of a result larger than the cache go past it.
+struct RowCopy {
+  int64_t bytes;
+  bool streaming;
+
+  void operator()(char* to, const char* from) const {
+    if (!streaming) {
+      memcpy(to, from, static_cast<size_t>(bytes));
+      return;
+    }
+    for (int64_t i = 0; i < bytes; i += vector_bytes) stream(to + i, load(from + i));
+  }
+  void prefetch(const char* from) const {
+    const int64_t fetched = bytes < 4096 ? bytes : 4096;
+    for (int64_t i = 0; i < fetched; i += 64) __builtin_prefetch(from + i);
+  }
+};
+
+template <class T> struct Gather {
   const IndexWalk& walk;
   const T* from;
   T* to;
   int64_t inner;
-  bool rows;
+  RowCopy copy_row;
 
   // Copies the slices at `count` offsets to neighbouring places.
   void copy(const T* base, const int64_t* at, int64_t count, T* target) const {
     if (inner == 1) {
       for (int64_t k = 0; k < count; ++k) target[k] = base[at[k]];
-    } else if (rows) {
-      const size_t bytes = static_cast<size_t>(inner) * sizeof(T);
-      for (int64_t k = 0; k < count; ++k) memcpy(target + k * inner, base + at[k], bytes);
+    } else if (walk.inner.is_row()) {
+      for (int64_t k = 0; k < count; ++k) {
+        if (k + 1 < count) copy_row.prefetch(reinterpret_cast<const char*>(base + at[k + 1]));
+        copy_row(reinterpret_cast<char*>(target + k * inner),
+                 reinterpret_cast<const char*>(base + at[k]));
+      }
     } else {
       for (int64_t k = 0; k < count; ++k) {
         const T* source = base + at[k];
@@ -72,12 +85,14 @@ struct Gather {
   // Few positions in many outer slices: their offsets are computed once.
   void few() const {
     int64_t at[block];
-    walk.template offsets<true>(0, walk.positions, at);
+    walk.offsets<Beyond::clamp>(0, walk.positions, at);
     const int64_t step = walk.positions * inner;
-    parallel_for(walk.outer.size, grain_of(step * static_cast<int64_t>(sizeof(T))), [&](int64_t begin, int64_t end) {
+    const int64_t grain = grain_of(step * static_cast<int64_t>(sizeof(T)));
+    parallel_for(walk.outer.size, grain, [&](int64_t begin, int64_t end) {
       walk.outer.walk(begin, end - begin, [&](int64_t k, int64_t where) {
         copy(from + where, at, walk.positions, to + (begin + k) * step);
       });
+      if (copy_row.streaming) stream_fence();
     });
   }
 
@@ -90,16 +105,17 @@ struct Gather {
         int64_t at[block];
         for (int64_t p = begin; p < end; p += block) {
           const int64_t count = end - p < block ? end - p : block;
-          walk.template offsets<true>(p, count, at);
+          walk.offsets<Beyond::clamp>(p, count, at);
           copy(base, at, count, target + p * inner);
         }
+        if (copy_row.streaming) stream_fence();
       });
     }
   }
 };
 
-// inputs: x, index... (of one shape); params: axes, position. The result is remaining[:position] + index shape +
-// remaining[position:], remaining being x's axes that are not in `axes`.
+// inputs: x, index... (of one shape); params: axes, position. The result is remaining[:position] +
+// index shape + remaining[position:], remaining being x's axes that are not in `axes`.
 void gather(const KernelCall& call) {
   const Tensor& x = call.inputs[0];
   const Tensor& out = call.outputs[0];
@@ -111,60 +127,125 @@ void gather(const KernelCall& call) {
   for (int i = 0; i < walk.indices; ++i) {
     if (walk.extents[i] == 0) raise(ErrorKind::index, "[take] Cannot take from an axis of size 0.");
   }
-  const bool rows = walk.inner.count == 0 || (walk.inner.count == 1 && walk.inner.strides[0] == 1);
+  const int64_t bytes = walk.inner.size * static_cast<int64_t>(itemsize(x.dtype));
+  const bool streaming = bytes % vector_bytes == 0 && aligned(out.data) &&
+                         out.size * itemsize(x.dtype) > cache_bytes();
   for_size(itemsize(x.dtype), [&]<class T>() {
-    const Gather<T> run{walk, static_cast<const T*>(x.data), static_cast<T*>(out.data), walk.inner.size, rows};
-    if (walk.outer.size > 1 && walk.positions <= block) run.few();
-    else run.many();
+    const Gather<T> run{walk,
+                        static_cast<const T*>(x.data),
+                        static_cast<T*>(out.data),
+                        walk.inner.size,
+                        {bytes, streaming}};
+    if (walk.outer.size > 1 && walk.positions <= block)
+      run.few();
+    else
+      run.many();
   });
 }
 
-// ---- scatter ----------------------------------------------------------------------------------------------------
+// ---- scatter ------------------------------------------------------------------------------------
 
 void start_from(const Tensor& x, const Tensor& out) {
   if (x.data != out.data) copy_tensor(x, out);
 }
 
-template <Dtype D, Mode M>
-void scatter_part(const IndexWalk& walk, const Axes* u_axes, typename Element<D>::Stored* base,
-                  const typename Element<D>::Stored* updates, int64_t low, int64_t high) {
-  using T = typename Element<D>::Stored;
-  const Axes &u_outer = u_axes[0], &u_index = u_axes[1], &u_inner = u_axes[2];
-  const int64_t inner = walk.inner.size;
-  const bool rows = (walk.inner.count == 0 || (walk.inner.count == 1 && walk.inner.strides[0] == 1)) &&
-                    (u_inner.count == 0 || (u_inner.count == 1 && u_inner.strides[0] == 1)) && u_inner.size == inner;
-  const bool one = walk.outer.size == 1;
-  int64_t at[block], u_at[block];
-  for (int64_t p = 0; p < walk.positions; p += block) {
-    const int64_t count = walk.positions - p < block ? walk.positions - p : block;
-    walk.template offsets<false>(p, count, at);
-    // What belongs to this part moves to the front, without a branch that half the indices would mispredict.
-    int64_t own = 0;
-    u_index.walk(p, count, [&](int64_t k, int64_t where) {
-      const int64_t target = at[k];
-      at[own] = target;
-      u_at[own] = where;
-      own += target >= low && target < high;
-    });
-    if (one && inner == 1) {
-      for (int64_t k = 0; k < own; ++k) Element<D>::template apply<M>(base[at[k]], updates[u_at[k]]);
-      continue;
+// A scatter, and how its parts are done: those of the outer slices, of the rows within a slice, or
+// of the offsets by the indexed axes.
+struct Scatter {
+  const IndexWalk& walk;
+  Axes outer, index, inner;  // the updates'
+  Combine combine;
+  int64_t itemsize;
+  char* base;
+  const char* updates;
+
+  struct Part {
+    int64_t first_outer, last_outer;
+    int64_t first_inner, last_inner;
+    int64_t low, high;  // offsets
+  };
+  bool by_rows() const { return walk.inner.is_row() && inner.is_row(); }
+  int64_t span() const {  // of the offsets
+    int64_t span = 1;
+    for (int i = 0; i < walk.indices; ++i) span += (walk.extents[i] - 1) * walk.strides[i];
+    return span;
+  }
+
+  void run(const Part& part) const {
+    int64_t at[block], update_at[block];
+    for (int64_t p = 0; p < walk.positions; p += block) {
+      const int64_t count = walk.positions - p < block ? walk.positions - p : block;
+      walk.offsets<Beyond::drop>(p, count, at);
+      // What belongs to this part moves to the front, without a branch that half the indices
+      // would mispredict.
+      int64_t own = 0;
+      index.walk(p, count, [&](int64_t k, int64_t where) {
+        const int64_t target = at[k];
+        at[own] = target;
+        update_at[own] = where;
+        own += target >= part.low && target < part.high;
+      });
+      for (int64_t o = part.first_outer; o < part.last_outer; ++o)
+        apply(part, walk.outer.offset(o), outer.offset(o), at, update_at, own);
     }
-    for (int64_t k = 0; k < own; ++k) {
-      for (int64_t o = 0; o < walk.outer.size; ++o) {
-        T* target = base + at[k] + (one ? 0 : walk.outer.offset(o));
-        const T* source = updates + u_at[k] + (one ? 0 : u_outer.offset(o));
-        if (rows) {
-          for (int64_t j = 0; j < inner; ++j) Element<D>::template apply<M>(target[j], source[j]);
-        } else {
-          for (int64_t j = 0; j < inner; ++j) {
-            Element<D>::template apply<M>(target[walk.inner.offset(j)], source[u_inner.offset(j)]);
-          }
-        }
+  }
+
+  // Slices of updates into the slices at `count` offsets.
+  void apply(const Part& part, int64_t to, int64_t from, const int64_t* at,
+             const int64_t* update_at, int64_t count) const {
+    if (walk.inner.size == 1) {
+      combine.items(base + to * itemsize, at, updates + from * itemsize, update_at, count);
+      return;
+    }
+    for (int64_t k = 0; k < count; ++k) {
+      char* target = base + (to + at[k]) * itemsize;
+      const char* update = updates + (from + update_at[k]) * itemsize;
+      if (by_rows()) {
+        combine.row(target + part.first_inner * itemsize, update + part.first_inner * itemsize,
+                    part.last_inner - part.first_inner);
+        continue;
+      }
+      int64_t item_at[block], update_item_at[block];
+      for (int64_t j = part.first_inner; j < part.last_inner; j += block) {
+        const int64_t items = part.last_inner - j < block ? part.last_inner - j : block;
+        walk.inner.offsets(j, items, item_at);
+        inner.offsets(j, items, update_item_at);
+        combine.items(target, item_at, update, update_item_at, items);
       }
     }
   }
-}
+
+  void run_all() const {
+    const int64_t outer_size = walk.outer.size, inner_size = walk.inner.size;
+    const Part whole{0, outer_size, 0, inner_size, INT64_MIN + 1, INT64_MAX};
+    const int64_t work = outer_size * walk.positions * (inner_size + 2);
+    const int64_t most = work / 65536 < thread_count() ? work / 65536 : thread_count();
+    if (most <= 1) return run(whole);
+    constexpr int64_t line = 64;  // bytes of a piece of a row are a multiple of it
+    const int64_t lines = inner_size * itemsize / line;
+    if (outer_size >= most) {
+      parallel_for(outer_size, (outer_size + most - 1) / most, [&](int64_t begin, int64_t end) {
+        Part part = whole;
+        part.first_outer = begin, part.last_outer = end;
+        run(part);
+      });
+    } else if (lines >= 4 * most) {
+      parallel_for(lines, (lines + most - 1) / most, [&](int64_t begin, int64_t end) {
+        Part part = whole;
+        part.first_inner = begin * (line / itemsize);
+        part.last_inner = end == lines ? inner_size : end * (line / itemsize);
+        run(part);
+      });
+    } else {
+      const int64_t offsets = span();
+      parallel_for(most, 1, [&](int64_t begin, int64_t end) {
+        Part part = whole;
+        part.low = begin * offsets / most, part.high = end * offsets / most;
+        run(part);
+      });
+    }
+  }
+};
 
 // inputs: x, index..., updates (in the shape of the gather); params: axes, position, mode.
 void scatter(const KernelCall& call) {
@@ -178,46 +259,60 @@ void scatter(const KernelCall& call) {
   const int indices = static_cast<int>(axes.size());
   const IndexWalk walk = index_walk(out, call.inputs + 1, indices, axes.data(), position);
   const int index_dims = updates.ndim - (out.ndim - indices);
-  Axes u_axes[3];  // remaining[:position], index shape, remaining[position:]
+  Scatter run{walk,
+              {},
+              {},
+              {},
+              combine_for(out.dtype, mode_named((*call.params)[2].string().c_str())),
+              static_cast<int64_t>(itemsize(out.dtype)),
+              static_cast<char*>(out.data),
+              static_cast<const char*>(updates.data)};
   for (int d = 0; d < updates.ndim; ++d) {
-    u_axes[d < position ? 0 : d < position + index_dims ? 1 : 2].add(updates.shape[d], updates.strides[d]);
+    Axes& axes_of = d < position ? run.outer : d < position + index_dims ? run.index : run.inner;
+    axes_of.add(updates.shape[d], updates.strides[d]);
   }
-  // Part t of the destination: the elements whose offset by the indexed axes lies in its range.
-  int64_t span = 1;
-  for (int i = 0; i < indices; ++i) span += (walk.extents[i] - 1) * walk.strides[i];
-  int64_t parts = walk.outer.size * walk.positions * (walk.inner.size + 2) / 65536;
-  parts = parts > thread_count() ? thread_count() : parts < 1 ? 1 : parts;
-  const Mode mode = mode_named((*call.params)[2].string().c_str());
-  for_dtype(out.dtype, [&]<Dtype D>() {
-    using T = typename Element<D>::Stored;
-    for_mode(mode, [&]<Mode M>() {
-      parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t t = begin; t < end; ++t) {
-          scatter_part<D, M>(walk, u_axes, static_cast<T*>(out.data), static_cast<const T*>(updates.data),
-                             t * span / parts, (t + 1) * span / parts);
-        }
-      });
-    });
-  });
+  run.run_all();
 }
 
-// ---- along an axis ----------------------------------------------------------------------------------------------
+// ---- along an axis ------------------------------------------------------------------------------
 
 struct Along {  // index, and what goes with it, have x's shape but for the axis
-  int axis;
   int64_t lines, length, extent;
   Axes x, index, other;
   int64_t x_stride, index_stride, other_stride;
+  const void* indices;
+  Dtype dtype;
+
+  // Calls f(offset of a line of x, offset of its part in the other, offsets of the indices in x,
+  // how many) for pieces of all lines.
+  template <Beyond beyond, class F> void each(const F& f) const {
+    const auto lines_between = [&](int64_t begin, int64_t end) {
+      int64_t at[block];
+      for (int64_t line = begin; line < end; ++line) {
+        const int64_t x_at = x.offset(line), index_at = index.offset(line);
+        const int64_t other_at = other.offset(line);
+        for (int64_t i = 0; i < length; i += block) {
+          const int64_t count = length - i < block ? length - i : block;
+          memset(at, 0, static_cast<size_t>(count) * sizeof *at);
+          add_offsets<beyond>(indices, dtype, index_at + i * index_stride, index_stride, count,
+                              extent, x_stride, at);
+          f(x_at, other_at + i * other_stride, at, count);
+        }
+      }
+    };
+    parallel_for(lines, grain_of(length * 8), lines_between);
+  }
 };
 
 Along along(const Tensor& x, const Tensor& index, const Tensor& other, int axis) {
   Along a{};
-  a.axis = axis;
   a.length = index.shape[axis];
   a.extent = x.shape[axis];
   a.x_stride = x.strides[axis];
   a.index_stride = index.strides[axis];
   a.other_stride = other.strides[axis];
+  a.indices = index.data;
+  a.dtype = index.dtype;
   a.lines = 1;
   for (int d = 0; d < x.ndim; ++d) {
     if (d == axis) continue;
@@ -232,23 +327,18 @@ Along along(const Tensor& x, const Tensor& index, const Tensor& other, int axis)
 // inputs: x, index; params: axis.
 void take_along_axis(const KernelCall& call) {
   const Tensor& x = call.inputs[0];
-  const Tensor& index = call.inputs[1];
   const Tensor& out = call.outputs[0];
   if (!out.size) return;
-  const Along a = along(x, index, out, static_cast<int>((*call.params)[0].integer()));
-  if (checks_bounds()) check_indices("take_along_axis", index, a.axis, a.extent);
-  if (a.extent == 0) raise(ErrorKind::index, "[take_along_axis] Cannot take from an axis of size 0.");
+  const int axis = static_cast<int>((*call.params)[0].integer());
+  const Along a = along(x, call.inputs[1], out, axis);
+  if (checks_bounds()) check_indices("take_along_axis", call.inputs[1], axis, a.extent);
+  if (a.extent == 0)
+    raise(ErrorKind::index, "[take_along_axis] Cannot take from an axis of size 0.");
   for_size(itemsize(x.dtype), [&]<class T>() {
-    parallel_for(a.lines, grain_of(a.length * 8), [&](int64_t begin, int64_t end) {
-      for (int64_t line = begin; line < end; ++line) {
-        const T* from = static_cast<const T*>(x.data) + a.x.offset(line);
-        T* to = static_cast<T*>(out.data) + a.other.offset(line);
-        const int64_t at = a.index.offset(line);
-        for (int64_t i = 0; i < a.length; ++i) {
-          const int64_t k = clamp_index(read_index(index.data, at + i * a.index_stride, index.dtype), a.extent);
-          to[i * a.other_stride] = from[k * a.x_stride];
-        }
-      }
+    a.each<Beyond::clamp>([&](int64_t x_at, int64_t out_at, const int64_t* at, int64_t count) {
+      const T* from = static_cast<const T*>(x.data) + x_at;
+      T* to = static_cast<T*>(out.data) + out_at;
+      for (int64_t k = 0; k < count; ++k) to[k * a.other_stride] = from[at[k]];
     });
   });
 }
@@ -260,100 +350,35 @@ void scatter_along_axis(const KernelCall& call) {
   const Tensor& updates = call.inputs[2];
   start_from(call.inputs[0], out);
   if (!index.size || !out.size) return;
-  const Along a = along(out, index, updates, static_cast<int>((*call.params)[0].integer()));
-  if (checks_bounds()) check_indices("scatter_along_axis", index, a.axis, a.extent);
-  const Mode mode = mode_named((*call.params)[1].string().c_str());
-  for_dtype(out.dtype, [&]<Dtype D>() {
-    using T = typename Element<D>::Stored;
-    for_mode(mode, [&]<Mode M>() {
-      parallel_for(a.lines, grain_of(a.length * 8), [&](int64_t begin, int64_t end) {
-        for (int64_t line = begin; line < end; ++line) {
-          T* to = static_cast<T*>(out.data) + a.x.offset(line);
-          const T* from = static_cast<const T*>(updates.data) + a.other.offset(line);
-          const int64_t at = a.index.offset(line);
-          for (int64_t i = 0; i < a.length; ++i) {
-            const int64_t k = checked_index(read_index(index.data, at + i * a.index_stride, index.dtype), a.extent);
-            if (k >= 0) Element<D>::template apply<M>(to[k * a.x_stride], from[i * a.other_stride]);
-          }
-        }
-      });
-    });
-  });
-}
-
-// ---- slices -----------------------------------------------------------------------------------------------------
-
-// The window of `whole` that starts at `starts` with `steps`, of the shape of `part`.
-Tensor window(const Tensor& whole, const Tensor& part, const int64_t* starts, const int64_t* steps, int64_t* strides) {
-  check_dims(whole.ndim);
-  int64_t at = 0;
-  for (int d = 0; d < whole.ndim; ++d) {
-    at += starts[d] * whole.strides[d];
-    strides[d] = whole.strides[d] * (steps ? steps[d] : 1);
-  }
-  char* data = static_cast<char*>(whole.data) + at * static_cast<int64_t>(itemsize(whole.dtype));
-  return {data, part.shape, strides, part.size, whole.ndim, whole.dtype};
-}
-
-// inputs: x, update; params: start, stop, strides. The window lies inside x: the op saw to it.
-void slice_update(const KernelCall& call) {
-  const Tensor& out = call.outputs[0];
-  const Tensor& update = call.inputs[1];
-  start_from(call.inputs[0], out);
-  if (!update.size) return;
-  int64_t strides[max_dims];
-  copy_tensor(update, window(out, update, (*call.params)[0].dims().data(), (*call.params)[2].dims().data(), strides));
-}
-
-// Starts read from an array, for the axes in `axes`; a window that would leave the array is moved inside.
-void read_starts(const char* op, const Tensor& starts, const Dims& axes, const Tensor& whole, const int64_t* sizes, int64_t* out) {
-  check_dims(whole.ndim);
-  for (int d = 0; d < whole.ndim; ++d) out[d] = 0;
-  for (size_t i = 0; i < axes.size(); ++i) {
-    const int64_t stride = starts.ndim ? starts.strides[0] : 0;
-    const int d = static_cast<int>(axes[i]);
-    int64_t start = read_index(starts.data, static_cast<int64_t>(i) * stride, starts.dtype);
-    if (start < 0) start += whole.shape[d];
-    const int64_t last = whole.shape[d] - sizes[d];
-    if ((start < 0 || start > last) && checks_bounds()) {
-      raise(ErrorKind::index, "[%s] A window of size %lld at %lld leaves axis %d of size %lld.", op,
-            static_cast<long long>(sizes[d]), static_cast<long long>(start), d, static_cast<long long>(whole.shape[d]));
+  const int axis = static_cast<int>((*call.params)[0].integer());
+  const Along a = along(out, index, updates, axis);
+  if (checks_bounds()) check_indices("scatter_along_axis", index, axis, a.extent);
+  const Combine combine = combine_for(out.dtype, mode_named((*call.params)[1].string().c_str()));
+  const int64_t size = static_cast<int64_t>(itemsize(out.dtype));
+  a.each<Beyond::drop>([&](int64_t x_at, int64_t from_at, int64_t* at, int64_t count) {
+    int64_t update_at[block], kept = 0;
+    for (int64_t k = 0; k < count; ++k) {
+      const int64_t target = at[k];
+      at[kept] = target;
+      update_at[kept] = k * a.other_stride;
+      kept += target != outside;
     }
-    out[d] = start < 0 ? 0 : start > last ? last : start;
-  }
-}
-
-// inputs: x, starts; params: axes, sizes (the shape of the result).
-void dynamic_slice(const KernelCall& call) {
-  const Tensor& x = call.inputs[0];
-  const Tensor& out = call.outputs[0];
-  if (!out.size) return;
-  int64_t starts[max_dims], strides[max_dims];
-  read_starts("slice", call.inputs[1], (*call.params)[0].dims(), x, out.shape, starts);
-  copy_tensor(window(x, out, starts, nullptr, strides), out);
-}
-
-// inputs: x, update, starts; params: axes.
-void dynamic_slice_update(const KernelCall& call) {
-  const Tensor& out = call.outputs[0];
-  const Tensor& update = call.inputs[1];
-  start_from(call.inputs[0], out);
-  if (!update.size) return;
-  int64_t starts[max_dims], strides[max_dims];
-  read_starts("slice_update", call.inputs[2], (*call.params)[0].dims(), out, update.shape, starts);
-  copy_tensor(update, window(out, update, starts, nullptr, strides));
+    combine.items(static_cast<char*>(out.data) + x_at * size, at,
+                  static_cast<const char*>(updates.data) + from_at * size, update_at, kept);
+  });
 }
 
 // ---- masks ------------------------------------------------------------------------------------------------------
 
-// inputs: x, mask (x's leading axes), values (row-major slices, used in turn; too few are an error).
+// inputs: x, mask (x's leading axes), values (row-major slices, used in turn; too few are an
+// error).
 void masked_scatter(const KernelCall& call) {
   const Tensor& out = call.outputs[0];
   const Tensor& mask = call.inputs[1];
   const Tensor& values = call.inputs[2];
   start_from(call.inputs[0], out);
   if (!out.size) return;
-  const int64_t inner = product(out.shape, mask.ndim, out.ndim);
+  const int64_t inner = out.size / (mask.size ? mask.size : 1);
   const int64_t bytes = inner * static_cast<int64_t>(itemsize(out.dtype));
   Axes at;
   for (int d = 0; d < mask.ndim; ++d) at.add(mask.shape[d], mask.strides[d]);
@@ -363,8 +388,10 @@ void masked_scatter(const KernelCall& call) {
   int64_t used = 0;
   for (int64_t i = 0; i < mask.size; ++i) {
     if (!flags[at.offset(i)]) continue;
-    if (used == available) raise(ErrorKind::value, "[masked_scatter] The mask selects more rows than there are values.");
-    memcpy(static_cast<char*>(out.data) + i * bytes, from + used++ * bytes, static_cast<size_t>(bytes));
+    if (used == available)
+      raise(ErrorKind::value, "[masked_scatter] The mask selects more rows than there are values.");
+    memcpy(static_cast<char*>(out.data) + i * bytes, from + used++ * bytes,
+           static_cast<size_t>(bytes));
   }
 }
 
@@ -377,8 +404,6 @@ MLXK_STEM(index, kernels) {
   kernels.add("scatter", {.run = scatter, .donates = 0});
   kernels.add("take_along_axis", {.run = take_along_axis});
   kernels.add("scatter_along_axis", {.run = scatter_along_axis, .donates = 0});
-  kernels.add("slice_update", {.run = slice_update, .donates = 0});
-  kernels.add("dynamic_slice", {.run = dynamic_slice});
-  kernels.add("dynamic_slice_update", {.run = dynamic_slice_update, .donates = 0});
-  kernels.add("masked_scatter", {.run = masked_scatter, .accepts = Accepts::contiguous, .donates = 0});
+  kernels.add("masked_scatter",
+              {.run = masked_scatter, .accepts = Accepts::contiguous, .donates = 0});
 }

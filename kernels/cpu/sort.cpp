@@ -1,7 +1,8 @@
-// "sort", "argsort", "partition", "argpartition" along one axis; params: axis (partitions: kth, axis).
+// "sort", "argsort", "partition", "argpartition" along one axis; params: axis (partitions: kth,
+// axis).
 //
-// Ascending, NaN last, argsort stable. A partition is a full sort: the radix sort costs about what a selection would.
-#include "cpu/index/combine.h"
+// Ascending, NaN last, argsort stable. A partition is a full sort: the radix sort costs about what
+// a selection would.
 #include "cpu/sort/keys.h"
 #include "cpu/sort/radix.h"
 #include "mlxk/threads.h"
@@ -39,11 +40,11 @@ Lines lines_of(const KernelCall& call) {
   return {axis, length ? x.size / length : 0, length, x.strides[axis], out.strides[axis]};
 }
 
-// Elements of one line a workspace holds: each line has room of its own, so any number of threads may work.
+// Elements of one line a workspace holds: each line has room of its own, so any number of threads
+// may work.
 int64_t grain_of(int64_t length) { return 4096 / (length + 1) + 1; }
 
-template <Dtype D, bool indexed>
-void sort_lines(const KernelCall& call) {
+template <Dtype D, bool indexed> void sort_lines(const KernelCall& call) {
   using K = typename Key<D>::Type;
   const Tensor& x = call.inputs[0];
   const Tensor& out = call.outputs[0];
@@ -56,19 +57,23 @@ void sort_lines(const KernelCall& call) {
   const auto load = [&](int64_t line, int64_t begin, int64_t end) {
     const K* from = static_cast<const K*>(x.data) + (x.ndim ? line_offset(x, lines.axis, line) : 0);
     K* to = keys + line * lines.length;
-    for (int64_t i = begin; i < end; ++i) to[i] = Key<D>::template of<!indexed>(from[i * lines.in_stride]);
+    for (int64_t i = begin; i < end; ++i)
+      to[i] = Key<D>::template of<!indexed>(from[i * lines.in_stride]);
     if constexpr (indexed) {
-      for (int64_t i = begin; i < end; ++i) index[line * lines.length + i] = static_cast<uint32_t>(i);
+      for (int64_t i = begin; i < end; ++i)
+        index[line * lines.length + i] = static_cast<uint32_t>(i);
     }
   };
   const auto store = [&](int64_t line, int64_t begin, int64_t end) {
     const int64_t at = out.ndim ? line_offset(out, lines.axis, line) : 0;
     if constexpr (indexed) {
       uint32_t* to = static_cast<uint32_t*>(out.data) + at;
-      for (int64_t i = begin; i < end; ++i) to[i * lines.out_stride] = index[line * lines.length + i];
+      for (int64_t i = begin; i < end; ++i)
+        to[i * lines.out_stride] = index[line * lines.length + i];
     } else {
       K* to = static_cast<K*>(out.data) + at;
-      for (int64_t i = begin; i < end; ++i) to[i * lines.out_stride] = Key<D>::back(keys[line * lines.length + i]);
+      for (int64_t i = begin; i < end; ++i)
+        to[i * lines.out_stride] = Key<D>::back(keys[line * lines.length + i]);
     }
   };
   const auto run = [&](int64_t line) {

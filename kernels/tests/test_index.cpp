@@ -1,4 +1,5 @@
-// Gathers, scatters and windows against naive code: every dtype, layouts, indices out of range, threads.
+// Gathers, scatters and windows against naive code: every dtype, layouts, indices out of range,
+// threads.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -19,8 +20,10 @@ namespace {
 const Dtype index_dtypes[] = {Dtype::uint8, Dtype::uint16, Dtype::uint32, Dtype::uint64,
                               Dtype::int8,  Dtype::int16,  Dtype::int32,  Dtype::int64};
 
-// At several thread counts where there is work to share; starting threads for each small case would take minutes.
-void run_on_threads(const char* name, const std::vector<Array>& inputs, const Array& out, const List& params) {
+// At several thread counts where there is work to share; starting threads for each small case would
+// take minutes.
+void run_on_threads(const char* name, const std::vector<Array>& inputs, const Array& out,
+                    const List& params) {
   if (out.size() < 1000 && inputs[1].size() < 500) return run_kernel(name, inputs, {out}, params);
   CHECK(same_at_all_thread_counts(name, inputs, {out}, params));
 }
@@ -42,20 +45,24 @@ Shape coordinates(const Shape& shape, int64_t p) {
   return at;
 }
 
-Array indices(Dtype dtype, const Shape& shape, Layout layout, int64_t extent, uint64_t seed, bool beyond) {
+Array indices(Dtype dtype, const Shape& shape, Layout layout, int64_t extent, uint64_t seed,
+              bool beyond) {
   Array a = make_array(dtype, shape, layout);
   Random random{seed * 77 + 5};
   const int64_t low = is_signed_int(dtype) ? (beyond ? -2 * extent : -extent) : 0;
   const int64_t high = beyond ? 2 * extent : extent;
   for (int64_t i = 0; i < a.size(); ++i) {
-    a.set(i, {std::floor(static_cast<double>(low) + static_cast<double>(high - low) * random.next()), 0});
+    a.set(i,
+          {std::floor(static_cast<double>(low) + static_cast<double>(high - low) * random.next()),
+           0});
   }
   return a;
 }
 
-// The place in x that a gather reads for a place of its result; negative in scatters where an index is out of range.
-int64_t source_of(const Shape& x, const std::vector<Array>& index, const Shape& axes, int64_t position, const Shape& out,
-                  int64_t p, bool clamp) {
+// The place in x that a gather reads for a place of its result; negative in scatters where an index
+// is out of range.
+int64_t source_of(const Shape& x, const std::vector<Array>& index, const Shape& axes,
+                  int64_t position, const Shape& out, int64_t p, bool clamp) {
   const Shape at = coordinates(out, p);
   const size_t rank = index[0].shape.size();
   Shape index_at(at.begin() + position, at.begin() + position + static_cast<int64_t>(rank));
@@ -92,24 +99,38 @@ struct Gathering {
   int64_t position;
 };
 const Gathering gathers[] = {
-    {{5}, {4}, {0}, 0},           {{5}, {}, {0}, 0},               {{4, 3}, {6}, {0}, 0},
-    {{4, 3}, {6}, {1}, 1},        {{4, 3}, {2, 3}, {1}, 0},        {{4, 3, 5}, {7}, {1}, 1},
-    {{4, 3, 5}, {7}, {0, 2}, 0},  {{4, 3, 5}, {2, 2}, {0, 2}, 1},  {{4, 3, 5}, {9}, {2, 0, 1}, 0},
-    {{4, 3, 5}, {}, {1}, 1},      {{3, 4, 2, 5}, {6}, {1, 2}, 1},  {{3, 4, 2, 5}, {3, 1}, {3}, 2},
-    {{2, 0, 3}, {4}, {0}, 0},     {{4, 3}, {0}, {0}, 0},           {{4, 3}, {0, 2}, {1}, 1},
-    {{300, 2}, {700}, {0}, 0},    {{3, 40}, {2, 600}, {1}, 1},     {{600, 4}, {3}, {1}, 1},
+    {{5}, {4}, {0}, 0},
+    {{5}, {}, {0}, 0},
+    {{4, 3}, {6}, {0}, 0},
+    {{4, 3}, {6}, {1}, 1},
+    {{4, 3}, {2, 3}, {1}, 0},
+    {{4, 3, 5}, {7}, {1}, 1},
+    {{4, 3, 5}, {7}, {0, 2}, 0},
+    {{4, 3, 5}, {2, 2}, {0, 2}, 1},
+    {{4, 3, 5}, {9}, {2, 0, 1}, 0},
+    {{4, 3, 5}, {}, {1}, 1},
+    {{3, 4, 2, 5}, {6}, {1, 2}, 1},
+    {{3, 4, 2, 5}, {3, 1}, {3}, 2},
+    {{2, 0, 3}, {4}, {0}, 0},
+    {{4, 3}, {0}, {0}, 0},
+    {{4, 3}, {0, 2}, {1}, 1},
+    {{300, 2}, {700}, {0}, 0},
+    {{3, 40}, {2, 600}, {1}, 1},
+    {{600, 4}, {3}, {1}, 1},
 };
 
 std::vector<Array> some_indices(const Gathering& c, Dtype dtype, Layout layout, bool beyond) {
   std::vector<Array> index;
   for (size_t i = 0; i < c.axes.size(); ++i) {
-    index.push_back(indices(dtype, c.index, layout, std::min<int64_t>(c.x[static_cast<size_t>(c.axes[i])], 60), i + 3,
+    index.push_back(indices(dtype, c.index, layout,
+                            std::min<int64_t>(c.x[static_cast<size_t>(c.axes[i])], 60), i + 3,
                             beyond));
   }
   return index;
 }
 
-void check_gather(const Gathering& c, Dtype dtype, Dtype index_dtype, Layout layout, Layout index_layout, bool beyond) {
+void check_gather(const Gathering& c, Dtype dtype, Dtype index_dtype, Layout layout,
+                  Layout index_layout, bool beyond) {
   Array x = make_array(dtype, c.x, layout);
   fill(x, 7);
   const std::vector<Array> index = some_indices(c, index_dtype, index_layout, beyond);
@@ -119,14 +140,16 @@ void check_gather(const Gathering& c, Dtype dtype, Dtype index_dtype, Layout lay
   run_on_threads("gather", inputs, out, {dims(c.axes), c.position});
   for (int64_t p = 0; p < out.size(); ++p) {
     const int64_t from = source_of(c.x, index, c.axes, c.position, out.shape, p, true);
-    if (out[p] != x[from]) return fail(__FILE__, __LINE__, describe(x, layout) + " place " + std::to_string(p));
+    if (out[p] != x[from])
+      return fail(__FILE__, __LINE__, describe(x, layout) + " place " + std::to_string(p));
   }
 }
 
 Number combined(const std::string& mode, Number a, Number b) {
   if (mode == "set") return b;
   if (mode == "add") return a + b;
-  if (mode == "multiply") return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
+  if (mode == "multiply")
+    return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
   const bool less = a.real() < b.real() || (a.real() == b.real() && a.imag() < b.imag());
   return (mode == "maximum") == less ? b : a == b ? b : a;
 }
@@ -144,7 +167,8 @@ void check_scatter(const Gathering& c, Dtype dtype, const char* mode, Layout lay
   for (int64_t p = 0; p < updates.size(); ++p) {
     const Shape at = coordinates(updates.shape, p);
     const auto first = at.begin() + c.position;
-    order.emplace_back(place(c.index, Shape(first, first + static_cast<int64_t>(c.index.size()))), p);
+    order.emplace_back(place(c.index, Shape(first, first + static_cast<int64_t>(c.index.size()))),
+                       p);
   }
   std::stable_sort(order.begin(), order.end());
   for (const auto& [q, p] : order) {
@@ -179,37 +203,46 @@ TEST(gathers_every_dtype_and_layout) {
       check_gather(c, d, Dtype::int64, Layout::contiguous, Layout::contiguous, true);
     }
     for (Dtype d : index_dtypes) {
-      for (Layout layout : all_layouts) check_gather(c, Dtype::float32, d, Layout::contiguous, layout, true);
+      for (Layout layout : all_layouts)
+        check_gather(c, Dtype::float32, d, Layout::contiguous, layout, true);
     }
   }
 }
 
 TEST(gather_from_nothing_is_an_error) {
-  Array x = make_array(Dtype::float32, {0, 3}), index = make_array(Dtype::int32, {2}), out = make_array(Dtype::float32, {2, 3});
+  Array x = make_array(Dtype::float32, {0, 3}), index = make_array(Dtype::int32, {2}),
+        out = make_array(Dtype::float32, {2, 3});
   fill(index, 1, 0, 0);
   CHECK_THROWS(Error, "axis of size 0", run_kernel("gather", {x, index}, {out}, {Dims{0}, 0}));
 }
 
 TEST(too_many_axes_are_an_error) {
   const Shape many(40, 1);
-  const Array x = make_array(Dtype::float32, many), index = make_array(Dtype::int32, {1}), out = make_array(Dtype::float32, many);
+  const Array x = make_array(Dtype::float32, many), index = make_array(Dtype::int32, {1}),
+              out = make_array(Dtype::float32, many);
   index.set(0, 0);
-  CHECK_THROWS(Error, "40 axes are more than 32", run_kernel("gather", {x, index}, {out}, {Dims{39}, 39}));
-  CHECK_THROWS(Error, "more than 32", run_kernel("scatter", {x, index, out}, {out}, {Dims{39}, 39, "add"}));
-  CHECK_THROWS(Error, "more than 32", run_kernel("dynamic_slice", {x, index}, {out}, {Dims{0}, dims(many)}));
-  CHECK_THROWS(Error, "more than 32", run_kernel("slice_update", {x, out}, {out}, {dims(many), dims(many), dims(many)}));
+  CHECK_THROWS(Error, "40 axes are more than 32",
+               run_kernel("gather", {x, index}, {out}, {Dims{39}, 39}));
+  CHECK_THROWS(Error, "more than 32",
+               run_kernel("scatter", {x, index, out}, {out}, {Dims{39}, 39, "add"}));
+  CHECK_THROWS(Error, "more than 32",
+               run_kernel("dynamic_slice", {x, index}, {out}, {Dims{0}, dims(many)}));
+  CHECK_THROWS(Error, "more than 32",
+               run_kernel("slice_update", {x, out}, {out}, {dims(many), dims(many), dims(many)}));
 }
 
 TEST(scatters_every_dtype_mode_and_layout) {
   for (const Gathering& c : gathers) {
     for (const char* mode : {"set", "add", "multiply", "maximum", "minimum"}) {
       const bool large = c.x.back() > 30 || c.x[0] > 100;
-      if (large && std::string(mode) == "multiply") continue;  // products of hundreds of numbers overflow
+      if (large && std::string(mode) == "multiply")
+        continue;  // products of hundreds of numbers overflow
       for (Dtype d : all_dtypes) {
         if (large && d != Dtype::int64 && d != Dtype::float64) continue;
         const bool narrow = itemsize(d) == 1 && std::string(mode) == "multiply";
         if (narrow && c.index.size() && c.index[0] > 4) continue;
-        for (Layout layout : {Layout::contiguous, Layout::transposed, Layout::sliced, Layout::reversed}) {
+        for (Layout layout :
+             {Layout::contiguous, Layout::transposed, Layout::sliced, Layout::reversed}) {
           check_scatter(c, d, mode, layout, false);
         }
         check_scatter(c, d, mode, Layout::contiguous, true);
@@ -218,8 +251,39 @@ TEST(scatters_every_dtype_mode_and_layout) {
   }
 }
 
+// Several threads share the outer slices, the rows, or the places, whichever there are many of.
+TEST(scatters_in_parts) {
+  const Gathering parts[] = {
+      {{600, 7}, {100}, {1}, 1}, {{20, 1990}, {100}, {0}, 0}, {{5000}, {70000}, {0}, 0}};
+  for (const Gathering& c : parts) {
+    for (const char* mode : {"set", "add"}) {
+      check_scatter(c, Dtype::float64, mode, Layout::contiguous, false);
+      check_scatter(c, Dtype::int16, mode, Layout::contiguous, false);
+    }
+  }
+}
+
+TEST(gathers_past_the_cache) {
+  const int64_t width = 64, count = static_cast<int64_t>(cache_bytes() / (width * 4)) + 300;
+  const Array x = make_array(Dtype::float32, {50, width});
+  const Array index = indices(Dtype::int32, {count}, Layout::contiguous, 50, 1, true);
+  fill(x, 3);
+  Array out = make_array(Dtype::float32, {count + 1, width});
+  out.shape[0] = count;
+  out.offset = (64 - reinterpret_cast<uintptr_t>(out.bytes.get()) % 64) % 64 / 4;  // a line's start
+  run_kernel("gather", {x, index}, {out}, {Dims{0}, 0});
+  bool right = true;
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t row = static_cast<int64_t>(index[i].real());
+    row = row < -50 ? 0 : row < 0 ? row + 50 : row > 49 ? 49 : row;
+    right &= std::memcmp(out.data() + i * width * 4, x.data() + row * width * 4, width * 4) == 0;
+  }
+  CHECK(right);
+}
+
 TEST(integer_updates_wrap) {
-  Array x = make_array(Dtype::int32, {1}), index = make_array(Dtype::int32, {1}), u = make_array(Dtype::int32, {1});
+  Array x = make_array(Dtype::int32, {1}), index = make_array(Dtype::int32, {1}),
+        u = make_array(Dtype::int32, {1});
   Array out = make_array(Dtype::int32, {1});
   x.set(0, 2147483647.0), index.set(0, 0.0), u.set(0, 2.0);
   run_kernel("scatter", {x, index, u}, {out}, {Dims{0}, 0, "add"});
@@ -229,7 +293,8 @@ TEST(integer_updates_wrap) {
 }
 
 TEST(scatter_in_place_of_its_input) {
-  Array x = make_array(Dtype::float32, {5}), index = make_array(Dtype::int32, {3}), u = make_array(Dtype::float32, {3});
+  Array x = make_array(Dtype::float32, {5}), index = make_array(Dtype::int32, {3}),
+        u = make_array(Dtype::float32, {3});
   fill(u, 2, 1, 1);
   for (int i = 0; i < 5; ++i) x.set(i, i);
   for (int i = 0; i < 3; ++i) index.set(i, 2);
@@ -247,7 +312,8 @@ TEST(along_an_axis) {
           taken[static_cast<size_t>(axis)] = 7;
           Array x = make_array(d, shape, layout), out = make_array(d, taken);
           fill(x, 3);
-          Array index = indices(Dtype::int32, taken, layout, shape[static_cast<size_t>(axis)], 2, beyond);
+          Array index =
+              indices(Dtype::int32, taken, layout, shape[static_cast<size_t>(axis)], 2, beyond);
           run_kernel("take_along_axis", {x, index}, {out}, {axis});
           const int64_t n = shape[static_cast<size_t>(axis)];
           Array sums = make_array(d, shape), want = make_array(d, shape);
@@ -271,17 +337,20 @@ TEST(along_an_axis) {
       }
     }
   }
-  Array x = make_array(Dtype::float32, {2, 0}), index = make_array(Dtype::int32, {2, 3}), out = make_array(Dtype::float32, {2, 3});
+  Array x = make_array(Dtype::float32, {2, 0}), index = make_array(Dtype::int32, {2, 3}),
+        out = make_array(Dtype::float32, {2, 3});
   CHECK_THROWS(Error, "axis of size 0", run_kernel("take_along_axis", {x, index}, {out}, {1}));
 }
 
 TEST(threads_share_large_work) {
   for (Dtype d : {Dtype::float32, Dtype::bfloat16, Dtype::uint8}) {
-    Array x = make_array(d, {900, 40}), index = indices(Dtype::int32, {6000}, Layout::contiguous, 900, 1, true);
+    Array x = make_array(d, {900, 40}),
+          index = indices(Dtype::int32, {6000}, Layout::contiguous, 900, 1, true);
     Array rows = make_array(d, {6000, 40}), sums = make_array(d, {900, 40});
     fill(x, 1);
     run_on_threads("gather", {x, index}, rows, {Dims{0}, 0});
-    for (const char* mode : {"set", "add", "maximum"}) run_on_threads("scatter", {x, index, rows}, sums, {Dims{0}, 0, mode});
+    for (const char* mode : {"set", "add", "maximum"})
+      run_on_threads("scatter", {x, index, rows}, sums, {Dims{0}, 0, mode});
     Array along = indices(Dtype::int64, {6000, 40}, Layout::transposed, 900, 1, true);
     run_on_threads("take_along_axis", {x, along}, rows, {0});
     run_on_threads("scatter_along_axis", {x, along, rows}, sums, {0, "add"});
@@ -291,7 +360,8 @@ TEST(threads_share_large_work) {
 TEST(windows) {
   for (Dtype d : all_dtypes) {
     for (Layout layout : all_layouts) {
-      Array x = make_array(d, {6, 5}, layout), update = make_array(d, {2, 3}, layout), out = make_array(d, {6, 5});
+      Array x = make_array(d, {6, 5}, layout), update = make_array(d, {2, 3}, layout),
+            out = make_array(d, {6, 5});
       fill(x, 3), fill(update, 4);
       // x[4:0:-3, 0:5:2]
       run_kernel("slice_update", {x, update}, {out}, {Dims{4, 0}, Dims{0, 5}, Dims{-3, 2}});
@@ -306,7 +376,10 @@ TEST(windows) {
       for (int64_t start : {-9, -1, 0, 3, 9}) {
         Array starts = make_array(Dtype::int32, {1});
         starts.set(0, static_cast<double>(start));
-        const int64_t at = start == -9 ? 0 : start == -1 ? 2 : start > 2 ? 2 : start;  // moved inside
+        const int64_t at = start == -9   ? 0
+                           : start == -1 ? 2
+                           : start > 2   ? 2
+                                         : start;  // moved inside
         Array part = make_array(d, {6, 3});
         run_kernel("dynamic_slice", {x, starts}, {part}, {Dims{1}, Dims{6, 3}});
         right = true;
@@ -330,12 +403,14 @@ TEST(windows) {
 
 TEST(masks_use_values_in_turn) {
   for (Dtype d : all_dtypes) {
-    Array x = make_array(d, {4, 3}), mask = make_array(Dtype::bool_, {4}), values = make_array(d, {3, 3}), out = make_array(d, {4, 3});
+    Array x = make_array(d, {4, 3}), mask = make_array(Dtype::bool_, {4}),
+          values = make_array(d, {3, 3}), out = make_array(d, {4, 3});
     fill(x, 1), fill(values, 2);
     const bool flags[] = {true, false, true, false};
     for (int i = 0; i < 4; ++i) mask.set(i, flags[i]);
     run_kernel("masked_scatter", {x, mask, values}, {out});
-    for (int i = 0; i < 12; ++i) CHECK(out[i] == (i < 3 ? values[i] : i >= 6 && i < 9 ? values[i - 3] : x[i]));
+    for (int i = 0; i < 12; ++i)
+      CHECK(out[i] == (i < 3 ? values[i] : i >= 6 && i < 9 ? values[i - 3] : x[i]));
     Array few = make_array(d, {1, 3});
     CHECK_THROWS(Error, "more rows", run_kernel("masked_scatter", {x, mask, few}, {out}));
   }
@@ -348,7 +423,8 @@ Array guarded(Dtype dtype, const Shape& shape, bool at_end) {
   Array a = make_array(dtype, shape);
   const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const size_t bytes = static_cast<size_t>(a.byte_count), inside = (bytes + page - 1) / page * page;
-  char* all = static_cast<char*>(mmap(nullptr, inside + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  char* all = static_cast<char*>(
+      mmap(nullptr, inside + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   REQUIRE(all != MAP_FAILED);
   REQUIRE(mprotect(all + page, inside, PROT_READ | PROT_WRITE) == 0);
   a.bytes = std::shared_ptr<char[]>(all + page + (at_end ? inside - bytes : 0),
@@ -357,11 +433,14 @@ Array guarded(Dtype dtype, const Shape& shape, bool at_end) {
   return a;
 }
 
-const int64_t wild[] = {0, -1, 1, 5, -6, 6, 127, -128, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, INT64_MAX - 3, 1 << 20};
+const int64_t wild[] = {
+    0,      -1, 1, 5, -6, 6, 127, -128, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, INT64_MAX - 3,
+    1 << 20};
 
 Array wild_indices(Dtype dtype, const Shape& shape) {
   const Array a = make_array(dtype, shape);
-  for (int64_t i = 0; i < a.size(); ++i) std::memcpy(a.element(i), &wild[i * 7 % 14], itemsize(dtype));
+  for (int64_t i = 0; i < a.size(); ++i)
+    std::memcpy(a.element(i), &wild[i * 7 % 14], itemsize(dtype));
   return a;
 }
 
@@ -387,7 +466,8 @@ TEST(wild_indices_touch_no_other_memory) {
         const Array part = guarded(dtype, {2, 3}, at_end);
         for (int64_t i = 0; i < 14; ++i) {
           const Array start = make_array(index_dtype, {2});
-          for (int k = 0; k < 2; ++k) std::memcpy(start.element(k), &wild[(i + 3 * k) % 14], itemsize(index_dtype));
+          for (int k = 0; k < 2; ++k)
+            std::memcpy(start.element(k), &wild[(i + 3 * k) % 14], itemsize(index_dtype));
           run_kernel("dynamic_slice", {x, start}, {part}, {Dims{0, 1}, Dims{2, 3}});
           run_kernel("dynamic_slice_update", {x, part, start}, {out}, {Dims{0, 1}});
         }
@@ -415,18 +495,25 @@ TEST(bounds_are_checked_on_demand) {
   const Array x = make_array(Dtype::float32, {4, 3}), index = make_array(Dtype::int32, {2, 2});
   fill(x, 1);
   for (int64_t i = 0; i < 4; ++i) index.set(i, static_cast<double>(i));
-  const Array rows = make_array(Dtype::float32, {2, 2, 3}), columns = make_array(Dtype::float32, {4, 2, 2});
+  const Array rows = make_array(Dtype::float32, {2, 2, 3}),
+              columns = make_array(Dtype::float32, {4, 2, 2});
   run_kernel("gather", {x, index}, {rows}, {Dims{0}, 0});
   run_kernel("scatter", {x, index, rows}, {x}, {Dims{0}, 0, "add"});
-  CHECK_THROWS(Error, "[gather] Index 3, element 3 of indices of shape (2, 2), is out of range for axis 1 of size 3",
+  CHECK_THROWS(Error,
+               "[gather] Index 3, element 3 of indices of shape (2, 2), is out of range for axis 1 "
+               "of size 3",
                run_kernel("gather", {x, index}, {columns}, {Dims{1}, 1}));
-  CHECK_THROWS(Error, "[scatter] Index 3", run_kernel("scatter", {x, index, columns}, {x}, {Dims{1}, 1, "set"}));
+  CHECK_THROWS(Error, "[scatter] Index 3",
+               run_kernel("scatter", {x, index, columns}, {x}, {Dims{1}, 1, "set"}));
   index.set(1, -5);
-  CHECK_THROWS(Error, "[gather] Index -5, element 1", run_kernel("gather", {x, index}, {rows}, {Dims{0}, 0}));
+  CHECK_THROWS(Error, "[gather] Index -5, element 1",
+               run_kernel("gather", {x, index}, {rows}, {Dims{0}, 0}));
   const Array along = make_array(Dtype::uint8, {4, 1}), one = make_array(Dtype::float32, {4, 1});
   for (int64_t i = 0; i < 4; ++i) along.set(i, static_cast<double>(i));
-  CHECK_THROWS(Error, "[take_along_axis] Index 3", run_kernel("take_along_axis", {x, along}, {one}, {1}));
-  CHECK_THROWS(Error, "[scatter_along_axis] Index 3", run_kernel("scatter_along_axis", {x, along, one}, {x}, {1, "add"}));
+  CHECK_THROWS(Error, "[take_along_axis] Index 3",
+               run_kernel("take_along_axis", {x, along}, {one}, {1}));
+  CHECK_THROWS(Error, "[scatter_along_axis] Index 3",
+               run_kernel("scatter_along_axis", {x, along, one}, {x}, {1, "add"}));
   const Array start = make_array(Dtype::int32, {1}), part = make_array(Dtype::float32, {2, 3});
   start.set(0, 3);
   CHECK_THROWS(Error, "[slice] A window of size 2 at 3 leaves axis 0 of size 4",

@@ -1,12 +1,11 @@
-// How an update meets the value that is there: assign, add, multiply, maximum, minimum, for every dtype.
+// How updates meet the values that are there: set, add, multiply, maximum, minimum, for every
+// dtype.
 #pragma once
 
 #include <stdint.h>
 #include <string.h>
 
-#include "mlxk/error.h"
-#include "mlxk/kernel.h"
-#include "scalar/types.h"
+#include "cpu/lanes.h"
 
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
@@ -22,12 +21,22 @@ inline Mode mode_named(const char* name) {
   raise(ErrorKind::value, "[scatter] No mode has this name.");
 }
 
+// Two loops over updates: of neighbours into neighbours, and of items into items at offsets, in
+// order.
+struct Combine {
+  void (*row)(void* to, const void* from, int64_t count);
+  void (*items)(void* to, const int64_t* to_at, const void* from, const int64_t* from_at,
+                int64_t count);
+};
+
+struct Bool {
+  uint8_t value;
+};
 struct Complex {
   float re, im;
 };
 
-template <Mode M, class T>
-__attribute__((always_inline)) inline T combined(T a, T b) {
+template <Mode M, class T> MLXK_FN T combined(T a, T b) {
   if constexpr (M == Mode::assign) {
     return b;
   } else if constexpr (M == Mode::add) {
@@ -40,127 +49,81 @@ __attribute__((always_inline)) inline T combined(T a, T b) {
     return a < b ? a : b;
   }
 }
-
-// Signed sums and products wrap: computed as unsigned, int8 and int16 by promotion.
-template <Mode M>
-inline int32_t combined_signed(int32_t a, int32_t b) {
-  if constexpr (M == Mode::add) return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
-  if constexpr (M == Mode::multiply) return static_cast<int32_t>(static_cast<uint32_t>(a) * static_cast<uint32_t>(b));
-  return combined<M>(a, b);
+template <> MLXK_MEMBER uint16_t combined<Mode::multiply>(uint16_t a, uint16_t b) {
+  return static_cast<uint16_t>(uint32_t{a} * b);  // as int it could overflow
 }
-template <Mode M>
-inline int64_t combined_signed(int64_t a, int64_t b) {
-  if constexpr (M == Mode::add) return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-  if constexpr (M == Mode::multiply) return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
-  return combined<M>(a, b);
+template <Mode M> MLXK_FN Bool combined(Bool a, Bool b) {
+  return {static_cast<uint8_t>(M == Mode::add ? a.value | b.value : a.value & b.value)};
 }
-
-// One element type: how it is stored and combined.
-template <Dtype D>
-struct Element;
-#define MLXK_ELEMENT(dtype, type)                                                    \
-  template <>                                                                        \
-  struct Element<Dtype::dtype> {                                                     \
-    using Stored = type;                                                             \
-    template <Mode M>                                                                \
-    static void apply(Stored& a, Stored b) { a = combined<M, type>(a, b); }          \
-  };
-MLXK_ELEMENT(uint8, uint8_t)
-MLXK_ELEMENT(uint32, uint32_t)
-MLXK_ELEMENT(uint64, uint64_t)
-MLXK_ELEMENT(int8, int8_t)
-MLXK_ELEMENT(int16, int16_t)
-MLXK_ELEMENT(float32, float)
-MLXK_ELEMENT(float64, double)
-#undef MLXK_ELEMENT
-
-template <>
-struct Element<Dtype::uint16> {
-  using Stored = uint16_t;
-  template <Mode M>
-  static void apply(Stored& a, Stored b) {
-    a = static_cast<uint16_t>(combined<M, uint32_t>(a, b));  // promotion to int would overflow in a product
-  }
-};
-template <>
-struct Element<Dtype::int32> {
-  using Stored = int32_t;
-  template <Mode M>
-  static void apply(Stored& a, Stored b) { a = combined_signed<M>(a, b); }
-};
-template <>
-struct Element<Dtype::int64> {
-  using Stored = int64_t;
-  template <Mode M>
-  static void apply(Stored& a, Stored b) { a = combined_signed<M>(a, b); }
-};
-template <>
-struct Element<Dtype::bool_> {
-  using Stored = uint8_t;
-  template <Mode M>
-  static void apply(Stored& a, Stored b) {
-    if constexpr (M == Mode::assign) a = b;
-    else if constexpr (M == Mode::add || M == Mode::maximum) a = a | b;
-    else a = a & b;
-  }
-};
-template <>
-struct Element<Dtype::float16> {
-  using Stored = uint16_t;
-  template <Mode M>
-  static void apply(Stored& a, Stored b) {
-    if constexpr (M == Mode::assign) a = b;
-    else a = static_cast<uint16_t>(mlxk_scalar::float_to_f16(
-        combined<M, float>(mlxk_scalar::f16_to_float<float>(a), mlxk_scalar::f16_to_float<float>(b))));
-  }
-};
-template <>
-struct Element<Dtype::bfloat16> {
-  using Stored = uint16_t;
-  template <Mode M>
-  static void apply(Stored& a, Stored b) {
-    if constexpr (M == Mode::assign) a = b;
-    else a = static_cast<uint16_t>(mlxk_scalar::float_to_bf16(
-        combined<M, float>(mlxk_scalar::bf16_to_float<float>(a), mlxk_scalar::bf16_to_float<float>(b))));
-  }
-};
-template <>
-struct Element<Dtype::complex64> {
-  using Stored = Complex;
-  template <Mode M>
-  static void apply(Stored& a, Stored b) {
-    const bool less = a.re < b.re || (a.re == b.re && a.im < b.im);
-    const bool more = a.re > b.re || (a.re == b.re && a.im > b.im);
-    if constexpr (M == Mode::assign) a = b;
-    else if constexpr (M == Mode::add) a = {a.re + b.re, a.im + b.im};
-    else if constexpr (M == Mode::multiply) a = {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
-    else if constexpr (M == Mode::maximum) a = more ? a : b;
-    else a = less ? a : b;
-  }
-};
-
-// Calls f.template operator()<D>() for the dtype.
-template <class F>
-void for_dtype(Dtype dtype, const F& f) {
-  switch (dtype) {
-#define MLXK_CASE(d) \
-  case Dtype::d: return f.template operator()<Dtype::d>();
-    MLXK_CASE(bool_) MLXK_CASE(uint8) MLXK_CASE(uint16) MLXK_CASE(uint32) MLXK_CASE(uint64) MLXK_CASE(int8)
-    MLXK_CASE(int16) MLXK_CASE(int32) MLXK_CASE(int64) MLXK_CASE(float16) MLXK_CASE(bfloat16) MLXK_CASE(float32)
-    MLXK_CASE(float64) MLXK_CASE(complex64)
-#undef MLXK_CASE
-  }
+template <Mode M> MLXK_FN f16_bits combined(f16_bits a, f16_bits b) {
+  return narrow<f16_bits>(combined<M>(widen<float>(a), widen<float>(b)));
+}
+template <Mode M> MLXK_FN bf16_bits combined(bf16_bits a, bf16_bits b) {
+  return narrow<bf16_bits>(combined<M>(widen<float>(a), widen<float>(b)));
+}
+template <Mode M> MLXK_FN Complex combined(Complex a, Complex b) {
+  if constexpr (M == Mode::add) return {a.re + b.re, a.im + b.im};
+  if constexpr (M == Mode::multiply) return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
+  const bool less = a.re < b.re || (a.re == b.re && a.im < b.im);
+  const bool more = a.re > b.re || (a.re == b.re && a.im > b.im);
+  return (M == Mode::maximum ? more : less) ? a : b;
 }
 
-template <class F>
-void for_mode(Mode mode, const F& f) {
+template <Mode M, class T> void combine_row(void* to, const void* from, int64_t count) {
+  T* __restrict target = static_cast<T*>(to);
+  const T* __restrict update = static_cast<const T*>(from);
+  for (int64_t k = 0; k < count; ++k) target[k] = combined<M>(target[k], update[k]);
+}
+template <Mode M, class T>
+void combine_items(void* to, const int64_t* to_at, const void* from, const int64_t* from_at,
+                   int64_t count) {
+  T* __restrict target = static_cast<T*>(to);
+  const T* __restrict update = static_cast<const T*>(from);
+  for (int64_t k = 0; k < count; ++k) {
+    T& item = target[to_at[k]];
+    item = combined<M>(item, update[from_at[k]]);
+  }
+}
+template <Mode M, class T> constexpr Combine combine{combine_row<M, T>, combine_items<M, T>};
+
+// Sums and products wrap, so those of signed integers are those of unsigned ones.
+template <class T, class Wrapping = T> Combine combine_by(Mode mode) {
   switch (mode) {
-    case Mode::assign: return f.template operator()<Mode::assign>();
-    case Mode::add: return f.template operator()<Mode::add>();
-    case Mode::multiply: return f.template operator()<Mode::multiply>();
-    case Mode::maximum: return f.template operator()<Mode::maximum>();
-    case Mode::minimum: return f.template operator()<Mode::minimum>();
+    case Mode::add: return combine<Mode::add, Wrapping>;
+    case Mode::multiply: return combine<Mode::multiply, Wrapping>;
+    case Mode::maximum: return combine<Mode::maximum, T>;
+    default: return combine<Mode::minimum, T>;
   }
+}
+
+inline Combine combine_for(Dtype dtype, Mode mode) {
+  if (mode == Mode::assign) {
+    switch (itemsize(dtype)) {
+      case 1: return combine<Mode::assign, uint8_t>;
+      case 2: return combine<Mode::assign, uint16_t>;
+      case 4: return combine<Mode::assign, uint32_t>;
+      default: return combine<Mode::assign, uint64_t>;
+    }
+  }
+  switch (dtype) {
+    case Dtype::bool_:
+      return mode == Mode::add || mode == Mode::maximum ? combine<Mode::add, Bool>
+                                                        : combine<Mode::multiply, Bool>;
+    case Dtype::uint8: return combine_by<uint8_t>(mode);
+    case Dtype::uint16: return combine_by<uint16_t>(mode);
+    case Dtype::uint32: return combine_by<uint32_t>(mode);
+    case Dtype::uint64: return combine_by<uint64_t>(mode);
+    case Dtype::int8: return combine_by<int8_t, uint8_t>(mode);
+    case Dtype::int16: return combine_by<int16_t, uint16_t>(mode);
+    case Dtype::int32: return combine_by<int32_t, uint32_t>(mode);
+    case Dtype::int64: return combine_by<int64_t, uint64_t>(mode);
+    case Dtype::float16: return combine_by<f16_bits>(mode);
+    case Dtype::bfloat16: return combine_by<bf16_bits>(mode);
+    case Dtype::float32: return combine_by<float>(mode);
+    case Dtype::float64: return combine_by<double>(mode);
+    case Dtype::complex64: return combine_by<Complex>(mode);
+  }
+  __builtin_unreachable();
 }
 
 }  // namespace

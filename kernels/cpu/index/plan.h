@@ -1,15 +1,14 @@
 // How gather and scatter walk: index positions and the slices between them.
 //
-// x has indexed axes and remaining axes; the result of a gather is remaining[:position] + index shape +
-// remaining[position:]. A walk goes over (outer, index, inner), outer and inner being the two runs of remaining axes.
+// x has indexed axes and remaining axes; the result of a gather is remaining[:position] + index
+// shape + remaining[position:]. A walk goes over (outer, index, inner), outer and inner being the
+// two runs of remaining axes.
 #pragma once
 
 #include <stdint.h>
 #include <string.h>
 
-#include "mlxk/error.h"
-#include "mlxk/kernel.h"
-#include "mlxk/threads.h"
+#include "cpu/lanes.h"
 
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
@@ -17,10 +16,12 @@ namespace {
 constexpr int max_dims = 32;
 
 inline void check_dims(int64_t count) {
-  if (count > max_dims) raise(ErrorKind::value, "[index] %lld axes are more than %d.", static_cast<long long>(count), max_dims);
+  if (count > max_dims)
+    raise(ErrorKind::value, "[index] %lld axes are more than %d.", static_cast<long long>(count),
+          max_dims);
 }
 
-// A row-major odometer over some axes with one offset per operand.
+// A row-major odometer over some axes.
 struct Axes {
   int count = 0;
   int64_t size = 1;
@@ -39,12 +40,14 @@ struct Axes {
     shape[count] = extent;
     strides[count++] = stride;
   }
-  // Calls f(k, offset of element begin + k) for k < number, dividing once and not once an element.
-  template <class F>
-  __attribute__((always_inline)) void walk(int64_t begin, int64_t number, const F& f) const {
+  bool is_row() const { return count == 0 || (count == 1 && strides[0] == 1); }
+
+  // Calls f(k, offset of element begin + k, stride, length) for each run of elements that lie a
+  // stride apart, for `number` elements.
+  template <class F> void runs(int64_t begin, int64_t number, const F& f) const {
     if (count <= 1) {
       const int64_t stride = count ? strides[0] : 0;
-      for (int64_t k = 0; k < number; ++k) f(k, (begin + k) * stride);
+      f(int64_t{0}, begin * stride, stride, number);
       return;
     }
     int64_t index[max_dims], at = 0;
@@ -56,9 +59,10 @@ struct Axes {
     const int last = count - 1;
     const int64_t stride = strides[last];
     for (int64_t k = 0; k < number;) {
-      const int64_t run = shape[last] - index[last], n = run < number - k ? run : number - k;
-      for (int64_t j = 0; j < n; ++j) f(k + j, at + j * stride);
-      k += n;
+      const int64_t rest = shape[last] - index[last];
+      const int64_t length = rest < number - k ? rest : number - k;
+      f(k, at, stride, length);
+      k += length;
       at -= index[last] * stride;
       index[last] = 0;
       for (int i = last - 1; i >= 0; --i) {
@@ -68,6 +72,16 @@ struct Axes {
         index[i] = 0;
       }
     }
+  }
+  // Calls f(k, offset of element begin + k) for k < number.
+  template <class F> void walk(int64_t begin, int64_t number, const F& f) const {
+    runs(begin, number, [&](int64_t k, int64_t at, int64_t stride, int64_t length) {
+      for (int64_t j = 0; j < length; ++j) f(k + j, at + j * stride);
+    });
+  }
+  // The offsets of elements [begin, begin + number).
+  void offsets(int64_t begin, int64_t number, int64_t* to) const {
+    walk(begin, number, [&](int64_t k, int64_t at) { to[k] = at; });
   }
   int64_t offset(int64_t index) const {
     int64_t at = 0;
@@ -79,14 +93,31 @@ struct Axes {
   }
 };
 
-// An index as int64; what no int64 holds is beyond any axis.
-template <class I>
-__attribute__((always_inline)) inline int64_t signed_index(I index) {
-  if constexpr (static_cast<I>(-1) > 0 && sizeof(I) == 8) return index > INT64_MAX ? INT64_MAX : static_cast<int64_t>(index);
-  else return static_cast<int64_t>(index);
+// ---- indices ------------------------------------------------------------------------------------
+
+// What becomes of an index that is out of range: the nearest element, or none.
+enum class Beyond { clamp, drop };
+constexpr int64_t outside = INT64_MIN;  // the offset of an index that is dropped
+
+// Negative counts from the end; what is still outside is clamped.
+MLXK_FN int64_t clamp_index(int64_t i, int64_t n) {
+  if (i < 0) i += n;
+  return i < 0 ? 0 : i >= n ? n - 1 : i;
 }
 
-__attribute__((always_inline)) inline int64_t read_index(const void* data, int64_t at, Dtype dtype) {
+// Index arrays are read in blocks of this many positions.
+constexpr int64_t block = 256;
+
+// An index as int64; what no int64 holds is beyond any axis.
+template <class I> MLXK_FN int64_t signed_index(I index) {
+  if constexpr (static_cast<I>(-1) > 0 && sizeof(I) == 8)
+    return index > INT64_MAX ? INT64_MAX : static_cast<int64_t>(index);
+  else
+    return static_cast<int64_t>(index);
+}
+
+// One index.
+inline int64_t read_index(const void* data, int64_t at, Dtype dtype) {
   switch (dtype) {
     case Dtype::uint8: return static_cast<const uint8_t*>(data)[at];
     case Dtype::uint16: return static_cast<const uint16_t*>(data)[at];
@@ -99,68 +130,65 @@ __attribute__((always_inline)) inline int64_t read_index(const void* data, int64
   }
 }
 
-// Negative counts from the end; what is still outside is clamped.
-__attribute__((always_inline)) inline int64_t clamp_index(int64_t i, int64_t n) {
-  if (i < 0) i += n;
-  return i < 0 ? 0 : i >= n ? n - 1 : i;
+template <Beyond beyond, class I>
+void add_offsets(const void* data, int64_t stride, int64_t count, int64_t extent, int64_t step,
+                 int64_t* to) {
+  const I* from = static_cast<const I*>(data);
+  for (int64_t k = 0; k < count; ++k) {
+    int64_t i = signed_index(from[k * stride]);
+    if constexpr (beyond == Beyond::clamp) {
+      to[k] += clamp_index(i, extent) * step;
+    } else {
+      i = i < 0 ? i + extent : i;
+      const bool inside = static_cast<uint64_t>(i) < static_cast<uint64_t>(extent);
+      to[k] = inside && to[k] != outside ? to[k] + i * step : outside;
+    }
+  }
 }
 
-// Negative counts from the end; -1 where it is still outside.
-__attribute__((always_inline)) inline int64_t checked_index(int64_t i, int64_t n) {
-  if (i < 0) i += n;
-  return i < 0 || i >= n ? -1 : i;
+// Adds to `to` the offsets of `count` indices, `stride` apart from data[at] on, into an axis of
+// `extent` elements that lie `step` apart.
+template <Beyond beyond>
+void add_offsets(const void* data, Dtype dtype, int64_t at, int64_t stride, int64_t count,
+                 int64_t extent, int64_t step, int64_t* to) {
+  data = static_cast<const char*>(data) + at * static_cast<int64_t>(itemsize(dtype));
+  switch (dtype) {
+    case Dtype::uint8: return add_offsets<beyond, uint8_t>(data, stride, count, extent, step, to);
+    case Dtype::uint16: return add_offsets<beyond, uint16_t>(data, stride, count, extent, step, to);
+    case Dtype::uint32: return add_offsets<beyond, uint32_t>(data, stride, count, extent, step, to);
+    case Dtype::int8: return add_offsets<beyond, int8_t>(data, stride, count, extent, step, to);
+    case Dtype::int16: return add_offsets<beyond, int16_t>(data, stride, count, extent, step, to);
+    case Dtype::int32: return add_offsets<beyond, int32_t>(data, stride, count, extent, step, to);
+    case Dtype::uint64: return add_offsets<beyond, uint64_t>(data, stride, count, extent, step, to);
+    default: return add_offsets<beyond, int64_t>(data, stride, count, extent, step, to);
+  }
 }
-
-// Index arrays are read in blocks of this many positions.
-constexpr int64_t block = 256;
-constexpr int64_t outside = INT64_MIN;  // the offset of a position where an index is out of range
 
 struct IndexWalk {
-  int indices;                 // arrays of indices
-  int64_t extents[max_dims];   // of the indexed axes of x
+  int indices;                // arrays of indices
+  int64_t extents[max_dims];  // of the indexed axes of x
   int64_t strides[max_dims];
-  Axes at[max_dims];           // the index arrays, all of one shape; a broadcast one has strides of zero
+  Axes at[max_dims];  // the index arrays, all of one shape; a broadcast one has strides of zero
   const void* data[max_dims];
   Dtype dtypes[max_dims];
-  int64_t positions;           // elements of the index shape
-  Axes outer, inner;           // remaining axes with x's strides
-
-  template <bool clamp, class I>
-  void add(int i, int64_t begin, int64_t count, int64_t* to) const {
-    const I* from = static_cast<const I*>(data[i]);
-    const int64_t extent = extents[i], stride = strides[i];
-    at[i].walk(begin, count, [&](int64_t k, int64_t where) {
-      const int64_t index = signed_index(from[where]);
-      if constexpr (clamp) {
-        to[k] += clamp_index(index, extent) * stride;
-      } else {
-        const int64_t checked = checked_index(index, extent);
-        to[k] = checked < 0 || to[k] == outside ? outside : to[k] + checked * stride;
-      }
-    });
-  }
+  int64_t positions;  // elements of the index shape
+  Axes outer, inner;  // remaining axes with x's strides
 
   // Offsets in x of the index positions begin ... begin + count.
-  template <bool clamp>
-  void offsets(int64_t begin, int64_t count, int64_t* to) const {
-    for (int64_t k = 0; k < count; ++k) to[k] = 0;
+  template <Beyond beyond> void offsets(int64_t begin, int64_t count, int64_t* to) const {
+    memset(to, 0, static_cast<size_t>(count) * sizeof *to);
     for (int i = 0; i < indices; ++i) {
-      switch (dtypes[i]) {
-        case Dtype::uint8: add<clamp, uint8_t>(i, begin, count, to); break;
-        case Dtype::uint16: add<clamp, uint16_t>(i, begin, count, to); break;
-        case Dtype::uint32: add<clamp, uint32_t>(i, begin, count, to); break;
-        case Dtype::int8: add<clamp, int8_t>(i, begin, count, to); break;
-        case Dtype::int16: add<clamp, int16_t>(i, begin, count, to); break;
-        case Dtype::int32: add<clamp, int32_t>(i, begin, count, to); break;
-        case Dtype::uint64: add<clamp, uint64_t>(i, begin, count, to); break;
-        default: add<clamp, int64_t>(i, begin, count, to);
-      }
+      at[i].runs(begin, count, [&](int64_t k, int64_t where, int64_t stride, int64_t length) {
+        add_offsets<beyond>(data[i], dtypes[i], where, stride, length, extents[i], strides[i],
+                            to + k);
+      });
     }
   }
 };
 
 // x: the indexed array as it is laid out; index: the first of the index Tensors, all of one shape.
-inline IndexWalk index_walk(const Tensor& x, const Tensor* index, int indices, const int64_t* axes, int64_t position) {
+inline IndexWalk index_walk(const Tensor& x, const Tensor* index, int indices, const int64_t* axes,
+                            int64_t position) {
   check_dims(x.ndim);
   IndexWalk w;  // 20 KB: only what is used is written
   w.indices = indices;
