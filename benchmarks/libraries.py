@@ -24,6 +24,10 @@ class Library:
     def finish(self, result: Any) -> None:
         """Waits until the result, an array or a tuple of them, is there."""
 
+    def memory(self, call: Callable[[], Any]) -> list[int] | None:
+        """Bytes of the result of a call, and what it held beside that at its peak, if known."""
+        return None
+
     def numpy(self, result: Any) -> Any:
         """The result as float64 NumPy."""
         import numpy as np
@@ -54,6 +58,15 @@ class Mlx(Library):
     def finish(self, result: Any) -> None:
         """Evaluates."""
         self.module.eval(result)
+
+    def memory(self, call: Callable[[], Any]) -> list[int] | None:
+        """From the allocator's figures: peak less what was there before."""
+        mx = self.module
+        mx.reset_peak_memory()
+        before = mx.get_active_memory()
+        result = call()
+        output = sum(r.nbytes for r in (result if isinstance(result, tuple) else (result,)))
+        return [output, max(0, mx.get_peak_memory() - before - output)]
 
     def numpy(self, result: Any) -> Any:
         """Through float32, which every dtype reaches."""

@@ -14,6 +14,7 @@ import platform
 import statistics
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,20 @@ def agree(samples: dict[str, list[float]], tolerance: float) -> list[str]:
     ]
 
 
-def measure(case: Case, workers: list[Worker], rounds: int) -> tuple[dict[str, float], list[str]]:
-    """Median seconds by "library mode", and remarks."""
+@dataclass
+class Measured:
+    """What a case gave, by "library mode"."""
+
+    seconds: dict[str, float]
+    memory: dict[str, list[int]]  # bytes of the result, and beside it at the peak
+    remarks: list[str]
+
+
+def measure(case: Case, workers: list[Worker], rounds: int) -> Measured:
+    """Median seconds, memory, and remarks."""
     times: dict[str, list[float]] = {}
     samples: dict[str, list[float]] = {}
+    memory: dict[str, list[int]] = {}
     remarks: list[str] = []
     chosen = [
         w
@@ -110,10 +121,13 @@ def measure(case: Case, workers: list[Worker], rounds: int) -> tuple[dict[str, f
                 times.setdefault(key, []).append(answer["seconds"])
                 if answer["sample"]:
                     samples[key] = answer["sample"]
+                if answer["memory"]:
+                    memory[key] = answer["memory"]
     for worker in chosen:
         worker.ask(do="forget")
     remarks += [f"{key} gives another answer" for key in agree(samples, case.tolerance)]
-    return {key: statistics.median(values) for key, values in times.items()}, remarks
+    seconds = {key: statistics.median(values) for key, values in times.items()}
+    return Measured(seconds, memory, remarks)
 
 
 def shown(seconds: float) -> str:
@@ -124,8 +138,23 @@ def shown(seconds: float) -> str:
     return f"{seconds * 1e9:.3g} ns"
 
 
-def row(case: Case, times: dict[str, float], limits: dict[str, float]) -> list[str]:
+def shown_bytes(count: int) -> str:
+    """Bytes with a unit."""
+    for unit, scale in (("MB", 1 << 20), ("KB", 1 << 10)):
+        if count >= scale:
+            return f"{count / scale:.3g} {unit}"
+    return f"{count} B"
+
+
+def shown_memory(memory: dict[str, list[int]]) -> str:
+    """Result + workspace of ours, of the mode that holds more."""
+    ours = [pair for key, pair in memory.items() if key.startswith("ours")]
+    return " + ".join(map(shown_bytes, max(ours, key=sum))) if ours else "–"
+
+
+def row(case: Case, measured: Measured, limits: dict[str, float]) -> list[str]:
     """The cells of one line of the page."""
+    times = measured.seconds
     ours = {key: t for key, t in times.items() if key.startswith("ours")}
     peers = {key: t for key, t in times.items() if not key.startswith("ours")}
     best_ours = min(ours.values(), default=math.nan)
@@ -143,6 +172,7 @@ def row(case: Case, times: dict[str, float], limits: dict[str, float]) -> list[s
         reached = "yes" if best_ours <= case.target_us * 1e-6 else "no"
     cells = [" / ".join(shown(t) for t in ours.values()) or "–"]
     cells += [f"{shown(peers[peer])} ({peer})" if peer else "–", ratio, limit, target, reached]
+    cells.append(shown_memory(measured.memory))
     return [case.name, *cells, ", ".join(f"{key} {shown(t)}" for key, t in peers.items())]
 
 
@@ -171,19 +201,19 @@ def main() -> None:
         + ".",
         "",
         "| case | ours (eager / compiled) | best peer | ratio | of the limit | to reach "
-        "| reached | all peers |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| reached | result + workspace | all peers |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     notes = []
     for case in load().values():
         if arguments.one not in case.name:
             continue
-        times, remarks = measure(case, workers, arguments.rounds)
-        lines.append("| " + " | ".join(row(case, times, limits)) + " |")
+        measured = measure(case, workers, arguments.rounds)
+        lines.append("| " + " | ".join(row(case, measured, limits)) + " |")
         print(lines[-1], flush=True)
-        notes += [f"- {case.name}: {remark}" for remark in remarks]
-        for note in notes[len(notes) - len(remarks) :]:
-            print(note, flush=True)
+        remarks = [f"- {case.name}: {remark}" for remark in measured.remarks]
+        print("\n".join(remarks), end="\n" if remarks else "", flush=True)
+        notes += remarks
     arguments.report.write_text("\n".join([*lines, "", *notes, ""]))
     print(f"written to {arguments.report}")
 

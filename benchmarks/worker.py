@@ -1,7 +1,7 @@
 """Runs inside one library's environment; takes one JSON request a line and answers with one.
 
 A request names a case and a mode; the answer is the best time of a round in seconds and, at first,
-a sample of the result that run.py compares between the libraries.
+a sample of the result that run.py compares between the libraries, and the memory a call takes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class Prepared:
     def __init__(self, case: Case, library: Library, name: str, mode: str) -> None:
         inputs = [library.array(a) for a in case.inputs(np.random.default_rng(0))]
         function = case.functions.get(name) or case.functions["mlx"]
-        self.case, self.library, self.sample = case, library, None
+        self.case, self.library = case, library
+        self.sample: list[float] | None = None
+        self.memory: list[int] | None = None
         module = library.module
         if case.host:
             self.call: Callable[[], Any] = lambda: function(module, *inputs)
@@ -49,7 +51,7 @@ class Prepared:
 
         self.call = call
         self.sample = sample(call(), library)
-        call()
+        self.memory = library.memory(call)
 
     def round(self) -> float:
         """The best time of a round."""
@@ -80,7 +82,8 @@ def main() -> None:
         try:
             if key not in prepared:
                 prepared[key] = Prepared(cases[key[0]], library, name, key[1])
-            answer = {"seconds": prepared[key].round(), "sample": prepared[key].sample}
+            ready = prepared[key]
+            answer = {"seconds": ready.round(), "sample": ready.sample, "memory": ready.memory}
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)

@@ -84,6 +84,27 @@ case(
     amount=8 * N,
     **COPY,
 )
+
+
+def cast(source: str, target: str, itemsizes: int) -> None:
+    """A conversion of 16M elements between two of NumPy's dtypes."""
+    case(
+        f"cast {source} to {target}",
+        lambda rng: [rng.integers(0, 200, N).astype(source)],
+        mlx=lambda m, x: x.astype(getattr(m, target)),
+        torch=lambda m, x: x.to(getattr(m, target)),
+        jax=lambda m, x: x.astype(target),
+        numpy=lambda m, x: x.astype(target),
+        amount=itemsizes * N,
+        **COPY,
+    )
+
+
+cast("float32", "float16", 6)
+cast("float16", "float32", 6)
+cast("int32", "float32", 8)
+cast("uint8", "float32", 5)
+cast("float32", "uint8", 5)
 for name, options in {"exp": COPY, "tanh": SLOW, "sin": SLOW, "log": SLOW}.items():
     case(
         name,

@@ -101,6 +101,42 @@ case(
     **READ,
 )
 case(
+    "var columns",
+    square,
+    mlx=lambda m, x: x.var(0),
+    torch=lambda m, x: x.var(0, correction=0),
+    jax=lambda m, x: x.var(0),
+    numpy=lambda m, x: x.var(0),
+    **READ,
+)
+case(
+    "argmax",
+    flat,
+    mlx=lambda m, x: m.argmax(x),
+    torch=lambda m, x: m.argmax(x),
+    jax=lambda m, x: m.argmax(x),
+    numpy=lambda m, x: m.argmax(x),
+    **READ,
+)
+case(
+    "argmax rows",
+    square,
+    mlx=lambda m, x: m.argmax(x, axis=1),
+    torch=lambda m, x: m.argmax(x, 1),
+    jax=lambda m, x: m.argmax(x, axis=1),
+    numpy=lambda m, x: m.argmax(x, axis=1),
+    **READ,
+)
+case(
+    "argmax columns",
+    square,
+    mlx=lambda m, x: m.argmax(x, axis=0),
+    torch=lambda m, x: m.argmax(x, 0),
+    jax=lambda m, x: m.argmax(x, axis=0),
+    numpy=lambda m, x: m.argmax(x, axis=0),
+    **READ,
+)
+case(
     "softmax",
     square,
     mlx=lambda m, x: m.softmax(x, axis=-1),
