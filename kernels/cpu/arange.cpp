@@ -1,5 +1,5 @@
-// "arange": start, start + step, ...; params: start, step, size, dtype. Each element is computed on its own, in float64
-// or 64-bit integers, and rounded once, so that errors do not add up.
+// "arange": start, start + step, ...; params: start, step, size, dtype. Each element is computed on
+// its own, in float64 or 64-bit integers, and rounded once, so that errors do not add up.
 #include <stdint.h>
 
 #include "mlxk/kernel.h"
@@ -11,24 +11,23 @@ namespace {
 constexpr int64_t grain = 1 << 15;
 constexpr int64_t tile = 256;
 
-template <class T>
-void integers(const Tensor& out, int64_t start, int64_t step) {
+template <class T> void integers(const Tensor& out, int64_t start, int64_t step) {
   T* to = static_cast<T*>(out.data);
   parallel_for(out.size, grain, [&](int64_t begin, int64_t end) {
     // Unsigned: beyond the range the numbers wrap around.
     for (int64_t i = begin; i < end; ++i) {
-      to[i] = static_cast<T>(static_cast<uint64_t>(start) + static_cast<uint64_t>(step) * static_cast<uint64_t>(i));
+      to[i] = static_cast<T>(static_cast<uint64_t>(start) +
+                             static_cast<uint64_t>(step) * static_cast<uint64_t>(i));
     }
   });
 }
 
-template <class T>
-void reals(T* to, int64_t begin, int64_t end, double start, double step) {
-  for (int64_t i = begin; i < end; ++i) to[i - begin] = static_cast<T>(start + step * static_cast<double>(i));
+template <class T> void reals(T* to, int64_t begin, int64_t end, double start, double step) {
+  for (int64_t i = begin; i < end; ++i)
+    to[i - begin] = static_cast<T>(start + step * static_cast<double>(i));
 }
 
-template <class T>
-void reals(const Tensor& out, double start, double step) {
+template <class T> void reals(const Tensor& out, double start, double step) {
   T* to = static_cast<T*>(out.data);
   parallel_for(out.size, grain,
                [&](int64_t begin, int64_t end) { reals(to + begin, begin, end, start, step); });

@@ -1,6 +1,7 @@
 // argmax and argmin: the index of the first greatest or least element; the first NaN wins over all.
 //
-// A contiguous run is reduced to its extreme first; only where that beats the best so far is its place looked for.
+// A contiguous run is reduced to its extreme first; only where that beats the best so far is its
+// place looked for.
 #include "cpu/axes.h"
 
 namespace {
@@ -13,24 +14,12 @@ constexpr int64_t tile_columns = 512;
 constexpr int64_t max_pieces = 64;
 
 struct Greatest {
-  template <class T>
-  static MLXK_MEMBER T of(T acc, T x) {
-    return ms::maximum(x, acc);
-  }
-  template <class T>
-  static MLXK_MEMBER bool beats(T x, T best) {
-    return x > best;
-  }
+  template <class T> static MLXK_MEMBER T of(T acc, T x) { return ms::maximum(x, acc); }
+  template <class T> static MLXK_MEMBER bool beats(T x, T best) { return x > best; }
 };
 struct Least {
-  template <class T>
-  static MLXK_MEMBER T of(T acc, T x) {
-    return ms::minimum(x, acc);
-  }
-  template <class T>
-  static MLXK_MEMBER bool beats(T x, T best) {
-    return x < best;
-  }
+  template <class T> static MLXK_MEMBER T of(T acc, T x) { return ms::minimum(x, acc); }
+  template <class T> static MLXK_MEMBER bool beats(T x, T best) { return x < best; }
 };
 
 struct Job {
@@ -44,14 +33,12 @@ struct Job {
   const char* at(int64_t offset) const { return data + offset * itemsize; }
 };
 
-template <class T>
-struct Found {
+template <class T> struct Found {
   T value;
   int64_t index = -1;
 };
 
-template <class Order, class T>
-struct Finder {
+template <class Order, class T> struct Finder {
   static constexpr bool vectors = !ms::same_type<T, ms::complex64>::value;
 
   static MLXK_MEMBER bool replaces(T x, T best) {
@@ -164,12 +151,13 @@ struct Finder {
       }
       return;
     }
-    mlxk::parallel_for(outputs, inline_elements / (length + 1) + 1, [&](int64_t begin, int64_t end) {
-      Walk walk(plan.kept, begin);
-      for (int64_t i = begin; i < end; ++i, walk.next()) {
-        job.out[walk.out] = static_cast<uint32_t>(span(job, walk.offset, 0, length).index);
-      }
-    });
+    mlxk::parallel_for(
+        outputs, inline_elements / (length + 1) + 1, [&](int64_t begin, int64_t end) {
+          Walk walk(plan.kept, begin);
+          for (int64_t i = begin; i < end; ++i, walk.next()) {
+            job.out[walk.out] = static_cast<uint32_t>(span(job, walk.offset, 0, length).index);
+          }
+        });
   }
 
   // Columns side by side, all rows of a tile.
@@ -207,8 +195,10 @@ struct Finder {
     if (plan.outputs == 0 || plan.length == 0) return;
     const Axis& kept = plan.kept.inner();
     const Axis& reduced = plan.reduced.inner();
-    if (plan.outputs == 1 || kept.size < 16 || (reduced.in == 1 && reduced.size >= long_row)) return rows(job);
-    // Narrower tiles where there are few, so that several threads find some: the result is the same.
+    if (plan.outputs == 1 || kept.size < 16 || (reduced.in == 1 && reduced.size >= long_row))
+      return rows(job);
+    // Narrower tiles where there are few, so that several threads find some: the result is the
+    // same.
     const int64_t groups = plan.outputs / kept.size;
     int64_t width = tile_columns;
     while (width > 64 && groups * ((kept.size + width - 1) / width) < 16) width /= 2;
@@ -247,8 +237,7 @@ static Plan plan_of(const KernelCall& call) {
   return plan;
 }
 
-template <class Order>
-static void arg_reduce(const KernelCall& call) {
+template <class Order> static void arg_reduce(const KernelCall& call) {
   const Tensor& input = call.inputs[0];
   const Dtype type = mlxk::compute_dtype(input.dtype);
   const Job job{plan_of(call),

@@ -1,4 +1,5 @@
-// How a reduction walks its input: kept and reduced axes, ordered by stride and merged where they lie end to end.
+// How a reduction walks its input: kept and reduced axes, ordered by stride and merged where they
+// lie end to end.
 //
 // Included by kernel stems only.
 #pragma once
@@ -96,10 +97,13 @@ struct Plan {
   int64_t length = 1;   // elements that go into one of them
 };
 
-// `axes`: ascending. A kept axis's stride in the output is that of a row-major array, whether keepdims is set or not.
-static __attribute__((unused)) Plan make_plan(const Tensor& input, const int64_t* axes, int64_t axis_count) {
+// `axes`: ascending. A kept axis's stride in the output is that of a row-major array, whether
+// keepdims is set or not.
+static __attribute__((unused)) Plan make_plan(const Tensor& input, const int64_t* axes,
+                                              int64_t axis_count) {
   if (input.ndim > max_axes) {
-    mlxk::raise(mlxk::ErrorKind::value, "[reduce] %d dimensions are more than %d.", int{input.ndim}, max_axes);
+    mlxk::raise(mlxk::ErrorKind::value, "[reduce] %d dimensions are more than %d.", int{input.ndim},
+                max_axes);
   }
   Plan plan;
   bool is_reduced[max_axes] = {};
@@ -124,7 +128,8 @@ static __attribute__((unused)) Plan make_plan(const Tensor& input, const int64_t
   return plan;
 }
 
-// Rows are reduced one after the other where elements of one reduction lie side by side; else many at once (columns).
+// Rows are reduced one after the other where elements of one reduction lie side by side; else many
+// at once (columns).
 constexpr int64_t long_row = 64;
 static __attribute__((unused)) bool by_rows(const Plan& plan) {
   const Axis& reduced = plan.reduced.inner();

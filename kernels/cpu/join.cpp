@@ -31,7 +31,8 @@ void concatenate(const KernelCall& call) {
   }
 }
 
-// inputs: x, value (0-d); params: low, high. The borders are filled axis by axis, each element once.
+// inputs: x, value (0-d); params: low, high. The borders are filled axis by axis, each element
+// once.
 void pad(const KernelCall& call) {
   const Tensor& x = call.inputs[0];
   const Tensor& out = call.outputs[0];

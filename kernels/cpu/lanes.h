@@ -1,6 +1,8 @@
-// Vectors of this instruction set, and loading and storing rows of any dtype as rows of a compute type.
+// Vectors of this instruction set, and loading and storing rows of any dtype as rows of a compute
+// type.
 //
-// Included by kernel stems only: everything has internal linkage, so that no body is shared between instruction sets.
+// Included by kernel stems only: everything has internal linkage, so that no body is shared between
+// instruction sets.
 #pragma once
 
 #include <cstddef>
@@ -26,24 +28,17 @@ constexpr int vector_bytes = 32;
 constexpr int vector_bytes = 16;
 #endif
 
-template <class T>
-using Vec = typename ms::vector_of<T, vector_bytes / sizeof(T)>::type;
-template <class T>
-constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
+template <class T> using Vec = typename ms::vector_of<T, vector_bytes / sizeof(T)>::type;
+template <class T> constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
 
-template <class T>
-MLXK_FN Vec<T> load(const T* p) {
+template <class T> MLXK_FN Vec<T> load(const T* p) {
   Vec<T> v;
   __builtin_memcpy(&v, p, sizeof v);
   return v;
 }
-template <class T>
-MLXK_FN void store(T* p, Vec<T> v) {
-  __builtin_memcpy(p, &v, sizeof v);
-}
+template <class T> MLXK_FN void store(T* p, Vec<T> v) { __builtin_memcpy(p, &v, sizeof v); }
 // Past the cache: p is aligned to a vector.
-template <class T>
-MLXK_FN void stream(T* p, Vec<T> v) {
+template <class T> MLXK_FN void stream(T* p, Vec<T> v) {
 #if defined(__AVX512F__)
   _mm512_stream_si512(reinterpret_cast<__m512i*>(p), (__m512i)v);
 #elif defined(__AVX2__)
@@ -59,7 +54,9 @@ MLXK_FN void stream_fence() {
   _mm_sfence();
 #endif
 }
-MLXK_FN bool aligned(const void* p) { return (reinterpret_cast<uintptr_t>(p) & (vector_bytes - 1)) == 0; }
+MLXK_FN bool aligned(const void* p) {
+  return (reinterpret_cast<uintptr_t>(p) & (vector_bytes - 1)) == 0;
+}
 
 // ---- storage types as distinct C++ types --------------------------------------------------------------------
 
@@ -70,61 +67,41 @@ struct bf16_bits {
   uint16_t bits;
 };
 
-template <class S>
-struct compute_of {
+template <class S> struct compute_of {
   using type = S;
 };
-template <>
-struct compute_of<f16_bits> {
+template <> struct compute_of<f16_bits> {
   using type = float;
 };
-template <>
-struct compute_of<bf16_bits> {
+template <> struct compute_of<bf16_bits> {
   using type = float;
 };
 
-template <class T, class S>
-MLXK_FN T widen(S x) {
-  return static_cast<T>(x);
-}
-template <>
-MLXK_MEMBER float widen<float>(f16_bits x) {
+template <class T, class S> MLXK_FN T widen(S x) { return static_cast<T>(x); }
+template <> MLXK_MEMBER float widen<float>(f16_bits x) {
 #if defined(__F16C__)
   return _cvtsh_ss(x.bits);
 #else
   return ms::f16_to_float<float>(x.bits);
 #endif
 }
-template <>
-MLXK_MEMBER float widen<float>(bf16_bits x) {
-  return ms::bf16_to_float<float>(x.bits);
-}
-template <class S, class T>
-MLXK_FN S narrow(T x) {
-  return static_cast<S>(x);
-}
-template <>
-MLXK_MEMBER f16_bits narrow<f16_bits>(float x) {
+template <> MLXK_MEMBER float widen<float>(bf16_bits x) { return ms::bf16_to_float<float>(x.bits); }
+template <class S, class T> MLXK_FN S narrow(T x) { return static_cast<S>(x); }
+template <> MLXK_MEMBER f16_bits narrow<f16_bits>(float x) {
   return {static_cast<uint16_t>(ms::float_to_f16(x))};
 }
-template <>
-MLXK_MEMBER bf16_bits narrow<bf16_bits>(float x) {
+template <> MLXK_MEMBER bf16_bits narrow<bf16_bits>(float x) {
   return {static_cast<uint16_t>(ms::float_to_bf16(x))};
 }
 
 // A vector of float from float, float16 or bfloat16, and back.
-template <class T>
-MLXK_FN Vec<T> load_as(const T* p) {
-  return load(p);
-}
-template <class T>
-MLXK_FN void store_as(T* p, Vec<T> v) {
-  store(p, v);
-}
+template <class T> MLXK_FN Vec<T> load_as(const T* p) { return load(p); }
+template <class T> MLXK_FN void store_as(T* p, Vec<T> v) { store(p, v); }
 using u16x = typename ms::vector_of<uint16_t, lanes<float>>::type;
 MLXK_FN Vec<float> load_as(const f16_bits* p) {
 #if defined(__AVX512F__)
-  return (Vec<float>)_mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  return (Vec<float>)_mm512_maskz_cvtph_ps(0xffff,
+                                           _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 #elif defined(__F16C__)
   return (Vec<float>)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 #else
@@ -140,9 +117,11 @@ MLXK_FN Vec<float> load_as(const bf16_bits* p) {
 }
 MLXK_FN void store_as(f16_bits* p, Vec<float> v) {
 #if defined(__AVX512F__)
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_maskz_cvtps_ph(0xffff, (__m512)v, _MM_FROUND_TO_NEAREST_INT));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_maskz_cvtps_ph(0xffff, (__m512)v, _MM_FROUND_TO_NEAREST_INT));
 #elif defined(__F16C__)
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                   _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT));
 #else
   const u16x h = __builtin_convertvector(ms::float_to_f16(v), u16x);
   __builtin_memcpy(p, &h, sizeof h);
@@ -172,14 +151,12 @@ static void load_row(const void* from, int64_t stride, int64_t n, void* to) {
     for (int64_t i = 0; i < n; ++i) q[i] = widen<T>(p[i * stride]);
   }
 }
-template <class T>
-static void load_raw(const void* from, int64_t stride, int64_t n, void* to) {
+template <class T> static void load_raw(const void* from, int64_t stride, int64_t n, void* to) {
   const T* __restrict p = static_cast<const T*>(from);
   T* __restrict q = static_cast<T*>(to);
   for (int64_t i = 0; i < n; ++i) q[i] = p[i * stride];
 }
-template <class S>
-static void load_truth(const void* from, int64_t stride, int64_t n, void* to) {
+template <class S> static void load_truth(const void* from, int64_t stride, int64_t n, void* to) {
   const S* __restrict p = static_cast<const S*>(from);
   char* __restrict q = static_cast<char*>(to);
   if (stride == 1) {
@@ -226,7 +203,8 @@ static __attribute__((unused)) RowLoader truth_loader(Dtype dtype) {
   }
 }
 
-// The loader that turns rows of `from` into rows of the compute type of `to`; null where no kernel needs the pair.
+// The loader that turns rows of `from` into rows of the compute type of `to`; null where no kernel
+// needs the pair.
 static __attribute__((unused)) RowLoader row_loader(Dtype from, Dtype to) {
   if (from == to && to != Dtype::float16 && to != Dtype::bfloat16) return raw_loader(from);
   to = mlxk::compute_dtype(to);

@@ -1,15 +1,15 @@
 // moments: mean and variance over any axes, reading the input once.
 //
-// The mean of a block, then the squares of what differs from it, then Chan, Golub and LeVeque's formula for merging two
-// samples ("Updating formulae and a pairwise algorithm for computing sample variances", 1979), in float64: no cancellation.
+// The mean of a block, then the squares of what differs from it, then Chan, Golub and LeVeque's
+// formula for merging two samples ("Updating formulae and a pairwise algorithm for computing sample
+// variances", 1979), in float64: no cancellation.
 #include "cpu/statistics.h"
 
 namespace {
 
 using mlxk::KernelCall;
 
-template <class T>
-struct Moments {
+template <class T> struct Moments {
   struct State {
     double mean = 0, squares = 0;
   };
@@ -86,14 +86,17 @@ struct Moments {
     total->squares += next.squares + difference * difference * share * static_cast<double>(done);
   }
   static void put(const StatisticsJob& job, int64_t index, State total) {
-    put_real<T>(job.outs[0], job.out_dtype, index, job.plan.length > 0 ? total.mean : __builtin_nan(""));
-    const double variance = total.squares > 0 ? total.squares : total.squares == total.squares ? 0 : total.squares;
+    put_real<T>(job.outs[0], job.out_dtype, index,
+                job.plan.length > 0 ? total.mean : __builtin_nan(""));
+    const double variance = total.squares > 0                ? total.squares
+                            : total.squares == total.squares ? 0
+                                                             : total.squares;
     put_real<T>(job.outs[1], job.out_dtype, index, variance / static_cast<double>(job.plan.length));
   }
 };
 
-// params: axes (ascending), keepdims. Outputs: the mean, and the mean squared difference from it; both of the input's
-// dtype, which is real and inexact.
+// params: axes (ascending), keepdims. Outputs: the mean, and the mean squared difference from it;
+// both of the input's dtype, which is real and inexact.
 static void moments(const KernelCall& call) {
   const mlxk::Dims& axes = (*call.params)[0].dims();
   const Plan plan = make_plan(call.inputs[0], axes.data(), static_cast<int64_t>(axes.size()));

@@ -1,7 +1,7 @@
 // rms_norm and layer_norm along the last axis, and their gradients.
 //
-// A row is read once from memory and again from the cache. Inputs and outputs are of one dtype, float16, bfloat16, float32
-// or float64; 16-bit ones are computed in float32.
+// A row is read once from memory and again from the cache. Inputs and outputs are of one dtype,
+// float16, bfloat16, float32 or float64; 16-bit ones are computed in float32.
 //
 // With r = 1 / sqrt(mean of squares + eps), h = (x - mean) * r (rms: x * r) and q = g * w:
 //   gx = r * (q - mean(q) - h * mean(q * h))   (rms: without mean(q))
@@ -19,8 +19,7 @@ struct NormJob {
   const KernelCall* call;
 
   // The first element of a row of an input whose rows may lie apart.
-  template <class S>
-  const S* row(uint32_t input, int64_t index) const {
+  template <class S> const S* row(uint32_t input, int64_t index) const {
     const Tensor& t = call->inputs[input];
     int64_t offset = 0;
     for (int i = t.ndim - 2; i >= 0; --i) {
@@ -29,13 +28,13 @@ struct NormJob {
     }
     return static_cast<const S*>(t.data) + offset;
   }
-  template <class S>
-  S* output_row(uint32_t output, int64_t index) const {
+  template <class S> S* output_row(uint32_t output, int64_t index) const {
     return static_cast<S*>(call->outputs[output].data) + index * length;
   }
 };
 
-// The sum of body(i) over whole vectors, and of rest(i) over what is left; in pieces, so that long rows stay exact.
+// The sum of body(i) over whole vectors, and of rest(i) over what is left; in pieces, so that long
+// rows stay exact.
 template <class T, class Body, class Rest>
 MLXK_FN double row_sum(int64_t n, const Body& body, const Rest& rest) {
   constexpr int width = lanes<T>;
@@ -56,8 +55,7 @@ MLXK_FN double row_sum(int64_t n, const Body& body, const Rest& rest) {
   return total + last;
 }
 
-template <class S, class T>
-struct Norm {
+template <class S, class T> struct Norm {
   static constexpr int width = lanes<T>;
   using V = Vec<T>;
   static MLXK_MEMBER T one(const S* p, int64_t i) { return widen<T>(p[i]); }
@@ -66,22 +64,24 @@ struct Norm {
     T mean, scale;
   };
 
-  template <bool centred>
-  static MLXK_MEMBER Row statistics(const NormJob& job, const S* x) {
+  template <bool centred> static MLXK_MEMBER Row statistics(const NormJob& job, const S* x) {
     const int64_t n = job.length;
     const double inverse = 1.0 / static_cast<double>(n);
     T mean = 0;
     if (centred) {
-      mean = static_cast<T>(row_sum<T>(n, [&](int64_t i, V sum) { return sum + load_as(x + i); },
-                                       [&](int64_t i) { return one(x, i); }) * inverse);
+      mean = static_cast<T>(row_sum<T>(
+                                n, [&](int64_t i, V sum) { return sum + load_as(x + i); },
+                                [&](int64_t i) { return one(x, i); }) *
+                            inverse);
     }
     const V m = ms::splat<V>(mean);
-    const double squares = row_sum<T>(n,
-                                      [&](int64_t i, V sum) {
-                                        const V d = centred ? load_as(x + i) - m : load_as(x + i);
-                                        return MLXK_FMA(d, d, sum);
-                                      },
-                                      [&](int64_t i) { return (one(x, i) - mean) * (one(x, i) - mean); });
+    const double squares = row_sum<T>(
+        n,
+        [&](int64_t i, V sum) {
+          const V d = centred ? load_as(x + i) - m : load_as(x + i);
+          return MLXK_FMA(d, d, sum);
+        },
+        [&](int64_t i) { return (one(x, i) - mean) * (one(x, i) - mean); });
     return {mean, static_cast<T>(1.0 / ms::real_sqrt(squares * inverse + job.eps))};
   }
 
@@ -92,11 +92,12 @@ struct Norm {
     store_as(out, v);
   }
 
-  template <bool centred>
-  static void forward(const NormJob& job) {
+  template <bool centred> static void forward(const NormJob& job) {
     const int64_t n = job.length;
     const S* const w = job.has_weight ? static_cast<const S*>(job.call->inputs[1].data) : nullptr;
-    const S* const b = job.has_bias ? static_cast<const S*>(job.call->inputs[job.has_weight ? 2 : 1].data) : nullptr;
+    const S* const b = job.has_bias
+                           ? static_cast<const S*>(job.call->inputs[job.has_weight ? 2 : 1].data)
+                           : nullptr;
     mlxk::parallel_for(job.rows, inline_elements / (n + 1) + 1, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         const S* const x = job.row<S>(0, r);
@@ -124,10 +125,9 @@ struct Norm {
     });
   }
 
-  // inputs: x, [weight], g. Outputs: gx, [gw], [gb]. Rows are cut into `pieces` by shape alone; the sums over the rows of
-  // a piece lie in the workspace.
-  template <bool centred>
-  static void backward(const NormJob& job, int64_t pieces) {
+  // inputs: x, [weight], g. Outputs: gx, [gw], [gb]. Rows are cut into `pieces` by shape alone; the
+  // sums over the rows of a piece lie in the workspace.
+  template <bool centred> static void backward(const NormJob& job, int64_t pieces) {
     const int64_t n = job.length;
     const S* const w = job.has_weight ? static_cast<const S*>(job.call->inputs[1].data) : nullptr;
     const uint32_t cotangent = job.has_weight ? 2 : 1;
@@ -135,54 +135,63 @@ struct Norm {
     T* const sums = static_cast<T*>(job.call->workspace);
     const int64_t piece_rows = (job.rows + pieces - 1) / pieces;
     const double inverse = 1.0 / static_cast<double>(n);
-    mlxk::parallel_for(pieces, inline_elements / (piece_rows * n + 1) + 1, [&](int64_t begin, int64_t end) {
-      for (int64_t piece = begin; piece < end; ++piece) {
-        T* const gw = job.has_weight ? sums + piece * 2 * stride : nullptr;
-        T* const gb = job.has_bias ? sums + (piece * 2 + 1) * stride : nullptr;
-        for (int64_t i = 0; gw && i < n; ++i) gw[i] = 0;
-        for (int64_t i = 0; gb && i < n; ++i) gb[i] = 0;
-        const int64_t last = (piece + 1) * piece_rows < job.rows ? (piece + 1) * piece_rows : job.rows;
-        for (int64_t r = piece * piece_rows; r < last; ++r) {
-          const S* const x = job.row<S>(0, r);
-          const S* const g = job.row<S>(cotangent, r);
-          S* const gx = job.output_row<S>(0, r);
-          const Row row = statistics<centred>(job, x);
-          const V m = ms::splat<V>(row.mean), scale = ms::splat<V>(row.scale);
-          const auto h_of = [&](int64_t i) { return (load_as(x + i) - m) * scale; };
-          const auto q_of = [&](int64_t i) { return w ? load_as(g + i) * load_as(w + i) : load_as(g + i); };
-          const auto h_one = [&](int64_t i) { return (one(x, i) - row.mean) * row.scale; };
-          const auto q_one = [&](int64_t i) { return w ? one(g, i) * one(w, i) : one(g, i); };
-          const T along = static_cast<T>(inverse * row_sum<T>(
-                              n, [&](int64_t i, V sum) { return MLXK_FMA(q_of(i), h_of(i), sum); },
-                              [&](int64_t i) { return q_one(i) * h_one(i); }));
-          T level = 0;
-          if (centred) {
-            level = static_cast<T>(inverse * row_sum<T>(n, [&](int64_t i, V sum) { return sum + q_of(i); }, q_one));
+    mlxk::parallel_for(
+        pieces, inline_elements / (piece_rows * n + 1) + 1, [&](int64_t begin, int64_t end) {
+          for (int64_t piece = begin; piece < end; ++piece) {
+            T* const gw = job.has_weight ? sums + piece * 2 * stride : nullptr;
+            T* const gb = job.has_bias ? sums + (piece * 2 + 1) * stride : nullptr;
+            for (int64_t i = 0; gw && i < n; ++i) gw[i] = 0;
+            for (int64_t i = 0; gb && i < n; ++i) gb[i] = 0;
+            const int64_t last =
+                (piece + 1) * piece_rows < job.rows ? (piece + 1) * piece_rows : job.rows;
+            for (int64_t r = piece * piece_rows; r < last; ++r) {
+              const S* const x = job.row<S>(0, r);
+              const S* const g = job.row<S>(cotangent, r);
+              S* const gx = job.output_row<S>(0, r);
+              const Row row = statistics<centred>(job, x);
+              const V m = ms::splat<V>(row.mean), scale = ms::splat<V>(row.scale);
+              const auto h_of = [&](int64_t i) { return (load_as(x + i) - m) * scale; };
+              const auto q_of = [&](int64_t i) {
+                return w ? load_as(g + i) * load_as(w + i) : load_as(g + i);
+              };
+              const auto h_one = [&](int64_t i) { return (one(x, i) - row.mean) * row.scale; };
+              const auto q_one = [&](int64_t i) { return w ? one(g, i) * one(w, i) : one(g, i); };
+              const T along = static_cast<T>(
+                  inverse * row_sum<T>(
+                                n,
+                                [&](int64_t i, V sum) { return MLXK_FMA(q_of(i), h_of(i), sum); },
+                                [&](int64_t i) { return q_one(i) * h_one(i); }));
+              T level = 0;
+              if (centred) {
+                level = static_cast<T>(
+                    inverse *
+                    row_sum<T>(n, [&](int64_t i, V sum) { return sum + q_of(i); }, q_one));
+              }
+              const V a = ms::splat<V>(along), l = ms::splat<V>(level);
+              int64_t i = 0;
+              for (; i + width <= n; i += width) {
+                const V h = h_of(i);
+                if (gw) store(gw + i, MLXK_FMA(load_as(g + i), h, load(gw + i)));
+                if (gb) store(gb + i, load(gb + i) + load_as(g + i));
+                store_as(gx + i, ((q_of(i) - l) - h * a) * scale);
+              }
+              for (; i < n; ++i) {
+                const T h = h_one(i);
+                if (gw) gw[i] += one(g, i) * h;
+                if (gb) gb[i] += one(g, i);
+                gx[i] = narrow<S>(((q_one(i) - level) - h * along) * row.scale);
+              }
+            }
           }
-          const V a = ms::splat<V>(along), l = ms::splat<V>(level);
-          int64_t i = 0;
-          for (; i + width <= n; i += width) {
-            const V h = h_of(i);
-            if (gw) store(gw + i, MLXK_FMA(load_as(g + i), h, load(gw + i)));
-            if (gb) store(gb + i, load(gb + i) + load_as(g + i));
-            store_as(gx + i, ((q_of(i) - l) - h * a) * scale);
-          }
-          for (; i < n; ++i) {
-            const T h = h_one(i);
-            if (gw) gw[i] += one(g, i) * h;
-            if (gb) gb[i] += one(g, i);
-            gx[i] = narrow<S>(((q_one(i) - level) - h * along) * row.scale);
-          }
-        }
-      }
-    });
+        });
     for (uint32_t output = 1, which = 0; which < 2; ++which) {
       if (which == 0 ? !job.has_weight : !job.has_bias) continue;
       S* const out = static_cast<S*>(job.call->outputs[output++].data);
       mlxk::parallel_for(n, inline_elements / (pieces + 1) + 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           double total = 0;
-          for (int64_t piece = 0; piece < pieces; ++piece) total += sums[(piece * 2 + which) * stride + i];
+          for (int64_t piece = 0; piece < pieces; ++piece)
+            total += sums[(piece * 2 + which) * stride + i];
           out[i] = narrow<S>(static_cast<T>(total));
         }
       });
@@ -190,7 +199,9 @@ struct Norm {
   }
 };
 
-static int64_t backward_pieces(int64_t rows) { return rows < 4 ? 1 : rows / 4 < 32 ? rows / 4 : 32; }
+static int64_t backward_pieces(int64_t rows) {
+  return rows < 4 ? 1 : rows / 4 < 32 ? rows / 4 : 32;
+}
 
 // params: eps, has_weight, has_bias.
 static NormJob norm_job(const KernelCall& call) {
@@ -207,8 +218,7 @@ static NormJob norm_job(const KernelCall& call) {
   return job;
 }
 
-template <bool centred>
-static void norm(const KernelCall& call) {
+template <bool centred> static void norm(const KernelCall& call) {
   const NormJob job = norm_job(call);
   switch (call.inputs[0].dtype) {
     case Dtype::float16: return Norm<f16_bits, float>::forward<centred>(job);
@@ -218,8 +228,7 @@ static void norm(const KernelCall& call) {
   }
 }
 
-template <bool centred>
-static void norm_vjp(const KernelCall& call) {
+template <bool centred> static void norm_vjp(const KernelCall& call) {
   const NormJob job = norm_job(call);
   const int64_t pieces = backward_pieces(job.rows);
   switch (call.inputs[0].dtype) {

@@ -1,8 +1,9 @@
-// "random_bits": Threefry-2x32 with 20 rounds (Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, 2011).
+// "random_bits": Threefry-2x32 with 20 rounds (Salmon et al., Parallel Random Numbers: As Easy as
+// 1, 2, 3, 2011).
 //
-// inputs: key (..., 2) uint32; params: count. The output (..., count) holds, for each key, the first words of the
-// counters (i, i + h), i < count / 2, then, for an odd count, the first word of (count / 2, 0), then the second words;
-// h is count / 2 rounded up. This is the layout of MLX.
+// inputs: key (..., 2) uint32; params: count. The output (..., count) holds, for each key, the
+// first words of the counters (i, i + h), i < count / 2, then, for an odd count, the first word of
+// (count / 2, 0), then the second words; h is count / 2 rounded up. This is the layout of MLX.
 #include <stdint.h>
 
 #include "mlxk/kernel.h"
@@ -18,8 +19,7 @@ struct Words {
   uint32_t x[width], y[width];
 };
 
-template <int rotation>
-__attribute__((always_inline)) inline void mix(Words& w) {
+template <int rotation> __attribute__((always_inline)) inline void mix(Words& w) {
   for (int i = 0; i < width; ++i) {
     w.x[i] += w.y[i];
     w.y[i] = (w.y[i] << rotation) | (w.y[i] >> (32 - rotation));
@@ -99,5 +99,6 @@ void random_bits(const KernelCall& call) {
 }  // namespace mlxk::cpu::MLXK_ISA
 
 MLXK_STEM(random, kernels) {
-  kernels.add("random_bits", {.run = mlxk::cpu::MLXK_ISA::random_bits, .accepts = mlxk::Accepts::contiguous});
+  kernels.add("random_bits",
+              {.run = mlxk::cpu::MLXK_ISA::random_bits, .accepts = mlxk::Accepts::contiguous});
 }

@@ -1,22 +1,17 @@
 // Reductions: sum, prod, max, min, all, any over any axes of any layout.
 //
-// Rounding does not depend on the number of threads: the input is cut into pieces whose sizes follow from its shape.
-// Floats add up in short runs of many lanes; the runs add up in float64, so that 10^8 ones are 10^8.
+// Rounding does not depend on the number of threads: the input is cut into pieces whose sizes
+// follow from its shape. Floats add up in short runs of many lanes; the runs add up in float64, so
+// that 10^8 ones are 10^8.
 #include "cpu/axes.h"
 
 namespace mlxk_scalar {
 namespace {
 
-#define MLXK_REDUCE(name, classes, result, identity_value, combination) \
-  struct reduce_##name {                                                \
-    template <class T>                                                  \
-    static MLXK_MEMBER T identity() {                                   \
-      return identity_value;                                            \
-    }                                                                   \
-    template <class T>                                                  \
-    static MLXK_MEMBER T combine(T acc, T x) {                          \
-      return combination;                                               \
-    }                                                                   \
+#define MLXK_REDUCE(name, classes, result, identity_value, combination)                 \
+  struct reduce_##name {                                                                \
+    template <class T> static MLXK_MEMBER T identity() { return identity_value; }       \
+    template <class T> static MLXK_MEMBER T combine(T acc, T x) { return combination; } \
   };
 #include "scalar/reduce.def"
 #undef MLXK_REDUCE
@@ -24,7 +19,8 @@ namespace {
 }  // namespace
 }  // namespace mlxk_scalar
 
-// The loops that matter are written in vectors; letting g++ make vectors of the short rests doubles the compile time.
+// The loops that matter are written in vectors; letting g++ make vectors of the short rests doubles
+// the compile time.
 #pragma GCC optimize("no-tree-vectorize")
 
 namespace {
@@ -32,49 +28,33 @@ namespace {
 using mlxk::KernelCall;
 
 // Of a row: 16 of them are added up in each lane of T, then all to the wide sum.
-template <class T>
-constexpr int64_t block_elements = 16 * 8 * lanes<T>;
-constexpr int64_t buffer_elements = 1024; // of a row that has to be converted or gathered
+template <class T> constexpr int64_t block_elements = 16 * 8 * lanes<T>;
+constexpr int64_t buffer_elements = 1024;  // of a row that has to be converted or gathered
 constexpr int64_t tile_columns = 1024;
-constexpr int64_t tile_rows = 128;        // added up in T before the tile is added to the wide sums
+constexpr int64_t tile_rows = 128;  // added up in T before the tile is added to the wide sums
 constexpr int64_t max_pieces = 64;
 
 // What sums of T add up in.
-template <class Op, class T>
-struct wide {
+template <class Op, class T> struct wide {
   using type = T;
 };
-template <>
-struct wide<ms::reduce_sum, float> {
+template <> struct wide<ms::reduce_sum, float> {
   using type = double;
 };
-template <>
-struct wide<ms::reduce_prod, float> {
+template <> struct wide<ms::reduce_prod, float> {
   using type = double;
 };
-template <>
-struct wide<ms::reduce_sum, ms::complex64> {
+template <> struct wide<ms::reduce_sum, ms::complex64> {
   using type = ms::complex_of<double>;
 };
-template <>
-struct wide<ms::reduce_prod, ms::complex64> {
+template <> struct wide<ms::reduce_prod, ms::complex64> {
   using type = ms::complex_of<double>;
 };
 
-template <class To, class From>
-MLXK_FN To change(From x) {
-  return static_cast<To>(x);
-}
-template <>
-MLXK_MEMBER ms::complex64 change(ms::complex64 x) {
-  return x;
-}
-template <>
-MLXK_MEMBER ms::complex_of<double> change(ms::complex64 x) {
-  return {x.re, x.im};
-}
-template <>
-MLXK_MEMBER ms::complex64 change(ms::complex_of<double> x) {
+template <class To, class From> MLXK_FN To change(From x) { return static_cast<To>(x); }
+template <> MLXK_MEMBER ms::complex64 change(ms::complex64 x) { return x; }
+template <> MLXK_MEMBER ms::complex_of<double> change(ms::complex64 x) { return {x.re, x.im}; }
+template <> MLXK_MEMBER ms::complex64 change(ms::complex_of<double> x) {
   return {static_cast<float>(x.re), static_cast<float>(x.im)};
 }
 
@@ -103,8 +83,8 @@ static Columns cut_columns(const Plan& plan) {
   Columns c;
   const Axis& kept = plan.kept.inner();
   const Axis& reduced = plan.reduced.inner();
-  const bool folds = plan.kept.count == 1 && plan.reduced.count == 1 && kept.in == 1 && reduced.in == kept.size &&
-                     kept.size <= tile_columns / 4;
+  const bool folds = plan.kept.count == 1 && plan.reduced.count == 1 && kept.in == 1 &&
+                     reduced.in == kept.size && kept.size <= tile_columns / 4;
   c.fold = folds ? tile_columns / kept.size : 1;
   c.width = kept.size * c.fold;
   c.rows = plan.length / c.fold;
@@ -122,8 +102,7 @@ static Columns cut_columns(const Plan& plan) {
   return c;
 }
 
-template <class Op, class T>
-struct Reducer {
+template <class Op, class T> struct Reducer {
   using Wide = typename wide<Op, T>::type;
   static constexpr bool widens = !ms::same_type<Wide, T>::value;
   static constexpr bool vectors = !ms::same_type<T, ms::complex64>::value;
@@ -191,7 +170,8 @@ struct Reducer {
     const AxisList& reduced = job.plan.reduced;
     const Axis& inner = reduced.inner();
     const bool direct = job.direct_type && inner.in == 1;
-    const int64_t step = block_elements<T> < buffer_elements || direct ? block_elements<T> : buffer_elements;
+    const int64_t step =
+        block_elements<T> < buffer_elements || direct ? block_elements<T> : buffer_elements;
     Wide total = Op::template identity<Wide>();
     while (begin < end) {
       const int64_t at = begin % inner.size;
@@ -214,7 +194,8 @@ struct Reducer {
     return total;
   }
 
-  // Outputs [begin, end) whose elements are few and lie side by side: eight at a time, so that eight sums are under way.
+  // Outputs [begin, end) whose elements are few and lie side by side: eight at a time, so that
+  // eight sums are under way.
   static void short_rows(const Job& job, int64_t begin, int64_t end) {
     constexpr int group = 8;
     alignas(64) T buffer[group * long_row];
@@ -248,8 +229,8 @@ struct Reducer {
   }
 
   static bool has_short_rows(const Plan& plan) {
-    return plan.reduced.count == 1 && plan.reduced.inner().in == 1 && plan.length < long_row && plan.outputs >= 64 &&
-           plan.kept.inner().in != 1;
+    return plan.reduced.count == 1 && plan.reduced.inner().in == 1 && plan.length < long_row &&
+           plan.outputs >= 64 && plan.kept.inner().in != 1;
   }
 
   static void rows(const Job& job) {
@@ -258,7 +239,8 @@ struct Reducer {
     int64_t pieces = outputs < max_pieces ? length / inline_elements : 1;
     pieces = pieces > max_pieces ? max_pieces : pieces;
     if (pieces > 1) {
-      const int64_t size = ((length + pieces - 1) / pieces + inline_elements - 1) / inline_elements * inline_elements;
+      const int64_t size = ((length + pieces - 1) / pieces + inline_elements - 1) /
+                           inline_elements * inline_elements;
       pieces = (length + size - 1) / size;
       Wide part[max_pieces * max_pieces];
       mlxk::parallel_for(outputs * pieces, 1, [&](int64_t begin, int64_t end) {
@@ -310,7 +292,8 @@ struct Reducer {
     }
     for (; i < n; ++i) {
       if (count == 4) {
-        acc[i] = Op::combine(acc[i], Op::combine(Op::combine(row[0][i], row[1][i]), Op::combine(row[2][i], row[3][i])));
+        acc[i] = Op::combine(acc[i], Op::combine(Op::combine(row[0][i], row[1][i]),
+                                                 Op::combine(row[2][i], row[3][i])));
       } else {
         for (int k = 0; k < count; ++k) acc[i] = Op::combine(acc[i], row[k][i]);
       }
@@ -318,7 +301,8 @@ struct Reducer {
   }
 
   // n columns from `column` on, over rows [begin, end), into total.
-  static void tile(const Job& job, const Columns& c, int64_t base, int64_t n, int64_t begin, int64_t end, Wide* total) {
+  static void tile(const Job& job, const Columns& c, int64_t base, int64_t n, int64_t begin,
+                   int64_t end, Wide* total) {
     alignas(64) T acc[tile_columns];
     alignas(64) T buffer[4][tile_columns];
     const int64_t stride = job.plan.kept.inner().in;
@@ -386,18 +370,20 @@ struct Reducer {
       *n = c.width - column < tile_columns ? c.width - column : tile_columns;
     };
     const int64_t work = c.piece_rows * (c.width < tile_columns ? c.width : tile_columns);
-    mlxk::parallel_for(c.tiles * c.pieces, inline_elements / (work + 1) + 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        alignas(64) Wide local[tile_columns];
-        Wide* total = c.pieces > 1 ? parts + i * tile_columns : local;
-        int64_t in, out, n;
-        place(i / c.pieces, &in, &out, &n);
-        for (int64_t k = 0; k < n; ++k) total[k] = Op::template identity<Wide>();
-        const int64_t first = i % c.pieces * c.piece_rows;
-        tile(job, c, in, n, first, first + c.piece_rows < c.rows ? first + c.piece_rows : c.rows, total);
-        if (c.pieces == 1) put_tile(job, c, out, n, total);
-      }
-    });
+    mlxk::parallel_for(
+        c.tiles * c.pieces, inline_elements / (work + 1) + 1, [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) {
+            alignas(64) Wide local[tile_columns];
+            Wide* total = c.pieces > 1 ? parts + i * tile_columns : local;
+            int64_t in, out, n;
+            place(i / c.pieces, &in, &out, &n);
+            for (int64_t k = 0; k < n; ++k) total[k] = Op::template identity<Wide>();
+            const int64_t first = i % c.pieces * c.piece_rows;
+            tile(job, c, in, n, first,
+                 first + c.piece_rows < c.rows ? first + c.piece_rows : c.rows, total);
+            if (c.pieces == 1) put_tile(job, c, out, n, total);
+          }
+        });
     if (c.pieces == 1) return;
     for (int64_t t = 0; t < c.tiles; ++t) {
       int64_t in, out, n;
@@ -414,7 +400,8 @@ struct Reducer {
     if (job.plan.outputs == 0) return;
     if (has_short_rows(job.plan)) {
       const int64_t grain = inline_elements / (job.plan.length + 1) + 1;
-      mlxk::parallel_for(job.plan.outputs, grain, [&](int64_t begin, int64_t end) { short_rows(job, begin, end); });
+      mlxk::parallel_for(job.plan.outputs, grain,
+                         [&](int64_t begin, int64_t end) { short_rows(job, begin, end); });
     } else if (by_rows(job.plan)) {
       rows(job);
     } else {
@@ -425,8 +412,7 @@ struct Reducer {
 
 // ---- dispatch --------------------------------------------------------------------------------------------------
 
-template <class Op>
-static void run_ordered(const Job& job, Dtype type) {
+template <class Op> static void run_ordered(const Job& job, Dtype type) {
   switch (type) {
     case Dtype::bool_: return Reducer<Op, char>::run(job);
     case Dtype::uint8: return Reducer<Op, ms::uint8>::run(job);
@@ -443,13 +429,13 @@ static void run_ordered(const Job& job, Dtype type) {
   }
 }
 
-template <class Op>
-static void run_arithmetic(const Job& job, Dtype type) {
+// Signed and unsigned integers wrap alike.
+template <class Op> static void run_arithmetic(const Job& job, Dtype type) {
   switch (type) {
+    case Dtype::int32:
     case Dtype::uint32: return Reducer<Op, ms::uint32>::run(job);
+    case Dtype::int64:
     case Dtype::uint64: return Reducer<Op, ms::uint64>::run(job);
-    case Dtype::int32: return Reducer<Op, ms::int32>::run(job);
-    case Dtype::int64: return Reducer<Op, ms::int64>::run(job);
     case Dtype::float64: return Reducer<Op, double>::run(job);
     case Dtype::complex64: return Reducer<Op, ms::complex64>::run(job);
     default: return Reducer<Op, float>::run(job);
@@ -461,8 +447,8 @@ static Job make_job(const KernelCall& call, Dtype type, RowLoader load) {
   const Tensor& output = call.outputs[0];
   const mlxk::Dims& axes = (*call.params)[0].dims();
   if (!load) {
-    mlxk::raise(mlxk::ErrorKind::runtime, "[reduce] no kernel adds %s up to %s.", mlxk::name(input.dtype),
-                mlxk::name(output.dtype));
+    mlxk::raise(mlxk::ErrorKind::runtime, "[reduce] no kernel adds %s up to %s.",
+                mlxk::name(input.dtype), mlxk::name(output.dtype));
   }
   Job job;
   job.plan = make_plan(input, axes.data(), static_cast<int64_t>(axes.size()));
@@ -476,19 +462,16 @@ static Job make_job(const KernelCall& call, Dtype type, RowLoader load) {
   return job;
 }
 
-template <class Op>
-static void arithmetic(const KernelCall& call) {
+template <class Op> static void arithmetic(const KernelCall& call) {
   const Dtype type = mlxk::compute_dtype(call.outputs[0].dtype);
   run_arithmetic<Op>(make_job(call, type, row_loader(call.inputs[0].dtype, type)), type);
 }
-template <class Op>
-static void ordered(const KernelCall& call) {
+template <class Op> static void ordered(const KernelCall& call) {
   const Dtype type = mlxk::compute_dtype(call.inputs[0].dtype);
   run_ordered<Op>(make_job(call, type, row_loader(call.inputs[0].dtype, type)), type);
 }
 // Of truth values the least is `all`, the greatest `any`.
-template <class Op>
-static void logical(const KernelCall& call) {
+template <class Op> static void logical(const KernelCall& call) {
   Reducer<Op, char>::run(make_job(call, Dtype::bool_, truth_loader(call.inputs[0].dtype)));
 }
 
@@ -497,7 +480,9 @@ static size_t workspace(const KernelCall& call) {
   const Plan plan = make_plan(call.inputs[0], axes.data(), static_cast<int64_t>(axes.size()));
   if (plan.outputs == 0 || by_rows(plan)) return 0;
   const Columns c = cut_columns(plan);
-  return c.pieces > 1 ? static_cast<size_t>(c.tiles * c.pieces * tile_columns) * sizeof(ms::complex_of<double>) : 0;
+  return c.pieces > 1 ? static_cast<size_t>(c.tiles * c.pieces * tile_columns) *
+                            sizeof(ms::complex_of<double>)
+                      : 0;
 }
 
 }  // namespace

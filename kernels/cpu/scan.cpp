@@ -1,7 +1,9 @@
-// Scans along one axis: cumsum, cumprod, cummax, cummin, logcumsumexp; forwards or in reverse, inclusive or not.
+// Scans along one axis: cumsum, cumprod, cummax, cummin, logcumsumexp; forwards or in reverse,
+// inclusive or not.
 //
-// A chain of additions waits for each one, so eight chains run side by side: eight rows, or eight segments of a long row
-// that are then shifted by what came before. How a row is cut follows from its length alone.
+// A chain of additions waits for each one, so eight chains run side by side: eight rows, or eight
+// segments of a long row that are then shifted by what came before. How a row is cut follows from
+// its length alone.
 #include "cpu/axes.h"
 #include "scalar/complex.h"
 
@@ -13,60 +15,32 @@ namespace {
 using mlxk::KernelCall;
 
 constexpr int chains = 8;
-constexpr int64_t segment = 512;               // of a row longer than a block
+constexpr int64_t segment = 512;  // of a row longer than a block
 constexpr int64_t block = chains * segment;
-constexpr int64_t long_scan = 1 << 17;         // a row that several threads share when there are few rows
-constexpr int64_t piece_blocks = 16;           // blocks of such a row that one thread takes at a time
+constexpr int64_t long_scan = 1 << 17;  // a row that several threads share when there are few rows
+constexpr int64_t piece_blocks = 16;    // blocks of such a row that one thread takes at a time
 constexpr int64_t tile_columns = 512;
 
 struct CumSum {
-  template <class T>
-  static MLXK_MEMBER T identity() {
-    return ms::number<T>(0);
-  }
-  template <class T>
-  static MLXK_MEMBER T of(T acc, T x) {
-    return ms::add(acc, x);
-  }
+  template <class T> static MLXK_MEMBER T identity() { return ms::number<T>(0); }
+  template <class T> static MLXK_MEMBER T of(T acc, T x) { return ms::add(acc, x); }
 };
 struct CumProd {
-  template <class T>
-  static MLXK_MEMBER T identity() {
-    return ms::number<T>(1);
-  }
-  template <class T>
-  static MLXK_MEMBER T of(T acc, T x) {
-    return ms::multiply(acc, x);
-  }
+  template <class T> static MLXK_MEMBER T identity() { return ms::number<T>(1); }
+  template <class T> static MLXK_MEMBER T of(T acc, T x) { return ms::multiply(acc, x); }
 };
 // A NaN stays, and of two equal values the later one is taken.
 struct CumMax {
-  template <class T>
-  static MLXK_MEMBER T identity() {
-    return ms::least<T>();
-  }
-  template <class T>
-  static MLXK_MEMBER T of(T acc, T x) {
-    return ms::maximum(acc, x);
-  }
+  template <class T> static MLXK_MEMBER T identity() { return ms::least<T>(); }
+  template <class T> static MLXK_MEMBER T of(T acc, T x) { return ms::maximum(acc, x); }
 };
 struct CumMin {
-  template <class T>
-  static MLXK_MEMBER T identity() {
-    return ms::greatest<T>();
-  }
-  template <class T>
-  static MLXK_MEMBER T of(T acc, T x) {
-    return ms::minimum(acc, x);
-  }
+  template <class T> static MLXK_MEMBER T identity() { return ms::greatest<T>(); }
+  template <class T> static MLXK_MEMBER T of(T acc, T x) { return ms::minimum(acc, x); }
 };
 struct LogCumSumExp {
-  template <class T>
-  static MLXK_MEMBER T identity() {
-    return ms::least<T>();
-  }
-  template <class T>
-  static __attribute__((noinline)) T of(T acc, T x) {
+  template <class T> static MLXK_MEMBER T identity() { return ms::least<T>(); }
+  template <class T> static __attribute__((noinline)) T of(T acc, T x) {
     return ms::logaddexp(acc, x);
   }
   static __attribute__((noinline)) ms::complex64 of(ms::complex64 acc, ms::complex64 x) {
@@ -90,25 +64,27 @@ struct ScanJob {
 
 constexpr int64_t carry_bytes = 8;  // the largest T
 
-// What depends on the op and on the dtype. Carries are T's, carry_bytes apart where there are several rows.
+// What depends on the op and on the dtype. Carries are T's, carry_bytes apart where there are
+// several rows.
 struct Loops {
   void (*begin)(void* carries, int64_t count);  // sets T's, side by side, to the identity
   void (*chains)(const ScanJob& job, const void* in, void* out);  // eight rows that lie end to end
-  void (*span)(const ScanJob& job, const void* in, void* out, int64_t begin, int64_t end, void* carry);
+  void (*span)(const ScanJob& job, const void* in, void* out, int64_t begin, int64_t end,
+               void* carry);
   void (*total)(const ScanJob& job, const void* in, int64_t begin, int64_t end, void* total);
   void (*join)(void* carry, const void* next);
   void (*columns)(const void* in, void* out, void* carries, int64_t count, bool inclusive);
 };
 
-template <class Op, class S, class T>
-struct Scan {
-  static constexpr bool vectors = ms::same_type<S, T>::value && !ms::same_type<T, ms::complex64>::value;
+template <class Op, class S, class T> struct Scan {
+  static constexpr bool vectors =
+      ms::same_type<S, T>::value && !ms::same_type<T, ms::complex64>::value;
 
-  // `count` chains of n elements, `apart` elements from each other, forwards or backwards. Each begins with its carry,
-  // and leaves its total there.
+  // `count` chains of n elements, `apart` elements from each other, forwards or backwards. Each
+  // begins with its carry, and leaves its total there.
   template <int count>
-  static __attribute__((noinline)) void run_chains(const S* in, S* out, int64_t apart, int64_t n, int64_t step,
-                                                   bool inclusive, T* carry) {
+  static __attribute__((noinline)) void run_chains(const S* in, S* out, int64_t apart, int64_t n,
+                                                   int64_t step, bool inclusive, T* carry) {
     T acc[count];
     for (int k = 0; k < count; ++k) acc[k] = carry[k];
     for (int64_t left = n; left > 0; --left, in += step, out += step) {
@@ -129,8 +105,8 @@ struct Scan {
     T carry[chains];
     begin(carry, chains);
     const int64_t at = job.place(0);
-    run_chains<chains>(static_cast<const S*>(in) + at, static_cast<S*>(out) + at, job.length, job.length,
-                       job.reverse ? -1 : 1, job.inclusive, carry);
+    run_chains<chains>(static_cast<const S*>(in) + at, static_cast<S*>(out) + at, job.length,
+                       job.length, job.reverse ? -1 : 1, job.inclusive, carry);
   }
 
   static void shift(S* out, T carry) {
@@ -143,13 +119,14 @@ struct Scan {
   }
 
   // Blocks of a row: eight segments at once, then each combined with all that came before it.
-  static void span(const ScanJob& job, const void* from, void* to, int64_t begin, int64_t end, void* carried) {
+  static void span(const ScanJob& job, const void* from, void* to, int64_t begin, int64_t end,
+                   void* carried) {
     const S* const in = static_cast<const S*>(from);
     S* const out = static_cast<S*>(to);
     const int64_t step = job.reverse ? -1 : 1;
     T carry = *static_cast<T*>(carried);
-    // Rounding to a 16-bit result before the shift would round twice: those run as one chain, as does what costs more
-    // than the wait for the last addition.
+    // Rounding to a 16-bit result before the shift would round twice: those run as one chain, as
+    // does what costs more than the wait for the last addition.
     if constexpr (ms::same_type<S, T>::value && !ms::same_type<Op, LogCumSumExp>::value) {
       for (; begin + block <= end; begin += block) {
         T totals[chains];
@@ -170,16 +147,19 @@ struct Scan {
     *static_cast<T*>(carried) = carry;
   }
 
-  static void total(const ScanJob& job, const void* from, int64_t begin, int64_t end, void* result) {
+  static void total(const ScanJob& job, const void* from, int64_t begin, int64_t end,
+                    void* result) {
     const S* const in = static_cast<const S*>(from);
     T acc[chains];
     for (T& a : acc) a = Op::template identity<T>();
     const int64_t part = (end - begin) / chains;
     for (int64_t i = 0; i < part; ++i) {
-      for (int k = 0; k < chains; ++k) acc[k] = Op::of(acc[k], widen<T>(in[job.place(begin + k * part + i)]));
+      for (int k = 0; k < chains; ++k)
+        acc[k] = Op::of(acc[k], widen<T>(in[job.place(begin + k * part + i)]));
     }
     for (int k = 1; k < chains; ++k) acc[0] = Op::of(acc[0], acc[k]);
-    for (int64_t i = begin + chains * part; i < end; ++i) acc[0] = Op::of(acc[0], widen<T>(in[job.place(i)]));
+    for (int64_t i = begin + chains * part; i < end; ++i)
+      acc[0] = Op::of(acc[0], widen<T>(in[job.place(i)]));
     *static_cast<T*>(result) = acc[0];
   }
 
@@ -217,7 +197,8 @@ static void long_rows(const ScanJob& job) {
     mlxk::parallel_for(job.outer * pieces, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t first = i % pieces * size;
-        body(totals + i * carry_bytes, i / pieces * n * job.itemsize, first, first + size < n ? first + size : n);
+        body(totals + i * carry_bytes, i / pieces * n * job.itemsize, first,
+             first + size < n ? first + size : n);
       }
     });
   };
@@ -279,8 +260,7 @@ static void columns(const ScanJob& job) {
 }
 
 // Signed and unsigned integers wrap alike.
-template <class Op>
-static const Loops* wrapping_loops(Dtype dtype) {
+template <class Op> static const Loops* wrapping_loops(Dtype dtype) {
   switch (dtype) {
     case Dtype::bool_: return &Scan<Op, char, char>::loops;
     case Dtype::uint8:
@@ -294,8 +274,7 @@ static const Loops* wrapping_loops(Dtype dtype) {
     default: return nullptr;
   }
 }
-template <class Op>
-static const Loops* ordered_loops(Dtype dtype) {
+template <class Op> static const Loops* ordered_loops(Dtype dtype) {
   switch (dtype) {
     case Dtype::int8: return &Scan<Op, ms::int8, ms::int8>::loops;
     case Dtype::int16: return &Scan<Op, ms::int16, ms::int16>::loops;
@@ -306,8 +285,7 @@ static const Loops* ordered_loops(Dtype dtype) {
 }
 static const Loops* no_loops(Dtype) { return nullptr; }
 
-template <class Op>
-static const Loops* real_loops(Dtype dtype) {
+template <class Op> static const Loops* real_loops(Dtype dtype) {
   switch (dtype) {
     case Dtype::float16: return &Scan<Op, f16_bits, float>::loops;
     case Dtype::bfloat16: return &Scan<Op, bf16_bits, float>::loops;
@@ -332,16 +310,17 @@ static ScanJob scan_job(const KernelCall& call) {
               params[1].boolean(),
               params[2].boolean(),
               static_cast<char*>(call.workspace)};
-  for (int i = 0; i < x.ndim; ++i) (i < axis ? job.outer : i > axis ? job.inner : job.length) *= x.shape[i];
+  for (int i = 0; i < x.ndim; ++i)
+    (i < axis ? job.outer : i > axis ? job.inner : job.length) *= x.shape[i];
   return job;
 }
 
-template <class Op, const Loops* (*exact_loops)(Dtype)>
-static void scan(const KernelCall& call) {
+template <class Op, const Loops* (*exact_loops)(Dtype)> static void scan(const KernelCall& call) {
   const Dtype dtype = call.inputs[0].dtype;
   ScanJob job = scan_job(call);
   job.loops = mlxk::is_inexact(dtype) ? real_loops<Op>(dtype) : exact_loops(dtype);
-  if (!job.loops) mlxk::raise(mlxk::ErrorKind::runtime, "[scan] no kernel for %s.", mlxk::name(dtype));
+  if (!job.loops)
+    mlxk::raise(mlxk::ErrorKind::runtime, "[scan] no kernel for %s.", mlxk::name(dtype));
   if (call.inputs[0].size == 0) return;
   if (job.inner == 1) {
     rows(job);
@@ -353,14 +332,17 @@ static void scan(const KernelCall& call) {
 static size_t workspace(const KernelCall& call) {
   const ScanJob job = scan_job(call);
   if (job.inner != 1 || job.length < long_scan || job.outer >= 16) return 0;
-  return static_cast<size_t>(job.outer * ((job.length - 1) / (piece_blocks * block) + 1) * carry_bytes);
+  return static_cast<size_t>(job.outer * ((job.length - 1) / (piece_blocks * block) + 1) *
+                             carry_bytes);
 }
 
 }  // namespace
 
 MLXK_STEM(scan, table) {
   const auto add = [&](const char* name, void (*run)(const KernelCall&)) {
-    table.add(name, {.run = run, .workspace = workspace, .accepts = mlxk::Accepts::contiguous, .donates = 0});
+    table.add(
+        name,
+        {.run = run, .workspace = workspace, .accepts = mlxk::Accepts::contiguous, .donates = 0});
   };
   add("cumsum", scan<CumSum, wrapping_loops<CumSum>>);
   add("cumprod", scan<CumProd, wrapping_loops<CumProd>>);

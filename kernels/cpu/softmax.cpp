@@ -8,8 +8,7 @@ using mlxk::KernelCall;
 
 // ---- logsumexp: the greatest value and the sum of exp(x - greatest) -------------------------------------------------
 
-template <class T>
-struct Exponentials {
+template <class T> struct Exponentials {
   struct State {
     T greatest = -__builtin_inf();
     double sum = 0;
@@ -29,10 +28,12 @@ struct Exponentials {
     if (i < n) acc[1] = ms::maximum(load_rest<T>(p + i, n - i, least), acc[1]);
     return greatest_lane<T>(ms::maximum(ms::maximum(acc[0], acc[1]), ms::maximum(acc[2], acc[3])));
   }
-  // x - greatest, and 0 where both are the same infinity: an infinite greatest value is the result by itself.
+  // x - greatest, and 0 where both are the same infinity: an infinite greatest value is the result
+  // by itself.
   static State of(const T* p, int64_t n) {
     const T greatest = greatest_of(p, n);
-    if (!(greatest - greatest == 0)) return {greatest, greatest > 0 ? 1.0 : greatest < 0 ? 0.0 : static_cast<double>(greatest)};
+    if (!(greatest - greatest == 0))
+      return {greatest, greatest > 0 ? 1.0 : greatest < 0 ? 0.0 : static_cast<double>(greatest)};
     constexpr int width = lanes<T>;
     const Vec<T> m = ms::splat<Vec<T>>(greatest);
     Vec<T> sum[2] = {};
@@ -73,7 +74,8 @@ struct Exponentials {
     } else if (next.sum == 0) {
       return;
     } else if (next.greatest > total->greatest) {
-      total->sum = total->sum * ms::exp(static_cast<double>(total->greatest) - next.greatest) + next.sum;
+      total->sum =
+          total->sum * ms::exp(static_cast<double>(total->greatest) - next.greatest) + next.sum;
       total->greatest = next.greatest;
     } else if (next.greatest == total->greatest) {
       total->sum += next.sum;
@@ -82,7 +84,8 @@ struct Exponentials {
     }
   }
   static void put(const StatisticsJob& job, int64_t index, State total) {
-    const double result = ms::is_inf(total.greatest) ? total.greatest : total.greatest + ms::log(total.sum);
+    const double result =
+        ms::is_inf(total.greatest) ? total.greatest : total.greatest + ms::log(total.sum);
     put_real<T>(job.outs[0], job.out_dtype, index, result);
   }
 };
@@ -91,28 +94,33 @@ struct Exponentials {
 static float complex_shift(const Plan& plan, const ms::complex64* base) {
   float greatest = -__builtin_inff();
   Walk walk(plan.reduced, 0);
-  for (int64_t i = 0; i < plan.length; ++i, walk.next()) greatest = ms::maximum(base[walk.offset].re, greatest);
+  for (int64_t i = 0; i < plan.length; ++i, walk.next())
+    greatest = ms::maximum(base[walk.offset].re, greatest);
   return greatest - greatest == 0 ? greatest : 0;
 }
 
 static void complex_logsumexp(const StatisticsJob& job) {
   const Plan& plan = job.plan;
-  mlxk::parallel_for(plan.outputs, inline_elements / 32 / (plan.length + 1) + 1, [&](int64_t begin, int64_t end) {
-    Walk outputs(plan.kept, begin);
-    for (int64_t o = begin; o < end; ++o, outputs.next()) {
-      const ms::complex64* base = reinterpret_cast<const ms::complex64*>(job.data) + outputs.offset;
-      const float shift = complex_shift(plan, base);
-      ms::complex_of<double> sum{0, 0};
-      Walk walk(plan.reduced, 0);
-      for (int64_t i = 0; i < plan.length; ++i, walk.next()) {
-        const ms::complex64 z = base[walk.offset];
-        const ms::complex64 e = ms::exp(ms::make_complex(z.re - shift, z.im));
-        sum = sum + ms::make_complex<double>(e.re, e.im);
-      }
-      const ms::complex64 r = ms::log(ms::make_complex(static_cast<float>(sum.re), static_cast<float>(sum.im)));
-      static_cast<ms::complex64*>(job.outs[0])[outputs.out] = ms::make_complex(r.re + shift, r.im);
-    }
-  });
+  mlxk::parallel_for(
+      plan.outputs, inline_elements / 32 / (plan.length + 1) + 1, [&](int64_t begin, int64_t end) {
+        Walk outputs(plan.kept, begin);
+        for (int64_t o = begin; o < end; ++o, outputs.next()) {
+          const ms::complex64* base =
+              reinterpret_cast<const ms::complex64*>(job.data) + outputs.offset;
+          const float shift = complex_shift(plan, base);
+          ms::complex_of<double> sum{0, 0};
+          Walk walk(plan.reduced, 0);
+          for (int64_t i = 0; i < plan.length; ++i, walk.next()) {
+            const ms::complex64 z = base[walk.offset];
+            const ms::complex64 e = ms::exp(ms::make_complex(z.re - shift, z.im));
+            sum = sum + ms::make_complex<double>(e.re, e.im);
+          }
+          const ms::complex64 r =
+              ms::log(ms::make_complex(static_cast<float>(sum.re), static_cast<float>(sum.im)));
+          static_cast<ms::complex64*>(job.outs[0])[outputs.out] =
+              ms::make_complex(r.re + shift, r.im);
+        }
+      });
 }
 
 // params: axes (ascending), keepdims.
@@ -130,8 +138,9 @@ static void logsumexp(const KernelCall& call) {
 // ---- softmax ---------------------------------------------------------------------------------------------------
 
 template <class T>
-constexpr int64_t short_row = 32768 / static_cast<int64_t>(sizeof(T));  // a row of exponentials that stays in the cache
-constexpr int64_t piece_elements = 8192;                                // of a longer row
+constexpr int64_t short_row =
+    32768 / static_cast<int64_t>(sizeof(T));  // a row of exponentials that stays in the cache
+constexpr int64_t piece_elements = 8192;      // of a longer row
 
 struct SoftmaxRows {
   Plan plan;  // kept: the rows; out is where they begin in the output
@@ -155,8 +164,7 @@ MLXK_FN void scaled(S* out, const T* e, int64_t n, T scale, bool streams) {
   for (; i < n; ++i) out[i] = narrow<S>(e[i] * scale);
 }
 
-template <class S, class T>
-static void softmax_row(const S* x, S* out, int64_t n, bool streams) {
+template <class S, class T> static void softmax_row(const S* x, S* out, int64_t n, bool streams) {
   constexpr int width = lanes<T>;
   const T least = -__builtin_inf();
   alignas(64) T e[short_row<T> + width];
@@ -191,7 +199,8 @@ static void softmax_row(const S* x, S* out, int64_t n, bool streams) {
   scaled(out, e, n, static_cast<T>(1) / sum_lanes<T>(sum[0] + sum[1]), streams);
 }
 
-// A row that does not stay in the cache: statistics of its pieces first, then the exponentials once more.
+// A row that does not stay in the cache: statistics of its pieces first, then the exponentials once
+// more.
 template <class S, class T>
 static void softmax_long_rows(const SoftmaxRows& rows, void* workspace) {
   using State = typename Exponentials<T>::State;
@@ -204,7 +213,8 @@ static void softmax_long_rows(const SoftmaxRows& rows, void* workspace) {
         rows.plan.kept.offsets(rows.plan.kept.count, i / pieces, &in, &out);
         const int64_t first = i % pieces * piece_elements;
         body(i, static_cast<const S*>(rows.input->data) + in + first,
-             static_cast<S*>(rows.output->data) + out * n + first, n - first < piece_elements ? n - first : piece_elements);
+             static_cast<S*>(rows.output->data) + out * n + first,
+             n - first < piece_elements ? n - first : piece_elements);
       }
     });
   };
@@ -219,7 +229,8 @@ static void softmax_long_rows(const SoftmaxRows& rows, void* workspace) {
   });
   for (int64_t r = 0; r < rows.plan.outputs; ++r) {
     State total;
-    for (int64_t k = 0; k < pieces; ++k) Exponentials<T>::merge(&total, states[r * pieces + k], 0, 0);
+    for (int64_t k = 0; k < pieces; ++k)
+      Exponentials<T>::merge(&total, states[r * pieces + k], 0, 0);
     if (ms::is_inf(total.greatest)) total.sum = __builtin_nan("");  // as x - greatest is
     states[r * pieces] = total;
   }
@@ -234,44 +245,48 @@ static void softmax_long_rows(const SoftmaxRows& rows, void* workspace) {
       const int64_t some = count - first < step ? count - first : step;
       int64_t k = 0;
       for (; k + width <= some; k += width) store(e + k, ms::exp(load_as(x + first + k) - m));
-      if (k < some) store(e + k, ms::exp(load_rest<T>(x + first + k, some - k, total.greatest) - m));
+      if (k < some)
+        store(e + k, ms::exp(load_rest<T>(x + first + k, some - k, total.greatest) - m));
       scaled(out + first, e, some, scale, rows.streams);
     }
     if (rows.streams) stream_fence();
   });
 }
 
-template <class S, class T>
-static void softmax_rows(const SoftmaxRows& rows, void* workspace) {
+template <class S, class T> static void softmax_rows(const SoftmaxRows& rows, void* workspace) {
   const int64_t n = rows.plan.length;
   if (n > short_row<T>) return softmax_long_rows<S, T>(rows, workspace);
-  mlxk::parallel_for(rows.plan.outputs, inline_elements / 4 / (n + 1) + 1, [&](int64_t begin, int64_t end) {
-    Walk walk(rows.plan.kept, begin);
-    for (int64_t r = begin; r < end; ++r, walk.next()) {
-      softmax_row<S, T>(static_cast<const S*>(rows.input->data) + walk.offset,
-                        static_cast<S*>(rows.output->data) + walk.out * n, n, rows.streams);
-    }
-    if (rows.streams) stream_fence();
-  });
+  mlxk::parallel_for(
+      rows.plan.outputs, inline_elements / 4 / (n + 1) + 1, [&](int64_t begin, int64_t end) {
+        Walk walk(rows.plan.kept, begin);
+        for (int64_t r = begin; r < end; ++r, walk.next()) {
+          softmax_row<S, T>(static_cast<const S*>(rows.input->data) + walk.offset,
+                            static_cast<S*>(rows.output->data) + walk.out * n, n, rows.streams);
+        }
+        if (rows.streams) stream_fence();
+      });
 }
 
 static void softmax_complex(const SoftmaxRows& rows) {
   const Plan& plan = rows.plan;
-  mlxk::parallel_for(plan.outputs, inline_elements / 32 / (plan.length + 1) + 1, [&](int64_t begin, int64_t end) {
-    Walk walk(plan.kept, begin);
-    for (int64_t r = begin; r < end; ++r, walk.next()) {
-      const ms::complex64* x = static_cast<const ms::complex64*>(rows.input->data) + walk.offset;
-      ms::complex64* out = static_cast<ms::complex64*>(rows.output->data) + walk.out * plan.length;
-      const float shift = complex_shift(plan, x);
-      ms::complex_of<double> sum{0, 0};
-      for (int64_t i = 0; i < plan.length; ++i) {
-        out[i] = ms::exp(ms::make_complex(x[i].re - shift, x[i].im));
-        sum = sum + ms::make_complex<double>(out[i].re, out[i].im);
-      }
-      const ms::complex64 total{static_cast<float>(sum.re), static_cast<float>(sum.im)};
-      for (int64_t i = 0; i < plan.length; ++i) out[i] = ms::divide(out[i], total);
-    }
-  });
+  mlxk::parallel_for(
+      plan.outputs, inline_elements / 32 / (plan.length + 1) + 1, [&](int64_t begin, int64_t end) {
+        Walk walk(plan.kept, begin);
+        for (int64_t r = begin; r < end; ++r, walk.next()) {
+          const ms::complex64* x =
+              static_cast<const ms::complex64*>(rows.input->data) + walk.offset;
+          ms::complex64* out =
+              static_cast<ms::complex64*>(rows.output->data) + walk.out * plan.length;
+          const float shift = complex_shift(plan, x);
+          ms::complex_of<double> sum{0, 0};
+          for (int64_t i = 0; i < plan.length; ++i) {
+            out[i] = ms::exp(ms::make_complex(x[i].re - shift, x[i].im));
+            sum = sum + ms::make_complex<double>(out[i].re, out[i].im);
+          }
+          const ms::complex64 total{static_cast<float>(sum.re), static_cast<float>(sum.im)};
+          for (int64_t i = 0; i < plan.length; ++i) out[i] = ms::divide(out[i], total);
+        }
+      });
 }
 
 static Plan last_axis(const Tensor& input) {
@@ -279,12 +294,14 @@ static Plan last_axis(const Tensor& input) {
   return make_plan(input, &axis, input.ndim > 0 ? 1 : 0);
 }
 
-// Along the last axis. Sixteen-bit inputs are computed in float32 whether `precise` is asked for or not.
+// Along the last axis. Sixteen-bit inputs are computed in float32 whether `precise` is asked for or
+// not.
 static void softmax(const KernelCall& call) {
   const Tensor& input = call.inputs[0];
   const Tensor& output = call.outputs[0];
-  const SoftmaxRows rows{last_axis(input), &input, &output,
-                         static_cast<size_t>(output.size) * mlxk::itemsize(output.dtype) > mlxk::cache_bytes()};
+  const SoftmaxRows rows{
+      last_axis(input), &input, &output,
+      static_cast<size_t>(output.size) * mlxk::itemsize(output.dtype) > mlxk::cache_bytes()};
   if (input.size == 0) return;
   switch (input.dtype) {
     case Dtype::float16: return softmax_rows<f16_bits, float>(rows, call.workspace);
@@ -306,7 +323,9 @@ static size_t softmax_workspace(const KernelCall& call) {
 }  // namespace
 
 MLXK_STEM(softmax, table) {
-  table.add("softmax",
-            {.run = softmax, .workspace = softmax_workspace, .accepts = mlxk::Accepts::rows, .donates = 0});
+  table.add("softmax", {.run = softmax,
+                        .workspace = softmax_workspace,
+                        .accepts = mlxk::Accepts::rows,
+                        .donates = 0});
   table.add("logsumexp", {.run = logsumexp});
 }

@@ -1,8 +1,9 @@
-// Reductions that need two looks at a block: the first finds a pivot (greatest value, mean), the second adds up what the
-// elements are relative to it. The blocks fit the first-level cache, so the memory is read once.
+// Reductions that need two looks at a block: the first finds a pivot (greatest value, mean), the
+// second adds up what the elements are relative to it. The blocks fit the first-level cache, so the
+// memory is read once.
 //
-// Included by kernel stems only. S gives, for a block of T: State of(p, n); column_pivots and column_sums for many columns
-// at once; and merge(State*, State, elements so far, elements more).
+// Included by kernel stems only. S gives, for a block of T: State of(p, n); column_pivots and
+// column_sums for many columns at once; and merge(State*, State, elements so far, elements more).
 #pragma once
 
 #include "cpu/axes.h"
@@ -21,7 +22,8 @@ struct StatisticsJob {
   const char* at(int64_t offset) const { return data + offset * itemsize; }
 };
 
-static __attribute__((unused)) StatisticsJob statistics_job(const mlxk::KernelCall& call, Plan plan) {
+static __attribute__((unused)) StatisticsJob statistics_job(const mlxk::KernelCall& call,
+                                                            Plan plan) {
   const Tensor& input = call.inputs[0];
   const Dtype type = mlxk::compute_dtype(input.dtype);
   return {plan,
@@ -33,44 +35,42 @@ static __attribute__((unused)) StatisticsJob statistics_job(const mlxk::KernelCa
           {call.outputs[0].data, call.output_count > 1 ? call.outputs[1].data : nullptr}};
 }
 
-template <class T>
-MLXK_FN void put_real(void* out, Dtype dtype, int64_t index, double value) {
+template <class T> MLXK_FN void put_real(void* out, Dtype dtype, int64_t index, double value) {
   switch (dtype) {
-    case Dtype::float16: static_cast<f16_bits*>(out)[index] = narrow<f16_bits>(static_cast<float>(value)); break;
-    case Dtype::bfloat16: static_cast<bf16_bits*>(out)[index] = narrow<bf16_bits>(static_cast<float>(value)); break;
+    case Dtype::float16:
+      static_cast<f16_bits*>(out)[index] = narrow<f16_bits>(static_cast<float>(value));
+      break;
+    case Dtype::bfloat16:
+      static_cast<bf16_bits*>(out)[index] = narrow<bf16_bits>(static_cast<float>(value));
+      break;
     default: static_cast<T*>(out)[index] = static_cast<T>(value);
   }
 }
 
 // Lanes combined by halves, always in the same order.
-template <class T>
-MLXK_FN Vec<T> swap_lanes(Vec<T> v, int step) {
+template <class T> MLXK_FN Vec<T> swap_lanes(Vec<T> v, int step) {
   ms::int_t<Vec<T>> from;
   for (int k = 0; k < lanes<T>; ++k) from[k] = k ^ step;
   return __builtin_shuffle(v, from);
 }
-template <class T>
-MLXK_FN T sum_lanes(Vec<T> v) {
+template <class T> MLXK_FN T sum_lanes(Vec<T> v) {
 #pragma GCC unroll 8
   for (int step = lanes<T> / 2; step >= 1; step /= 2) v += swap_lanes<T>(v, step);
   return v[0];
 }
-template <class T>
-MLXK_FN T greatest_lane(Vec<T> v) {
+template <class T> MLXK_FN T greatest_lane(Vec<T> v) {
 #pragma GCC unroll 8
   for (int step = lanes<T> / 2; step >= 1; step /= 2) v = ms::maximum(v, swap_lanes<T>(v, step));
   return v[0];
 }
 // The last n < lanes elements, the other lanes filled.
-template <class T, class S>
-MLXK_FN Vec<T> load_rest(const S* p, int64_t n, T filler) {
+template <class T, class S> MLXK_FN Vec<T> load_rest(const S* p, int64_t n, T filler) {
   T lane[lanes<T>];
   for (int k = 0; k < lanes<T>; ++k) lane[k] = k < n ? widen<T>(p[k]) : filler;
   return load(lane);
 }
 
-template <class S, class T>
-struct Statistics {
+template <class S, class T> struct Statistics {
   using State = typename S::State;
   static constexpr int64_t block_elements = 2048;
   static constexpr int64_t block_rows = 32;
@@ -113,7 +113,8 @@ struct Statistics {
     int64_t pieces = outputs < max_pieces ? length / inline_elements : 1;
     pieces = pieces > max_pieces ? max_pieces : pieces;
     if (pieces > 1) {
-      const int64_t size = ((length + pieces - 1) / pieces + block_elements - 1) / block_elements * block_elements;
+      const int64_t size =
+          ((length + pieces - 1) / pieces + block_elements - 1) / block_elements * block_elements;
       pieces = (length + size - 1) / size;
       State part[max_pieces * max_pieces];
       const auto elements = [&](int64_t piece) {
@@ -131,15 +132,18 @@ struct Statistics {
         int64_t in, out;
         plan.kept.offsets(plan.kept.count, i, &in, &out);
         State total = part[i * pieces];
-        for (int64_t k = 1; k < pieces; ++k) S::merge(&total, part[i * pieces + k], k * size, elements(k));
+        for (int64_t k = 1; k < pieces; ++k)
+          S::merge(&total, part[i * pieces + k], k * size, elements(k));
         S::put(job, out, total);
       }
       return;
     }
-    mlxk::parallel_for(outputs, inline_elements / (length + 1) + 1, [&](int64_t begin, int64_t end) {
-      Walk walk(plan.kept, begin);
-      for (int64_t i = begin; i < end; ++i, walk.next()) S::put(job, walk.out, span(job, walk.offset, 0, length));
-    });
+    mlxk::parallel_for(outputs, inline_elements / (length + 1) + 1,
+                       [&](int64_t begin, int64_t end) {
+                         Walk walk(plan.kept, begin);
+                         for (int64_t i = begin; i < end; ++i, walk.next())
+                           S::put(job, walk.out, span(job, walk.offset, 0, length));
+                       });
   }
 
   static void tile(const StatisticsJob& job, int64_t base, int64_t out, int64_t n) {
@@ -150,7 +154,8 @@ struct Statistics {
     const bool direct = job.direct_type && kept.in == 1 && n == tile_columns;
     Walk walk(job.plan.reduced, 0);
     for (int64_t first = 0; first < job.plan.length; first += block_rows) {
-      const int64_t count = job.plan.length - first < block_rows ? job.plan.length - first : block_rows;
+      const int64_t count =
+          job.plan.length - first < block_rows ? job.plan.length - first : block_rows;
       const T* row[block_rows];
       for (int64_t r = 0; r < count; ++r, walk.next()) {
         const char* from = job.at(base + walk.offset);
@@ -163,7 +168,8 @@ struct Statistics {
       }
       S::column_pivots(pivots, row, count, tile_columns);
       S::column_sums(sums, pivots, row, count, tile_columns);
-      for (int64_t i = 0; i < n; ++i) S::merge(&total[i], S::state(pivots[i], sums[i]), first, count);
+      for (int64_t i = 0; i < n; ++i)
+        S::merge(&total[i], S::state(pivots[i], sums[i]), first, count);
     }
     for (int64_t i = 0; i < n; ++i) S::put(job, out + i * kept.out, total[i]);
   }
@@ -175,15 +181,16 @@ struct Statistics {
     const Axis& kept = plan.kept.inner();
     const int64_t tiles_a_row = (kept.size + tile_columns - 1) / tile_columns;
     const int64_t grain = inline_elements / (tile_columns * plan.length + 1) + 1;
-    mlxk::parallel_for(plan.outputs / kept.size * tiles_a_row, grain, [&](int64_t begin, int64_t end) {
-      for (int64_t t = begin; t < end; ++t) {
-        const int64_t column = t % tiles_a_row * tile_columns;
-        int64_t in, out;
-        plan.kept.offsets(plan.kept.count - 1, t / tiles_a_row, &in, &out);
-        tile(job, in + column * kept.in, out + column * kept.out,
-             kept.size - column < tile_columns ? kept.size - column : tile_columns);
-      }
-    });
+    mlxk::parallel_for(
+        plan.outputs / kept.size * tiles_a_row, grain, [&](int64_t begin, int64_t end) {
+          for (int64_t t = begin; t < end; ++t) {
+            const int64_t column = t % tiles_a_row * tile_columns;
+            int64_t in, out;
+            plan.kept.offsets(plan.kept.count - 1, t / tiles_a_row, &in, &out);
+            tile(job, in + column * kept.in, out + column * kept.out,
+                 kept.size - column < tile_columns ? kept.size - column : tile_columns);
+          }
+        });
   }
 };
 

@@ -11,7 +11,9 @@ namespace {
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 bool is_nan(Number x) { return std::isnan(x.real()) || std::isnan(x.imag()); }
-bool less(Number a, Number b) { return a.real() < b.real() || (a.real() == b.real() && a.imag() < b.imag()); }
+bool less(Number a, Number b) {
+  return a.real() < b.real() || (a.real() == b.real() && a.imag() < b.imag());
+}
 bool replaces(const std::string& op, Number x, Number best) {
   if (is_nan(best)) return false;
   return is_nan(x) || (op == "argmax" ? less(best, x) : less(x, best));
@@ -26,7 +28,8 @@ void check_arg(const std::string& op, const Array& x, int axis, Layout layout) {
     if (static_cast<int>(i) > axis) inner *= x.shape[i];
   }
   const Array y = make_array(Dtype::uint32, out_shape);
-  CHECK(same_at_all_thread_counts(op.c_str(), {x}, {y}, {axis < 0 ? mlxk::Value() : mlxk::Value(axis), false}));
+  CHECK(same_at_all_thread_counts(op.c_str(), {x}, {y},
+                                  {axis < 0 ? mlxk::Value() : mlxk::Value(axis), false}));
   for (int64_t o = 0; o < y.size(); ++o) {
     const int64_t base = o / inner * inner * length + o % inner;
     int64_t best = 0;
@@ -34,8 +37,9 @@ void check_arg(const std::string& op, const Array& x, int axis, Layout layout) {
       if (replaces(op, x[base + i * inner], x[base + best * inner])) best = i;
     }
     if (y[o].real() != static_cast<double>(best)) {
-      fail(__FILE__, __LINE__, op + " " + describe(x, layout) + " axis " + std::to_string(axis) + " output " +
-                                   std::to_string(o) + ": " + shown(y[o].real()) + " is not " + shown(best));
+      fail(__FILE__, __LINE__,
+           op + " " + describe(x, layout) + " axis " + std::to_string(axis) + " output " +
+               std::to_string(o) + ": " + shown(y[o].real()) + " is not " + shown(best));
       return;
     }
   }
@@ -52,7 +56,8 @@ TEST(every_dtype_axis_and_layout) {
         for (const Shape& shape : shapes) {
           const Array x = make_array(dtype, shape, layout);
           fill(x, shape.size(), -100, 100);
-          for (int axis = -1; axis < static_cast<int>(shape.size()); ++axis) check_arg(op, x, axis, layout);
+          for (int axis = -1; axis < static_cast<int>(shape.size()); ++axis)
+            check_arg(op, x, axis, layout);
         }
       }
     }
@@ -78,7 +83,8 @@ TEST(ties_go_to_the_first) {
 }
 
 TEST(the_first_nan_wins) {
-  for (Dtype dtype : {Dtype::float16, Dtype::bfloat16, Dtype::float32, Dtype::float64, Dtype::complex64}) {
+  for (Dtype dtype :
+       {Dtype::float16, Dtype::bfloat16, Dtype::float32, Dtype::float64, Dtype::complex64}) {
     for (const Shape& shape : shapes) {
       const Array x = make_array(dtype, shape);
       fill(x, 7);
@@ -105,10 +111,12 @@ TEST(infinities_only) {
 TEST(large_inputs_are_cut_into_pieces) {
   for (Dtype dtype : {Dtype::float32, Dtype::int16}) {
     for (Layout layout : {Layout::contiguous, Layout::transposed, Layout::sliced}) {
-      for (const Shape& shape : {Shape{300001}, Shape{3, 100000}, Shape{100000, 3}, Shape{700, 500}}) {
+      for (const Shape& shape :
+           {Shape{300001}, Shape{3, 100000}, Shape{100000, 3}, Shape{700, 500}}) {
         const Array x = make_array(dtype, shape, layout);
         fill(x, 2, -30000, 30000);
-        for (int axis = -1; axis < static_cast<int>(shape.size()); ++axis) check_arg("argmax", x, axis, layout);
+        for (int axis = -1; axis < static_cast<int>(shape.size()); ++axis)
+          check_arg("argmax", x, axis, layout);
       }
     }
   }

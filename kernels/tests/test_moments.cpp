@@ -10,11 +10,14 @@ namespace {
 
 const Dtype floats[] = {Dtype::float16, Dtype::bfloat16, Dtype::float32, Dtype::float64};
 
-void check_moments(Dtype dtype, const Shape& shape, const Shape& axes, Layout layout, double low, double high) {
+void check_moments(Dtype dtype, const Shape& shape, const Shape& axes, Layout layout, double low,
+                   double high) {
   const Array x = make_array(dtype, shape, layout);
   fill(x, shape.size(), low, high);
-  const Array mean = make_array(dtype, reduced_shape(shape, axes)), variance = make_array(dtype, mean.shape);
-  CHECK(same_at_all_thread_counts("moments", {x}, {mean, variance}, {mlxk::Dims(axes.data(), axes.size()), false}));
+  const Array mean = make_array(dtype, reduced_shape(shape, axes)),
+              variance = make_array(dtype, mean.shape);
+  CHECK(same_at_all_thread_counts("moments", {x}, {mean, variance},
+                                  {mlxk::Dims(axes.data(), axes.size()), false}));
   const auto all = groups(x, axes);
   for (size_t o = 0; o < all.size(); ++o) {
     long double sum = 0, squares = 0;
@@ -24,12 +27,14 @@ void check_moments(Dtype dtype, const Shape& shape, const Shape& axes, Layout la
     const double expected = static_cast<double>(squares / static_cast<long double>(all[o].size()));
     const int64_t i = static_cast<int64_t>(o);
     const double size = std::fmax(std::fabs(low), std::fabs(high));
-    // Elements are sums of rounded differences: as exact as float64 of the elements would be, to a few roundings.
+    // Elements are sums of rounded differences: as exact as float64 of the elements would be, to a
+    // few roundings.
     const double tolerance = 8 * epsilon(dtype) * std::fabs(expected) + 1e-12 * size * size;
     if (std::fabs(mean[i].real() - static_cast<double>(m)) > 2 * epsilon(dtype) * size ||
         !(std::fabs(variance[i].real() - expected) <= tolerance)) {
-      fail(__FILE__, __LINE__, describe(x, layout) + ": " + shown(mean[i].real()) + ", " + shown(variance[i].real()) +
-                                   " is not " + shown(static_cast<double>(m)) + ", " + shown(expected));
+      fail(__FILE__, __LINE__,
+           describe(x, layout) + ": " + shown(mean[i].real()) + ", " + shown(variance[i].real()) +
+               " is not " + shown(static_cast<double>(m)) + ", " + shown(expected));
       return;
     }
   }
@@ -40,14 +45,16 @@ void check_moments(Dtype dtype, const Shape& shape, const Shape& axes, Layout la
 TEST(every_dtype_and_layout) {
   for (Dtype dtype : floats) {
     for (Layout layout : all_layouts) {
-      for (const ReductionCase& c : reduction_cases) check_moments(dtype, c.shape, c.axes, layout, -4, 4);
+      for (const ReductionCase& c : reduction_cases)
+        check_moments(dtype, c.shape, c.axes, layout, -4, 4);
     }
   }
 }
 
 TEST(large_inputs_are_cut_into_pieces) {
   for (Layout layout : {Layout::contiguous, Layout::transposed, Layout::sliced}) {
-    for (const Shape& shape : {Shape{300001}, Shape{3, 100000}, Shape{100000, 3}, Shape{700, 500}}) {
+    for (const Shape& shape :
+         {Shape{300001}, Shape{3, 100000}, Shape{100000, 3}, Shape{700, 500}}) {
       check_moments(Dtype::float32, shape, {0}, layout, 0, 1);
       if (shape.size() > 1) check_moments(Dtype::float32, shape, {1}, layout, 0, 1);
     }

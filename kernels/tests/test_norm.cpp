@@ -42,13 +42,16 @@ Naive naive(const Array& x, const Array* w, const Array* b, const Array& g, bool
   return out;
 }
 
-void compare(const Array& got, const std::vector<double>& expected, double scale, const char* what) {
-  if (got.dtype == Dtype::float64) scale *= 50;  // the expected value is rounded at every step itself
+void compare(const Array& got, const std::vector<double>& expected, double scale,
+             const char* what) {
+  if (got.dtype == Dtype::float64)
+    scale *= 50;  // the expected value is rounded at every step itself
   for (int64_t i = 0; i < got.size(); ++i) {
     const double e = expected[static_cast<size_t>(i)];
     if (!(std::fabs(real(got, i) - e) <= scale * epsilon(got.dtype) * (1 + std::fabs(e)))) {
-      fail(__FILE__, __LINE__, std::string(what) + " " + describe(got, Layout::contiguous) + ": " +
-                                   shown(real(got, i)) + " is not " + shown(e));
+      fail(__FILE__, __LINE__,
+           std::string(what) + " " + describe(got, Layout::contiguous) + ": " +
+               shown(real(got, i)) + " is not " + shown(e));
       return;
     }
   }
@@ -68,7 +71,8 @@ void check_norms(const Array& x, const Array& g) {
       if (has_weight) inputs.push_back(w);
       std::vector<Array> with_bias = inputs;
       if (has_bias) with_bias.push_back(b);
-      const Naive expected = naive(x, has_weight ? &w : nullptr, has_bias ? &b : nullptr, g, centred);
+      const Naive expected =
+          naive(x, has_weight ? &w : nullptr, has_bias ? &b : nullptr, g, centred);
       const Array y = make_array(x.dtype, x.shape);
       CHECK(same_at_all_thread_counts(centred ? "layer_norm" : "rms_norm", with_bias, {y}, params));
       compare(y, expected.y, 8, "y");
@@ -76,7 +80,8 @@ void check_norms(const Array& x, const Array& g) {
       std::vector<Array> outputs{make_array(x.dtype, x.shape)};
       if (has_weight) outputs.push_back(make_array(x.dtype, last));
       if (has_bias) outputs.push_back(make_array(x.dtype, last));
-      CHECK(same_at_all_thread_counts(centred ? "layer_norm_vjp" : "rms_norm_vjp", inputs, outputs, params));
+      CHECK(same_at_all_thread_counts(centred ? "layer_norm_vjp" : "rms_norm_vjp", inputs, outputs,
+                                      params));
       // Sums over many rows are as exact as the sums of their magnitudes.
       compare(outputs[0], expected.gx, 20, "gx");
       if (has_weight) compare(outputs[1], expected.gw, 20 * rows, "gw");
@@ -89,8 +94,8 @@ void check_norms(const Array& x, const Array& g) {
 
 TEST(every_dtype_and_shape) {
   for (Dtype dtype : floats) {
-    for (const Shape& shape : {Shape{5}, Shape{16}, Shape{33}, Shape{1, 1}, Shape{7, 130}, Shape{3, 4, 50}, Shape{300, 64},
-                               Shape{2, 9000}}) {
+    for (const Shape& shape : {Shape{5}, Shape{16}, Shape{33}, Shape{1, 1}, Shape{7, 130},
+                               Shape{3, 4, 50}, Shape{300, 64}, Shape{2, 9000}}) {
       const Array x = make_array(dtype, shape), g = make_array(dtype, shape);
       fill(x, 1, -2, 3);
       fill(g, 2, -1, 1);
@@ -133,7 +138,8 @@ TEST(the_output_may_take_over_the_input) {
 }
 
 TEST(past_the_cache) {
-  const Array x = make_array(Dtype::float32, {9001, 1000}), g = make_array(Dtype::float32, {9001, 1000});
+  const Array x = make_array(Dtype::float32, {9001, 1000}),
+              g = make_array(Dtype::float32, {9001, 1000});
   fill(x, 1);
   fill(g, 2, -1, 1);
   check_norms(x, g);

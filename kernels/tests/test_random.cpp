@@ -60,7 +60,8 @@ TEST(every_count) {
     CHECK(same_at_all_thread_counts("random_bits", {keys}, {out}, {static_cast<int64_t>(count)}));
     const uint32_t* got = reinterpret_cast<const uint32_t*>(out.data());
     for (int k = 0; k < 2; ++k) {
-      const auto want = model(static_cast<uint32_t>(words[2 * k]), static_cast<uint32_t>(words[2 * k + 1]), count);
+      const auto want = model(static_cast<uint32_t>(words[2 * k]),
+                              static_cast<uint32_t>(words[2 * k + 1]), count);
       CHECK(std::memcmp(got + k * count, want.data(), count * 4) == 0);
     }
   }

@@ -23,7 +23,9 @@ Dtype sum_dtype(Dtype d) {
 }
 
 bool is_nan(Number x) { return std::isnan(x.real()) || std::isnan(x.imag()); }
-bool less(Number a, Number b) { return a.real() < b.real() || (a.real() == b.real() && a.imag() < b.imag()); }
+bool less(Number a, Number b) {
+  return a.real() < b.real() || (a.real() == b.real() && a.imag() < b.imag());
+}
 
 Number combine(const std::string& op, Number acc, Number x) {
   if (op == "sum") return acc + x;
@@ -35,17 +37,29 @@ Number combine(const std::string& op, Number acc, Number x) {
   return (op == "max" ? less(acc, x) : less(x, acc)) ? x : acc;
 }
 
-void check_reduction(const std::string& op, Dtype dtype, const Shape& shape, const Shape& axes, Layout layout) {
+void check_reduction(const std::string& op, Dtype dtype, const Shape& shape, const Shape& axes,
+                     Layout layout) {
   const Array x = make_array(dtype, shape, layout);
   const bool product = op == "prod";
-  const bool complex = dtype == Dtype::complex64;  // about 1 in magnitude when both parts are 0.6 to 0.8
-  fill(x, shape.size() + axes.size(), !product ? -4 : complex ? 0.6 : 0.8, !product ? 4 : complex ? 0.8 : 1.2);
+  const bool complex =
+      dtype == Dtype::complex64;  // about 1 in magnitude when both parts are 0.6 to 0.8
+  fill(x, shape.size() + axes.size(),
+       !product  ? -4
+       : complex ? 0.6
+                 : 0.8,
+       !product  ? 4
+       : complex ? 0.8
+                 : 1.2);
   const bool sums = op == "sum" || product;
-  const Dtype out_dtype = op == "all" || op == "any" ? Dtype::bool_ : sums ? sum_dtype(dtype) : dtype;
+  const Dtype out_dtype = op == "all" || op == "any" ? Dtype::bool_
+                          : sums                     ? sum_dtype(dtype)
+                                                     : dtype;
   const Array y = make_array(out_dtype, reduced_shape(shape, axes));
-  CHECK(same_at_all_thread_counts(op.c_str(), {x}, {y}, {mlxk::Dims(axes.data(), axes.size()), false}));
+  CHECK(same_at_all_thread_counts(op.c_str(), {x}, {y},
+                                  {mlxk::Dims(axes.data(), axes.size()), false}));
   const int64_t outputs = y.size();
-  std::vector<Number> expected(static_cast<size_t>(outputs), op == "prod" || op == "all" ? 1.0 : 0.0);
+  std::vector<Number> expected(static_cast<size_t>(outputs),
+                               op == "prod" || op == "all" ? 1.0 : 0.0);
   std::vector<double> scale(static_cast<size_t>(outputs), 0.0);
   std::vector<char> seen(static_cast<size_t>(outputs), 0);
   const bool ordered = op == "max" || op == "min";
@@ -61,9 +75,12 @@ void check_reduction(const std::string& op, Dtype dtype, const Shape& shape, con
     // The expected value is itself rounded at every step, in float64.
     if (op == "sum") tolerance = (dtype == Dtype::float64 ? 300 : 8) * epsilon(dtype) * scale[k];
     if (dtype == Dtype::float16 && std::abs(expected[k]) > 65504) expected[k] = y[o];
-    if (product) tolerance = 200 * epsilon(dtype) * std::abs(expected[k]) + (dtype == Dtype::float16 ? 1e-7 : 0);
+    if (product)
+      tolerance =
+          200 * epsilon(dtype) * std::abs(expected[k]) + (dtype == Dtype::float16 ? 1e-7 : 0);
     if (std::abs(y[o] - expected[k]) > tolerance) {
-      fail(__FILE__, __LINE__, op + " " + describe(x, layout) + ": " + shown(y[o]) + " is not " + shown(expected[k]));
+      fail(__FILE__, __LINE__,
+           op + " " + describe(x, layout) + ": " + shown(y[o]) + " is not " + shown(expected[k]));
       return;
     }
   }
@@ -77,14 +94,16 @@ TEST(every_dtype_op_and_layout) {
   for (Dtype dtype : all_dtypes) {
     for (const char* op : all_ops) {
       for (Layout layout : all_layouts) {
-        for (const ReductionCase& c : reduction_cases) check_reduction(op, dtype, c.shape, c.axes, layout);
+        for (const ReductionCase& c : reduction_cases)
+          check_reduction(op, dtype, c.shape, c.axes, layout);
       }
     }
   }
 }
 
 TEST(large_inputs_are_cut_into_pieces) {
-  for (Dtype dtype : {Dtype::float32, Dtype::bfloat16, Dtype::int8, Dtype::float64, Dtype::complex64}) {
+  for (Dtype dtype :
+       {Dtype::float32, Dtype::bfloat16, Dtype::int8, Dtype::float64, Dtype::complex64}) {
     for (const char* op : {"sum", "max", "any"}) {
       for (Layout layout : {Layout::contiguous, Layout::transposed, Layout::sliced}) {
         check_reduction(op, dtype, {300001}, {0}, layout);

@@ -19,7 +19,9 @@ double wrap(Dtype dtype, double value) {  // what an integer dtype keeps
 }
 
 bool is_nan(Number x) { return std::isnan(x.real()) || std::isnan(x.imag()); }
-bool less(Number a, Number b) { return a.real() < b.real() || (a.real() == b.real() && a.imag() < b.imag()); }
+bool less(Number a, Number b) {
+  return a.real() < b.real() || (a.real() == b.real() && a.imag() < b.imag());
+}
 
 Number identity(const std::string& op, Dtype dtype) {
   if (op == "cumsum") return 0;
@@ -69,14 +71,18 @@ void check_scan(const std::string& op, const Array& x, int axis, bool reverse, b
       const double result = epsilon(x.dtype), each = std::fmin(result, epsilon(Dtype::float32));
       double tolerance = 0;
       if (!exact && op == "cumsum") tolerance = result * std::abs(expected) + each * scale * 8;
-      if (!exact && op == "cumprod") tolerance = result * std::abs(expected) * static_cast<double>(k + 4) + 1e-7;
-      if (op == "logcumsumexp") tolerance = result * static_cast<double>(k + 4) * (1 + std::abs(expected));
+      if (!exact && op == "cumprod")
+        tolerance = result * std::abs(expected) * static_cast<double>(k + 4) + 1e-7;
+      if (op == "logcumsumexp")
+        tolerance = result * static_cast<double>(k + 4) * (1 + std::abs(expected));
       if (op == "logcumsumexp" && mlxk::is_complex(x.dtype)) tolerance *= 50;
-      const bool fine = got == expected || std::abs(got - expected) <= tolerance || (is_nan(expected) && is_nan(got));
+      const bool fine = got == expected || std::abs(got - expected) <= tolerance ||
+                        (is_nan(expected) && is_nan(got));
       if (!fine) {
-        fail(__FILE__, __LINE__, op + " " + describe(x, Layout::contiguous) + " axis " + std::to_string(axis) +
-                                     (reverse ? " reverse" : "") + (inclusive ? "" : " exclusive") + " at " +
-                                     std::to_string(k) + ": " + shown(got) + " is not " + shown(expected));
+        fail(__FILE__, __LINE__,
+             op + " " + describe(x, Layout::contiguous) + " axis " + std::to_string(axis) +
+                 (reverse ? " reverse" : "") + (inclusive ? "" : " exclusive") + " at " +
+                 std::to_string(k) + ": " + shown(got) + " is not " + shown(expected));
         return;
       }
     }
@@ -101,7 +107,8 @@ void fill_for(const std::string& op, const Array& x, uint64_t seed) {
   } else if (op == "logcumsumexp") {
     fill(x, seed, -1, 1);
     if (!mlxk::is_complex(x.dtype)) return;
-    for (int64_t i = 0; i < x.size(); ++i) x.set(i, {x[i].real(), x[i].imag() / 4});  // sums far from zero
+    for (int64_t i = 0; i < x.size(); ++i)
+      x.set(i, {x[i].real(), x[i].imag() / 4});  // sums far from zero
   } else {
     fill(x, seed, -4, 4);
   }
@@ -113,7 +120,8 @@ TEST(every_dtype_and_axis) {
   for (const char* op : all_ops) {
     for (Dtype dtype : all_dtypes) {
       if (std::string(op) == "logcumsumexp" && !mlxk::is_inexact(dtype)) continue;
-      for (const Shape& shape : {Shape{1}, Shape{9}, Shape{100}, Shape{5, 40}, Shape{20, 7}, Shape{3, 11, 30}, Shape{17, 70}}) {
+      for (const Shape& shape : {Shape{1}, Shape{9}, Shape{100}, Shape{5, 40}, Shape{20, 7},
+                                 Shape{3, 11, 30}, Shape{17, 70}}) {
         const Array x = make_array(dtype, shape);
         fill_for(op, x, 3);
         check_all(op, x);
@@ -124,8 +132,10 @@ TEST(every_dtype_and_axis) {
 
 TEST(long_rows_are_cut_into_segments) {
   for (const char* op : {"cumsum", "cummax"}) {
-    for (Dtype dtype : {Dtype::int32, Dtype::uint8, Dtype::float64, Dtype::float32, Dtype::bfloat16}) {
-      for (const Shape& shape : {Shape{4095}, Shape{4096}, Shape{10001}, Shape{400000}, Shape{3, 140001}, Shape{20, 5000}}) {
+    for (Dtype dtype :
+         {Dtype::int32, Dtype::uint8, Dtype::float64, Dtype::float32, Dtype::bfloat16}) {
+      for (const Shape& shape : {Shape{4095}, Shape{4096}, Shape{10001}, Shape{400000},
+                                 Shape{3, 140001}, Shape{20, 5000}}) {
         const Array x = make_array(dtype, shape);
         fill_for(op, x, 5);
         if (dtype == Dtype::bfloat16 && shape.back() > 20000) continue;

@@ -10,7 +10,8 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-const Dtype inexact[] = {Dtype::float16, Dtype::bfloat16, Dtype::float32, Dtype::float64, Dtype::complex64};
+const Dtype inexact[] = {Dtype::float16, Dtype::bfloat16, Dtype::float32, Dtype::float64,
+                         Dtype::complex64};
 
 double greatest_real(const std::vector<Number>& values) {
   double greatest = -infinity;
@@ -31,10 +32,14 @@ void check_softmax(const Array& x, Layout layout) {
     for (int64_t i = 0; i < n; ++i) {
       const Number expected = std::exp(row[static_cast<size_t>(i)] - shift) / sum;
       // In float64 the expected sum is no more exact than ours.
-      const double tolerance = 8 * epsilon(x.dtype) * std::abs(expected) * (mlxk::is_complex(x.dtype) ? 20 : x.dtype == Dtype::float64 ? 50 : 1) +
+      const double tolerance = 8 * epsilon(x.dtype) * std::abs(expected) *
+                                   (mlxk::is_complex(x.dtype)   ? 20
+                                    : x.dtype == Dtype::float64 ? 50
+                                                                : 1) +
                                (x.dtype == Dtype::float16 ? 1e-7 : 1e-40);
       if (!(std::abs(y[r * n + i] - expected) <= tolerance)) {
-        fail(__FILE__, __LINE__, describe(x, layout) + ": " + shown(y[r * n + i]) + " is not " + shown(expected));
+        fail(__FILE__, __LINE__,
+             describe(x, layout) + ": " + shown(y[r * n + i]) + " is not " + shown(expected));
         return;
       }
     }
@@ -45,7 +50,8 @@ void check_logsumexp(Dtype dtype, const Shape& shape, const Shape& axes, Layout 
   const Array x = make_array(dtype, shape, layout);
   fill(x, shape.size(), -2, 2);
   const Array y = make_array(dtype, reduced_shape(shape, axes));
-  CHECK(same_at_all_thread_counts("logsumexp", {x}, {y}, {mlxk::Dims(axes.data(), axes.size()), false}));
+  CHECK(same_at_all_thread_counts("logsumexp", {x}, {y},
+                                  {mlxk::Dims(axes.data(), axes.size()), false}));
   const auto all = groups(x, axes);
   for (size_t o = 0; o < all.size(); ++o) {
     const double shift = greatest_real(all[o]);
@@ -53,12 +59,14 @@ void check_logsumexp(Dtype dtype, const Shape& shape, const Shape& axes, Layout 
     for (Number v : all[o]) sum += std::exp(v - shift);
     const Number expected = shift + std::log(sum), got = y[static_cast<int64_t>(o)];
     // A complex sum may nearly vanish: its logarithm then loses what the sum lost.
-    const double tolerance =
-        mlxk::is_complex(dtype) ? 1e-4 / std::abs(sum) + 1e-5 : 8 * epsilon(dtype) * (1 + std::abs(expected));
+    const double tolerance = mlxk::is_complex(dtype)
+                                 ? 1e-4 / std::abs(sum) + 1e-5
+                                 : 8 * epsilon(dtype) * (1 + std::abs(expected));
     const double two_pi = 6.283185307179586;
     const double turn = std::fabs(std::remainder(got.imag() - expected.imag(), two_pi));
     if (!(std::fabs(got.real() - expected.real()) <= tolerance && turn <= tolerance)) {
-      fail(__FILE__, __LINE__, "logsumexp " + describe(x, layout) + ": " + shown(got) + " is not " + shown(expected));
+      fail(__FILE__, __LINE__,
+           "logsumexp " + describe(x, layout) + ": " + shown(got) + " is not " + shown(expected));
       return;
     }
   }
@@ -68,8 +76,8 @@ void check_logsumexp(Dtype dtype, const Shape& shape, const Shape& axes, Layout 
 
 TEST(softmax_of_every_dtype_and_layout) {
   for (Dtype dtype : inexact) {
-    for (const Shape& shape : {Shape{}, Shape{1}, Shape{7}, Shape{16}, Shape{33}, Shape{5, 130}, Shape{3, 4, 50},
-                               Shape{2000, 10}, Shape{0, 4}, Shape{4, 0}}) {
+    for (const Shape& shape : {Shape{}, Shape{1}, Shape{7}, Shape{16}, Shape{33}, Shape{5, 130},
+                               Shape{3, 4, 50}, Shape{2000, 10}, Shape{0, 4}, Shape{4, 0}}) {
       const Array x = make_array(dtype, shape);
       fill(x, 3, -8, 8);
       check_softmax(x, Layout::contiguous);
@@ -135,14 +143,16 @@ TEST(softmax_of_infinities_and_nan) {
 TEST(logsumexp_of_every_dtype_and_layout) {
   for (Dtype dtype : inexact) {
     for (Layout layout : all_layouts) {
-      for (const ReductionCase& c : reduction_cases) check_logsumexp(dtype, c.shape, c.axes, layout);
+      for (const ReductionCase& c : reduction_cases)
+        check_logsumexp(dtype, c.shape, c.axes, layout);
     }
   }
 }
 
 TEST(logsumexp_of_large_inputs) {
   for (Layout layout : {Layout::contiguous, Layout::transposed, Layout::sliced}) {
-    for (const Shape& shape : {Shape{300001}, Shape{3, 100000}, Shape{100000, 3}, Shape{700, 500}}) {
+    for (const Shape& shape :
+         {Shape{300001}, Shape{3, 100000}, Shape{100000, 3}, Shape{700, 500}}) {
       check_logsumexp(Dtype::float32, shape, {0}, layout);
       if (shape.size() > 1) check_logsumexp(Dtype::float32, shape, {1}, layout);
     }
@@ -151,7 +161,8 @@ TEST(logsumexp_of_large_inputs) {
 
 TEST(logsumexp_of_infinities_and_nan) {
   for (const Shape& shape : {Shape{5}, Shape{5000}, Shape{50, 40}}) {
-    const Array x = make_array(Dtype::float32, shape), y = make_array(Dtype::float32, reduced_shape(shape, {0}));
+    const Array x = make_array(Dtype::float32, shape),
+                y = make_array(Dtype::float32, reduced_shape(shape, {0}));
     const auto run = [&] {
       run_kernel("logsumexp", {x}, {y}, {mlxk::Dims({0}), false});
       return y[0].real();

@@ -31,7 +31,8 @@ void fill_with_ties(const Array& x, uint64_t seed) {
 }
 
 void check_sorts(Dtype dtype, const Shape& shape, int64_t axis, Layout layout) {
-  Array x = make_array(dtype, shape, layout), out = make_array(dtype, shape), order = make_array(Dtype::uint32, shape);
+  Array x = make_array(dtype, shape, layout), out = make_array(dtype, shape),
+        order = make_array(Dtype::uint32, shape);
   fill_with_ties(x, 5);
   if (x.size() < 60000) {  // starting threads for each small case would take minutes
     run_kernel("sort", {x}, {out}, {axis});
@@ -50,12 +51,16 @@ void check_sorts(Dtype dtype, const Shape& shape, int64_t axis, Layout layout) {
     std::vector<Number> values;
     for (int64_t i = 0; i < n; ++i) values.push_back(x[first + i * inner]);
     const auto value = [&](int64_t i) { return values[static_cast<size_t>(i)]; };
-    std::stable_sort(want.begin(), want.end(), [&](int64_t a, int64_t b) { return before(value(a), value(b)); });
+    std::stable_sort(want.begin(), want.end(),
+                     [&](int64_t a, int64_t b) { return before(value(a), value(b)); });
     for (int64_t i = 0; i < n; ++i) {
       const int64_t got = static_cast<int64_t>(order[first + i * inner].real());
       const Number sorted = out[first + i * inner], expected = value(want[static_cast<size_t>(i)]);
-      if (got != want[static_cast<size_t>(i)] || !(sorted == expected || (is_nan(sorted) && is_nan(expected)))) {
-        return fail(__FILE__, __LINE__, describe(x, layout) + " line " + std::to_string(line) + " place " + std::to_string(i));
+      if (got != want[static_cast<size_t>(i)] ||
+          !(sorted == expected || (is_nan(sorted) && is_nan(expected)))) {
+        return fail(
+            __FILE__, __LINE__,
+            describe(x, layout) + " line " + std::to_string(line) + " place " + std::to_string(i));
       }
     }
   }
@@ -95,7 +100,8 @@ TEST(partition_puts_kth_in_its_place) {
       const double pivot = out[line * 99 + kth].real();
       for (int64_t i = 0; i < 99; ++i) {
         CHECK(i < kth ? out[line * 99 + i].real() <= pivot : out[line * 99 + i].real() >= pivot);
-        CHECK(out[line * 99 + i] == x[line * 99 + static_cast<int64_t>(order[line * 99 + i].real())]);
+        CHECK(out[line * 99 + i] ==
+              x[line * 99 + static_cast<int64_t>(order[line * 99 + i].real())]);
       }
     }
   }

@@ -1,5 +1,6 @@
-// Stable sorting of unsigned keys, alone or with an index: insertion for short lines, least-significant-digit radix for
-// long ones (Knuth, The Art of Computer Programming, vol. 3, 5.2.5), merged halves where threads share a line.
+// Stable sorting of unsigned keys, alone or with an index: insertion for short lines,
+// least-significant-digit radix for long ones (Knuth, The Art of Computer Programming, vol.
+// 3, 5.2.5), merged halves where threads share a line.
 #pragma once
 
 #include <stdint.h>
@@ -13,8 +14,7 @@ namespace {
 constexpr int64_t short_line = 48;
 
 // A run of keys and, for an argsort, of the indices that move with them.
-template <class K, bool indexed>
-struct Run {
+template <class K, bool indexed> struct Run {
   K* keys;
   uint32_t* index;
   Run at(int64_t i) const { return {keys + i, indexed ? index + i : nullptr}; }
@@ -28,8 +28,7 @@ struct Run {
   }
 };
 
-template <class K, bool indexed>
-void insertion_sort(Run<K, indexed> run, int64_t count) {
+template <class K, bool indexed> void insertion_sort(Run<K, indexed> run, int64_t count) {
   for (int64_t i = 1; i < count; ++i) {
     const K key = run.keys[i];
     [[maybe_unused]] uint32_t index = 0;
@@ -55,7 +54,8 @@ void radix_sort(Run<K, indexed> run, Run<K, indexed> spare, int64_t count) {
   Run<K, indexed> from = run, to = spare;
   for (int d = 0; d < digits; ++d) {
     int64_t* starts = histogram[d];
-    if (starts[static_cast<uint8_t>(run.keys[0] >> (8 * d))] == count) continue;  // one digit everywhere
+    if (starts[static_cast<uint8_t>(run.keys[0] >> (8 * d))] == count)
+      continue;  // one digit everywhere
     int64_t sum = 0;
     for (int v = 0; v < 256; ++v) {
       const int64_t here = starts[v];
@@ -79,14 +79,17 @@ int64_t co_rank(int64_t rank, const K* a, int64_t count_a, const K* b, int64_t c
   int64_t low = rank > count_b ? rank - count_b : 0, high = rank < count_a ? rank : count_a;
   while (low < high) {
     const int64_t i = low + (high - low) / 2, j = rank - i;
-    if (j > 0 && a[i] <= b[j - 1]) low = i + 1;
-    else high = i;
+    if (j > 0 && a[i] <= b[j - 1])
+      low = i + 1;
+    else
+      high = i;
   }
   return low;
 }
 
 template <class K, bool indexed>
-void merge_part(Run<K, indexed> a, int64_t count_a, Run<K, indexed> b, int64_t count_b, Run<K, indexed> out) {
+void merge_part(Run<K, indexed> a, int64_t count_a, Run<K, indexed> b, int64_t count_b,
+                Run<K, indexed> out) {
   int64_t i = 0, j = 0, o = 0;
   while (i < count_a && j < count_b) {
     const bool take_b = b.keys[j] < a.keys[i];
@@ -100,7 +103,8 @@ void merge_part(Run<K, indexed> a, int64_t count_a, Run<K, indexed> b, int64_t c
   out.at(o + count_a - i).copy(b.at(j), count_b - j);
 }
 
-// One long line shared by the pool: parts are sorted side by side, then merged pairwise, each merge cut into pieces.
+// One long line shared by the pool: parts are sorted side by side, then merged pairwise, each merge
+// cut into pieces.
 template <class K, bool indexed>
 void parallel_sort(Run<K, indexed> run, Run<K, indexed> spare, int64_t count) {
   int64_t parts = 1;
@@ -119,7 +123,8 @@ void parallel_sort(Run<K, indexed> run, Run<K, indexed> spare, int64_t count) {
     parallel_for(pairs * pieces, 1, [&](int64_t begin, int64_t end) {
       for (int64_t t = begin; t < end; ++t) {
         const int64_t pair = t / pieces, piece = t % pieces;
-        const int64_t a0 = start(2 * pair, width), b0 = start(2 * pair + 1, width), e = start(2 * pair + 2, width);
+        const int64_t a0 = start(2 * pair, width), b0 = start(2 * pair + 1, width),
+                      e = start(2 * pair + 2, width);
         const Run<K, indexed> a = from.at(a0), b = from.at(b0);
         const int64_t low = piece * (e - a0) / pieces, high = (piece + 1) * (e - a0) / pieces;
         const int64_t i0 = co_rank(low, a.keys, b0 - a0, b.keys, e - b0);
