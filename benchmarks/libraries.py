@@ -9,6 +9,16 @@ from typing import Any
 Function = Callable[..., Any]
 
 
+def floats(result: Any) -> Any:
+    """An array of NumPy, or what it reads, as float64; complex numbers as pairs."""
+    import numpy as np
+
+    values = np.asarray(result)
+    if values.dtype.kind == "c":
+        values = np.stack([values.real, values.imag], -1)
+    return values.astype(np.float64)
+
+
 class Library:
     """One library in one environment; ``modes`` are the ways it runs a function."""
 
@@ -30,9 +40,7 @@ class Library:
 
     def numpy(self, result: Any) -> Any:
         """The result as float64 NumPy."""
-        import numpy as np
-
-        return np.asarray(result, dtype=np.float64)
+        return floats(result)
 
     def prepare(self, function: Function, mode: str) -> Function:
         """The function in a mode."""
@@ -69,10 +77,10 @@ class Mlx(Library):
         return [output, max(0, mx.get_peak_memory() - before - output)]
 
     def numpy(self, result: Any) -> Any:
-        """Through float32, which every dtype reaches."""
-        import numpy as np
-
-        return np.array(result.astype(self.module.float32)).astype(np.float64)
+        """bfloat16 through float32: NumPy has none."""
+        if result.dtype == self.module.bfloat16:
+            result = result.astype(self.module.float32)
+        return floats(result)
 
     def prepare(self, function: Function, mode: str) -> Function:
         """``mx.compile`` for the compiled mode."""
@@ -97,8 +105,9 @@ class Torch(Library):
         return self.module.from_numpy(value)
 
     def numpy(self, result: Any) -> Any:
-        """Detached."""
-        return result.detach().double().numpy()
+        """Detached; bfloat16 through float32."""
+        result = result.detach()
+        return floats(result.float() if result.dtype == self.module.bfloat16 else result)
 
     def prepare(self, function: Function, mode: str) -> Function:
         """``torch.compile`` for the compiled mode; earlier cases are no recompilations."""

@@ -1,9 +1,10 @@
 // Discrete Fourier transforms along one axis, in float32:
-//   "fft" (complex64, or float32, to n numbers; params axis, n, power, inverse), "rfft" (float32 to n / 2 + 1 numbers;
-//   axis, n, power, transposed), "irfft" (back; the same params).
-// The results are divided by n to `power`. A transposed rfft is the transpose of irfft: inner numbers count twice; and
-// the other way round, where they count half. Lines shorter than n count as followed by zeros, longer ones are cut. Lines that lie side by side are transformed as
-// columns of vectors (batch.h), others one by one (line.h), long ones by all threads together.
+//   "fft" (complex64, or float32, to n numbers; params axis, n, power, inverse), "rfft" (float32 to
+//   n / 2 + 1 numbers; axis, n, power, transposed), "irfft" (back; the same params).
+// The results are divided by n to `power`. A transposed rfft is the transpose of irfft: inner
+// numbers count twice; and the other way round, where they count half. Lines shorter than n count
+// as followed by zeros, longer ones are cut. Lines that lie side by side are transformed as columns
+// of vectors (batch.h), others one by one (line.h), long ones by all threads together.
 #include "cpu/fft/batch.h"
 #include "mlxk/tables.h"
 
@@ -29,15 +30,19 @@ void fill_plan(int64_t key, void* memory) {
 
 // ---- one line -----------------------------------------------------------------------------------
 
-// What a line needs beside the workspace of its transform: room for what cannot be read or written in place.
+// What a line needs beside the workspace of its transform: room for what cannot be read or written
+// in place.
 struct Rooms {
   bool in, out, packed;
   size_t in_bytes, out_bytes, packed_bytes;
-  size_t bytes() const { return (in ? in_bytes : 0) + (out ? out_bytes : 0) + (packed ? packed_bytes : 0); }
+  size_t bytes() const {
+    return (in ? in_bytes : 0) + (out ? out_bytes : 0) + (packed ? packed_bytes : 0);
+  }
 };
 
 Rooms rooms_of(const Job& job) {
-  const bool widened = job.kind != Kind::complex_numbers && !job.packed;  // real numbers become complex ones
+  const bool widened =
+      job.kind != Kind::complex_numbers && !job.packed;  // real numbers become complex ones
   Rooms rooms{};
   rooms.in = job.in_stride != 1 || job.given < job.needed || widened;
   rooms.in_bytes = (sizeof(float) * 2 * static_cast<size_t>(job.n + 2) + 63) & ~size_t{63};
@@ -49,7 +54,8 @@ Rooms rooms_of(const Job& job) {
 }
 
 // Elements of `floats` floats, `stride` elements apart, end to end; zeros behind them.
-void gather(const float* in, int64_t stride, int64_t floats, int64_t count, int64_t needed, float* to) {
+void gather(const float* in, int64_t stride, int64_t floats, int64_t count, int64_t needed,
+            float* to) {
   if (floats == 1) {
     for (int64_t i = 0; i < count; ++i) to[i] = in[i * stride];
   } else {
@@ -62,12 +68,14 @@ void gather(const float* in, int64_t stride, int64_t floats, int64_t count, int6
 }
 void scatter(const float* from, int64_t stride, int64_t floats, int64_t count, float* out) {
   for (int64_t i = 0; i < count; ++i) {
-    for (int64_t part = 0; part < floats; ++part) out[floats * i * stride + part] = from[floats * i + part];
+    for (int64_t part = 0; part < floats; ++part)
+      out[floats * i * stride + part] = from[floats * i + part];
   }
 }
 
 // Odd lengths of real numbers: as complex ones.
-void run_widened(const Job& job, const Plan& plan, const float* in, float* out, float* wide, char* memory) {
+void run_widened(const Job& job, const Plan& plan, const float* in, float* out, float* wide,
+                 char* memory) {
   const int64_t step = job.in_stride * job.in_floats();
   memset(wide, 0, sizeof(float) * 2 * static_cast<size_t>(job.n));
   for (int64_t i = 0; i < job.given; ++i) {
@@ -96,7 +104,8 @@ void run_line(const Job& job, const Plan& plan, const Rooms& rooms, int64_t inde
   memory += rooms.out ? rooms.out_bytes : 0;
   float* const packed = reinterpret_cast<float*>(memory);
   memory += rooms.packed ? rooms.packed_bytes : 0;
-  if (job.kind != Kind::complex_numbers && !job.packed) return run_widened(job, plan, in, target, in_room, memory);
+  if (job.kind != Kind::complex_numbers && !job.packed)
+    return run_widened(job, plan, in, target, in_room, memory);
   if (rooms.in) {
     gather(in, job.in_stride, job.in_floats(), job.given, job.needed, in_room);
     in = in_room;
@@ -164,8 +173,8 @@ size_t job_workspace(const Job& job) {
   const size_t bytes = plan ? 0 : plan_bytes(key);
   if (!plan) plan = make_table(&owner, key, bytes, fill_plan);
   Arena counting(nullptr);
-  const Shares shares =
-      shares_of(job, plan ? *static_cast<const Plan*>(plan) : make_plan(key / 2, key % 2, counting));
+  const Shares shares = shares_of(
+      job, plan ? *static_cast<const Plan*>(plan) : make_plan(key / 2, key % 2, counting));
   return (plan ? 0 : bytes) + shares.bytes * static_cast<size_t>(shares.tasks);
 }
 
@@ -180,8 +189,12 @@ void fft(const KernelCall& call) { run_job(fft_job(call), call.workspace); }
 void rfft(const KernelCall& call) { run_job(job_of(call, Kind::real_to_half), call.workspace); }
 void irfft(const KernelCall& call) { run_job(job_of(call, Kind::half_to_real), call.workspace); }
 size_t fft_workspace(const KernelCall& call) { return job_workspace(fft_job(call)); }
-size_t rfft_workspace(const KernelCall& call) { return job_workspace(job_of(call, Kind::real_to_half)); }
-size_t irfft_workspace(const KernelCall& call) { return job_workspace(job_of(call, Kind::half_to_real)); }
+size_t rfft_workspace(const KernelCall& call) {
+  return job_workspace(job_of(call, Kind::real_to_half));
+}
+size_t irfft_workspace(const KernelCall& call) {
+  return job_workspace(job_of(call, Kind::half_to_real));
+}
 
 }  // namespace
 }  // namespace mlxk::cpu::MLXK_ISA

@@ -21,12 +21,15 @@ constinit std::atomic<Table*> slots[slot_count] = {};
 constinit std::atomic<size_t> bytes_held{0};
 
 size_t hash(const void* owner, int64_t key) {
-  uint64_t h = (reinterpret_cast<uintptr_t>(owner) >> 4) ^ static_cast<uint64_t>(key) * 0x9e3779b97f4a7c15u;
+  uint64_t h =
+      (reinterpret_cast<uintptr_t>(owner) >> 4) ^ static_cast<uint64_t>(key) * 0x9e3779b97f4a7c15u;
   h ^= h >> 29;
   return static_cast<size_t>(h * 0xbf58476d1ce4e5b9u >> 40);
 }
 
-bool is(const Table* table, const void* owner, int64_t key) { return table->owner == owner && table->key == key; }
+bool is(const Table* table, const void* owner, int64_t key) {
+  return table->owner == owner && table->key == key;
+}
 
 }  // namespace
 
@@ -40,7 +43,8 @@ const void* find_table(const void* owner, int64_t key) {
   return nullptr;
 }
 
-const void* make_table(const void* owner, int64_t key, size_t bytes, void (*fill)(int64_t key, void* memory)) {
+const void* make_table(const void* owner, int64_t key, size_t bytes,
+                       void (*fill)(int64_t key, void* memory)) {
   if (const void* found = find_table(owner, key)) return found;
   bytes = (bytes + 63) & ~size_t{63};
   if (bytes_held.fetch_add(bytes) + bytes > most_bytes) {
@@ -53,7 +57,9 @@ const void* make_table(const void* owner, int64_t key, size_t bytes, void (*fill
   const size_t first = hash(owner, key);
   for (size_t i = 0; made && i < probes; ++i) {
     Table* there = nullptr;
-    if (slots[(first + i) % slot_count].compare_exchange_strong(there, made, std::memory_order_acq_rel)) return memory;
+    if (slots[(first + i) % slot_count].compare_exchange_strong(there, made,
+                                                                std::memory_order_acq_rel))
+      return memory;
     if (!is(there, owner, key)) continue;
     memory = nullptr;  // another thread was faster
     std::free(made->memory);

@@ -1,4 +1,5 @@
-// row_lanes lines at once, one a lane: for lines that lie side by side, and for lengths that the lanes do not divide.
+// row_lanes lines at once, one a lane: for lines that lie side by side, and for lengths that the
+// lanes do not divide.
 #pragma once
 
 #include "cpu/fft/job.h"
@@ -6,7 +7,8 @@
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
-// Lane p works on line lane_element(p) of the batch; where lines are missing, on the last one once more.
+// Lane p works on line lane_element(p) of the batch; where lines are missing, on the last one once
+// more.
 struct Batch {
   const float* in[row_lanes];
   float* out[row_lanes];
@@ -52,7 +54,8 @@ static void load_lines(const Batch& batch, int64_t floats, float* rows) {
 static void load_complex(const Job& job, const Batch& batch, float* rows) {
   const int64_t step = 2 * job.in_stride;
   if (batch.whole_in) {
-    for (int64_t a = 0; a < job.given; ++a) store_row(rows + a * row_floats, load_interleaved(batch.in[0] + a * step));
+    for (int64_t a = 0; a < job.given; ++a)
+      store_row(rows + a * row_floats, load_interleaved(batch.in[0] + a * step));
   } else if (job.in_stride == 1) {
     load_lines(batch, 2 * job.given, rows);
   } else {
@@ -78,7 +81,8 @@ static void load_real(const Job& job, const Batch& batch, float* rows) {
     load_lines(batch, job.given, rows);
   } else {
     for (int64_t a = 0; a < job.given; ++a) {
-      for (int p = 0; p < row_lanes; ++p) rows[a * vectors * row_lanes + p] = batch.in[p][a * job.in_stride];
+      for (int p = 0; p < row_lanes; ++p)
+        rows[a * vectors * row_lanes + p] = batch.in[p][a * job.in_stride];
     }
   }
   memset(rows + end, 0, sizeof(float) * static_cast<size_t>(job.length * row_floats - end));
@@ -165,7 +169,9 @@ static void store_real(const Job& job, const Plan& plan, const Batch& batch, con
 
 // ---- a batch ------------------------------------------------------------------------------------
 
-static size_t batch_bytes(const Job& job) { return static_cast<size_t>(job.length + 1) * row_bytes; }
+static size_t batch_bytes(const Job& job) {
+  return static_cast<size_t>(job.length + 1) * row_bytes;
+}
 
 static void run_complex(const Job& job, const Plan& plan, const Batch& batch, float* rows) {
   const Source source{batch.in[0], 2 * job.in_stride, job.sign};
@@ -177,7 +183,8 @@ static void run_complex(const Job& job, const Plan& plan, const Batch& batch, fl
       store(rows + a * row_floats + row_lanes, -load(rows + a * row_floats + row_lanes));
     }
   }
-  transform_columns(plan.columns, direct ? &source : nullptr, rows, batch.whole_out ? &sink : nullptr);
+  transform_columns(plan.columns, direct ? &source : nullptr, rows,
+                    batch.whole_out ? &sink : nullptr);
   if (batch.whole_out) return;
   store_complex(job, batch, [&](int64_t k) {
     return scaled(load_row(rows + plan.columns.place[k] * row_floats), sink.re, sink.im);

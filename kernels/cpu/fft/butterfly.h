@@ -43,8 +43,7 @@ MLXK_FN void dft4(Row& a, Row& b, Row& c, Row& d) {
 }
 
 // The sums of an odd transform: x_k + x_(n-k) and x_k - x_(n-k) enter with cosines and sines.
-template <int n>
-MLXK_FN void dft_odd(Row (&x)[n]) {
+template <int n> MLXK_FN void dft_odd(Row (&x)[n]) {
   constexpr int half = n / 2;
   struct Table {
     float c[n], s[n];
@@ -80,8 +79,7 @@ MLXK_FN void dft_odd(Row (&x)[n]) {
   x[0] = total;
 }
 
-template <int n>
-MLXK_FN void dft(Row (&x)[n]) {
+template <int n> MLXK_FN void dft(Row (&x)[n]) {
   if constexpr (n == 2) {
     dft2(x[0], x[1]);
   } else if constexpr (n == 3) {

@@ -1,9 +1,10 @@
-// Transforms of row_lanes columns at once: `length` rows of vectors, in place, decimated in frequency.
+// Transforms of row_lanes columns at once: `length` rows of vectors, in place, decimated in
+// frequency.
 //
-// Every level cuts each block of rows into `radix` smaller ones, after butterflies over rows that lie
-// `span` apart. What comes out is in the order of reversed digits: `order` and `place` tell which
-// frequency lies in a row and back. Nobody moves rows for that: whoever stores or reads the result
-// goes through these tables.
+// Every level cuts each block of rows into `radix` smaller ones, after butterflies over rows that
+// lie `span` apart. What comes out is in the order of reversed digits: `order` and `place` tell
+// which frequency lies in a row and back. Nobody moves rows for that: whoever stores or reads the
+// result goes through these tables.
 #pragma once
 
 #include "cpu/fft/butterfly.h"
@@ -31,14 +32,15 @@ struct Passes {
   void (*first)(const Level& level, const Source& source, float* rows);
   void (*middle)(const Level& level, int64_t blocks, float* rows);
   void (*last)(const Level& level, int64_t blocks, float* rows);  // span 1
-  void (*out)(const Level& level, int64_t blocks, const float* rows, const int32_t* order, const Sink& sink);
+  void (*out)(const Level& level, int64_t blocks, const float* rows, const int32_t* order,
+              const Sink& sink);
 };
 
 struct Level {
   const Passes* passes;
   int radix;
   int64_t span;
-  const float* twiddles;  // (span, radix - 1) numbers: exp(-2πi p j / (radix span))
+  const float* twiddles;         // (span, radix - 1) numbers: exp(-2πi p j / (radix span))
   const float *cosines, *sines;  // of the generic radix
 };
 
@@ -92,7 +94,8 @@ MLXK_FN void pass(const Level& level, int64_t blocks, const From& from, const To
           to.put(row + j * span, twiddled && j ? times(x[j], w[2 * j - 2], w[2 * j - 1]) : x[j]);
         }
       } else {
-        for (int k = 0; k < r; ++k) x[k] = from.get(row + k * span);
+        x[0] = from.get(row);
+        for (int k = 1; k < r; ++k) x[k] = from.get(row + k * span);
         dft_odd(x, r, level.cosines, level.sines);
         to.put(row, x[0]);
         for (int j = 1; j < r; ++j) {
@@ -103,16 +106,13 @@ MLXK_FN void pass(const Level& level, int64_t blocks, const From& from, const To
   }
 }
 
-template <int radix>
-static void first_pass(const Level& level, const Source& source, float* rows) {
+template <int radix> static void first_pass(const Level& level, const Source& source, float* rows) {
   pass<radix, true>(level, 1, RowsFrom{source}, RowsInPlace{rows});
 }
-template <int radix>
-static void middle_pass(const Level& level, int64_t blocks, float* rows) {
+template <int radix> static void middle_pass(const Level& level, int64_t blocks, float* rows) {
   pass<radix, true>(level, blocks, RowsInPlace{rows}, RowsInPlace{rows});
 }
-template <int radix>
-static void last_pass(const Level& level, int64_t blocks, float* rows) {
+template <int radix> static void last_pass(const Level& level, int64_t blocks, float* rows) {
   pass<radix, false>(level, blocks, RowsInPlace{rows}, RowsInPlace{rows});
 }
 template <int radix>
@@ -122,7 +122,8 @@ static void out_pass(const Level& level, int64_t blocks, const float* rows, cons
 }
 
 template <int radix>
-constexpr Passes passes_for = {first_pass<radix>, middle_pass<radix>, last_pass<radix>, out_pass<radix>};
+constexpr Passes passes_for = {first_pass<radix>, middle_pass<radix>, last_pass<radix>,
+                               out_pass<radix>};
 
 static const Passes* passes_of(int radix) {
   switch (radix) {
@@ -143,7 +144,8 @@ static const Passes* passes_of(int radix) {
 constexpr int64_t near_rows = 128;  // so many rows stay in L1 beside their twiddles
 
 // Levels from `at` on, over one block at row `first`.
-static void run_levels(const Columns& c, int at, int64_t first, int64_t length, float* rows, const Sink* sink) {
+static void run_levels(const Columns& c, int at, int64_t first, int64_t length, float* rows,
+                       const Sink* sink) {
   if (length > near_rows && at + 1 < c.count) {
     const Level& level = c.levels[at];
     level.passes->middle(level, 1, rows + first * row_floats);
@@ -166,9 +168,10 @@ static void run_levels(const Columns& c, int at, int64_t first, int64_t length, 
   }
 }
 
-// Transforms `length` rows. They come from the source, or lie in `rows`; they go to the sink, in natural order, or
-// stay in `rows`.
-static void transform_columns(const Columns& c, const Source* source, float* rows, const Sink* sink) {
+// Transforms `length` rows. They come from the source, or lie in `rows`; they go to the sink, in
+// natural order, or stay in `rows`.
+static void transform_columns(const Columns& c, const Source* source, float* rows,
+                              const Sink* sink) {
   const bool fused = source && c.count > 1;
   if (source && !fused) {
     const RowsFrom from{*source};

@@ -17,16 +17,16 @@ struct Job {
   Kind kind;
   const Tensor *in, *out;
   int axis;
-  int64_t n;          // of the transform
-  int64_t length;     // of the complex transform behind it: n, or n / 2 where `packed`
-  int64_t given;      // elements of a line that the input has, at most as many as are needed
+  int64_t n;                // of the transform
+  int64_t length;           // of the complex transform behind it: n, or n / 2 where `packed`
+  int64_t given;            // elements of a line that the input has, at most as many as are needed
   int64_t needed, results;  // elements of a line that go in and come out
   int64_t in_stride, out_stride;
   int64_t lines;
   bool packed;        // real numbers of even n, two as one complex number
   bool batches;       // row_lanes lines at once (batch.h), else one by one (line.h)
   float sign, scale;  // sign -1: the inverse
-  float inner;        // factor of numbers that stand for two of the n: all of n / 2 + 1 but the real ones
+  float inner;  // factor of numbers that stand for two of the n: all of n / 2 + 1 but the real ones
 
   bool real_in() const { return kind == Kind::real_to_half || kind == Kind::real_to_all; }
   bool real_out() const { return kind == Kind::half_to_real; }
@@ -43,8 +43,8 @@ static bool by_batch(const Job& job) {
   return 2 * job.lines >= row_lanes || job.length < row_lanes;
 }
 
-// How an op is called: params axis, n, power (the result is divided by n to it), and a flag. n is 0 where the
-// input's length decides.
+// How an op is called: params axis, n, power (the result is divided by n to it), and a flag. n is 0
+// where the input's length decides.
 static Job job_of(const KernelCall& call, Kind kind) {
   const Params& params = *call.params;
   Job job{};
@@ -85,7 +85,8 @@ static int64_t line_offset(const Job& job, const Tensor& t, int64_t line) {
 }
 
 static const float* line_in(const Job& job, int64_t line) {
-  return static_cast<const float*>(job.in->data) + line_offset(job, *job.in, line) * job.in_floats();
+  return static_cast<const float*>(job.in->data) +
+         line_offset(job, *job.in, line) * job.in_floats();
 }
 static float* line_out(const Job& job, int64_t line) {
   return static_cast<float*>(job.out->data) + line_offset(job, *job.out, line) * job.out_floats();

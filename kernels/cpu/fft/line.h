@@ -18,7 +18,8 @@ static size_t line_bytes(const Plan& plan) {
   return plan.bytes + plan.task_bytes * static_cast<size_t>(thread_count() - 1);
 }
 
-// Runs body(unit, memory) for all units on a number of tasks; each has `bytes` of the memory for itself.
+// Runs body(unit, memory) for all units on a number of tasks; each has `bytes` of the memory for
+// itself.
 template <class Body>
 static void share_out(int64_t units, int tasks, char* memory, size_t bytes, const Body& body) {
   if (tasks <= 1) {
@@ -51,16 +52,19 @@ static void join_parts(const Plan& plan, const float* rows, const Line& line) {
     for (int i = 0; i < row_lanes; ++i) x[i] = load(rows + place[lane_element(i)] * row_floats);
     transpose(x);
 #pragma GCC unroll 16
-    for (int i = 0; i < row_lanes; ++i) y[i] = load(rows + place[lane_element(i)] * row_floats + row_lanes);
+    for (int i = 0; i < row_lanes; ++i)
+      y[i] = load(rows + place[lane_element(i)] * row_floats + row_lanes);
     transpose(y);
     Row z[row_lanes];
 #pragma GCC unroll 16
     for (int i = 0; i < row_lanes; ++i) z[lane_element(i)] = {x[i], y[i]};
 #pragma GCC unroll 16
-    for (int part = 1; part < row_lanes; ++part, steps += row_floats) z[part] = z[part] * load_row(steps);
+    for (int part = 1; part < row_lanes; ++part, steps += row_floats)
+      z[part] = z[part] * load_row(steps);
     dft(z);
 #pragma GCC unroll 16
-    for (int j = 0; j < row_lanes; ++j) store_interleaved(line.out + 2 * (k + m * j), scaled(z[j], re, im));
+    for (int j = 0; j < row_lanes; ++j)
+      store_interleaved(line.out + 2 * (k + m * j), scaled(z[j], re, im));
   }
 }
 
@@ -88,11 +92,13 @@ static void transform_single(const Plan& plan, const Line& line, char* memory) {
 }
 
 // ---- square -------------------------------------------------------------------------------------
-// The line as a matrix of n1 rows and n2 columns, x[n2 a + b]. Columns are transformed, frequency k of column b times
-// exp(-2πi kb / n), then rows: X[k + n1 j] = Σ_b exp(-2πi bj / n2) (...). The first step leaves blocks of row_lanes
-// rows k as columns (n2, row_lanes), so that both steps work on whole vectors and write whole cache lines.
+// The line as a matrix of n1 rows and n2 columns, x[n2 a + b]. Columns are transformed, frequency k
+// of column b times exp(-2πi kb / n), then rows: X[k + n1 j] = Σ_b exp(-2πi bj / n2) (...). The
+// first step leaves blocks of row_lanes rows k as columns (n2, row_lanes), so that both steps work
+// on whole vectors and write whole cache lines.
 
-static void square_columns(const Plan& plan, const Line& line, int64_t block, float* rows, float* matrix) {
+static void square_columns(const Plan& plan, const Line& line, int64_t block, float* rows,
+                           float* matrix) {
   const int64_t n1 = plan.columns.length, n2 = plan.across.length, b = block * row_lanes;
   const int64_t count = n2 - b < row_lanes ? n2 - b : row_lanes;
   if (count == row_lanes) {
@@ -111,7 +117,8 @@ static void square_columns(const Plan& plan, const Line& line, int64_t block, fl
     for (int i = 0; i < row_lanes; ++i) {
       const int64_t at = k + lane_element(i) < n1 ? k + lane_element(i) : n1 - 1;
       const Root root = plan.roots.at(2 * b * at);
-      Row z = load_row(rows + plan.columns.place[at] * row_floats) * load_row(plan.steps + at * row_floats);
+      Row z = load_row(rows + plan.columns.place[at] * row_floats) *
+              load_row(plan.steps + at * row_floats);
       z = times(z, static_cast<float>(root.re), static_cast<float>(root.im));
       x[i] = z.re;
       y[i] = z.im;
@@ -150,20 +157,25 @@ static void transform_square(const Plan& plan, const Line& line, char* memory) {
 }
 
 // ---- bluestein ----------------------------------------------------------------------------------
-// Bluestein, A linear filtering approach to the computation of discrete Fourier transform, 1970: with jk written as
-// (j² + k² - (k-j)²) / 2 the transform is a convolution with the chirp exp(πi j² / n), between two products with its
-// conjugate.
+// Bluestein, A linear filtering approach to the computation of discrete Fourier transform, 1970:
+// with jk written as (j² + k² - (k-j)²) / 2 the transform is a convolution with the chirp exp(πi j²
+// / n), between two products with its conjugate.
 
 static void transform_line(const Plan& plan, const Line& line, char* memory);
 
-static size_t padded_bytes(int64_t padded) { return static_cast<size_t>(padded) * 2 * sizeof(float); }
+static size_t padded_bytes(int64_t padded) {
+  return static_cast<size_t>(padded) * 2 * sizeof(float);
+}
 
-// out = a times b, `count` numbers. The imaginary parts of a enter times sign, the product leaves times (re, im).
-static void multiply_numbers(const float* a, float sign, const float* b, int64_t count, float re, float im, float* out) {
+// out = a times b, `count` numbers. The imaginary parts of a enter times sign, the product leaves
+// times (re, im).
+static void multiply_numbers(const float* a, float sign, const float* b, int64_t count, float re,
+                             float im, float* out) {
   for (int64_t i = 0; i < count; i += row_lanes) {
     Row x = load_interleaved(a + 2 * i, count - i);
     x.im *= sign;
-    store_interleaved(out + 2 * i, scaled(x * load_interleaved(b + 2 * i, count - i), re, im), count - i);
+    store_interleaved(out + 2 * i, scaled(x * load_interleaved(b + 2 * i, count - i), re, im),
+                      count - i);
   }
 }
 

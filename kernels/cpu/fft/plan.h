@@ -1,7 +1,7 @@
 // How a transform of one length is done, and the tables for it.
 //
-// A plan lies in one piece of memory, its own tables behind it. It is laid out by the same code twice:
-// once to learn its size, once to fill it.
+// A plan lies in one piece of memory, its own tables behind it. It is laid out by the same code
+// twice: once to learn its size, once to fill it.
 #pragma once
 
 #include "cpu/fft/columns.h"
@@ -20,14 +20,15 @@ enum class Method : uint8_t {
 struct Plan {
   Method method;
   int64_t length;
-  Columns columns;           // columns: of all; line: of length / row_lanes; square: first step
-  Columns across;            // square: second step
-  Roots roots;               // of order 2 length
-  const float* lane_roots;   // one row: exp(-2πi l / (2 length)) in lane l
-  const float* steps;        // line: (blocks, row_lanes - 1) rows; square: columns.length rows
-  const Plan* inner;         // bluestein: the transform of the padded length
+  Columns columns;          // columns: of all; line: of length / row_lanes; square: first step
+  Columns across;           // square: second step
+  Roots roots;              // of order 2 length
+  const float* lane_roots;  // one row: exp(-2πi l / (2 length)) in lane l
+  const float* steps;       // line: (blocks, row_lanes - 1) rows; square: columns.length rows
+  const Plan* inner;        // bluestein: the transform of the padded length
   const float *chirp, *filter;
-  size_t bytes, task_bytes;  // workspace of transform_line: for one thread, and for each further one
+  size_t bytes,
+      task_bytes;  // workspace of transform_line: for one thread, and for each further one
 };
 
 // Memory taken from front to back; with no memory it only counts.
@@ -36,8 +37,7 @@ class Arena {
   explicit Arena(void* memory) : base_(static_cast<char*>(memory)) {}
   bool writes() const { return base_ != nullptr; }
   size_t used() const { return used_; }
-  template <class T>
-  T* take(int64_t count) {
+  template <class T> T* take(int64_t count) {
     T* const at = base_ ? reinterpret_cast<T*>(base_ + used_) : nullptr;
     used_ += (sizeof(T) * static_cast<size_t>(count) + 63) & ~size_t{63};
     return at;
@@ -68,7 +68,8 @@ static bool smooth(int64_t n) {
   return n == 1 || factors_of(n, radices) > 0;
 }
 
-// The divisor of n that is nearest to its square root and, as its complement, a multiple of row_lanes, if any is.
+// The divisor of n that is nearest to its square root and, as its complement, a multiple of
+// row_lanes, if any is.
 static int64_t square_side(int64_t n) {
   int64_t best = 1, fallback = 1;
   for (int64_t d = 1; d * d <= n; ++d) {
@@ -98,7 +99,8 @@ constexpr size_t row_bytes = sizeof(float) * row_floats;
 static Method method_of(int64_t length, bool as_column) {
   if (!smooth(length)) return Method::bluestein;
   if (as_column) return Method::columns;
-  if (length % row_lanes == 0 && length >= row_lanes * row_lanes && length <= longest_line) return Method::line;
+  if (length % row_lanes == 0 && length >= row_lanes * row_lanes && length <= longest_line)
+    return Method::line;
   return length >= 4 * row_lanes * row_lanes ? Method::square : Method::columns;
 }
 
@@ -194,7 +196,9 @@ static const float* make_square_steps(const Plan& plan, Arena& arena) {
 
 static void make_filter(Plan* plan, Arena& arena);  // in line.h: it is a transform itself
 
-static int64_t square_blocks(const Plan& plan) { return (plan.columns.length + row_lanes - 1) / row_lanes; }
+static int64_t square_blocks(const Plan& plan) {
+  return (plan.columns.length + row_lanes - 1) / row_lanes;
+}
 static size_t matrix_bytes(const Plan& plan) {
   return static_cast<size_t>(square_blocks(plan) * plan.across.length) * row_bytes;
 }

@@ -1,6 +1,8 @@
-// Transforms of real numbers by complex ones of half the length n = 2h: even elements count as real parts, odd ones as
-// imaginary parts. With Z the transform of those h numbers and w = exp(-2πi / n),
-//   X[k] = E + w^k O,  X[h-k] = conj(E - w^k O),  E = (Z[k] + conj Z[h-k]) / 2,  O = (Z[k] - conj Z[h-k]) / 2i.
+// Transforms of real numbers by complex ones of half the length n = 2h: even elements count as real
+// parts, odd ones as imaginary parts. With Z the transform of those h numbers and w = exp(-2πi /
+// n),
+//   X[k] = E + w^k O,  X[h-k] = conj(E - w^k O),  E = (Z[k] + conj Z[h-k]) / 2,  O = (Z[k] - conj
+//   Z[h-k]) / 2i.
 #pragma once
 
 #include "cpu/fft/line.h"
@@ -35,10 +37,10 @@ MLXK_FN Row pair_roots(const Plan& plan, int64_t k) {
   return times(load_row(plan.lane_roots), static_cast<float>(root.re), static_cast<float>(root.im));
 }
 
-// Runs body(k, count) over all k in [1, h/2], `count` of them together with their partners h-k: row_lanes, or 1 where
-// fewer are left. Inner blocks may meet their partners, never those of other blocks.
-template <class Body>
-static void for_pairs(int64_t h, bool shared, const Body& body) {
+// Runs body(k, count) over all k in [1, h/2], `count` of them together with their partners h-k:
+// row_lanes, or 1 where fewer are left. Inner blocks may meet their partners, never those of other
+// blocks.
+template <class Body> static void for_pairs(int64_t h, bool shared, const Body& body) {
   const int64_t whole = (h - 1) / (2 * row_lanes);  // blocks that lie apart from their partners
   parallel_for(whole, shared ? 512 : whole + 1, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) body(1 + block * row_lanes, row_lanes);
@@ -51,8 +53,8 @@ static void for_pairs(int64_t h, bool shared, const Body& body) {
   }
 }
 
-// What numbers are multiplied with on their way out: real parts times re, imaginary ones times im, both times `inner`
-// where they stand for two of the n numbers.
+// What numbers are multiplied with on their way out: real parts times re, imaginary ones times im,
+// both times `inner` where they stand for two of the n numbers.
 struct Factors {
   float re, im, inner;
 };

@@ -30,7 +30,8 @@ static Root exact_root(int64_t e, int64_t order) {
   // Angle as a fraction of a quarter turn counted from the nearest axis: exact until here.
   const int64_t quarter = (eighth + 1) / 2;
   const int64_t rest = 4 * e - quarter * order;  // of 4 * order: e = quarter / 4 + rest / (4 order)
-  const double angle = 1.57079632679489661923 * static_cast<double>(rest) / static_cast<double>(order);
+  const double angle =
+      1.57079632679489661923 * static_cast<double>(rest) / static_cast<double>(order);
   const double c = cos(angle), s = -sin(angle);
   switch (quarter & 3) {  // times (-i)^quarter
     case 0: return {c, s};
@@ -46,8 +47,7 @@ static int roots_shift(int64_t order) {
   return shift;
 }
 
-template <class Arena>
-static Roots make_roots(int64_t order, Arena& arena) {
+template <class Arena> static Roots make_roots(int64_t order, Arena& arena) {
   const int shift = roots_shift(order);
   const int64_t step = int64_t{1} << shift, coarse = (order >> shift) + 1;
   Roots roots{order, step, shift, nullptr, nullptr};

@@ -56,8 +56,7 @@ template <int (*index)(int), int... lane>
 MLXK_FN Floats shuffle(Floats a, Floats b, std::integer_sequence<int, lane...>) {
   return __builtin_shufflevector(a, b, index(lane)...);
 }
-template <int (*index)(int)>
-MLXK_FN Floats shuffle(Floats a, Floats b) {
+template <int (*index)(int)> MLXK_FN Floats shuffle(Floats a, Floats b) {
   return shuffle<index>(a, b, EachLane{});
 }
 

@@ -71,9 +71,7 @@ def _fft_jvp(
 
 
 @_fft.vmap
-def _fft_vmap(
-    batched: Batched, x: array, axis: int, n: int, power: float, inverse: bool
-) -> array:
+def _fft_vmap(batched: Batched, x: array, axis: int, n: int, power: float, inverse: bool) -> array:
     return _fft(x, axis=axis + 1, n=n, power=power, inverse=inverse)
 
 
@@ -263,6 +261,7 @@ def _to_real(
     n = 0 if n == 2 * (a.shape[last] - 1) else n
     return _irfft(a, axis=last, n=n, power=power, transposed=False, stream=stream)
 
+
 # ---- along one axis ----------------------------------------------------------------------------
 
 
@@ -426,7 +425,7 @@ def fft2(
 
     Args:
         a: Array of at least two dimensions.
-        s: The lengths along the axes, which are cut, or filled up with zeros. None is their lengths.
+        s: The lengths along the axes, which are cut, or filled up with zeros; None is theirs.
         axes: The axes; None is all of them.
         norm: Which direction is divided by the lengths: "backward", "forward", or both by their
             roots: "ortho".
@@ -459,7 +458,7 @@ def ifft2(
 
     Args:
         a: Array of at least two dimensions.
-        s: The lengths along the axes, which are cut, or filled up with zeros. None is their lengths.
+        s: The lengths along the axes, which are cut, or filled up with zeros; None is theirs.
         axes: The axes; None is all of them.
         norm: Which direction is divided by the lengths: "backward", "forward", or both by their
             roots: "ortho".
@@ -492,7 +491,7 @@ def rfft2(
 
     Args:
         a: Array of at least two dimensions; of complex numbers the real part is taken.
-        s: The lengths along the axes, which are cut, or filled up with zeros. None is their lengths.
+        s: The lengths along the axes, which are cut, or filled up with zeros; None is theirs.
         axes: The axes; None is all of them.
         norm: Which direction is divided by the lengths: "backward", "forward", or both by their
             roots: "ortho".
@@ -561,7 +560,7 @@ def fftn(
 
     Args:
         a: Array of at least one dimension.
-        s: The lengths along the axes, which are cut, or filled up with zeros. None is their lengths.
+        s: The lengths along the axes, which are cut, or filled up with zeros; None is theirs.
         axes: The axes; None is all of them. They must be given with ``s``.
         norm: Which direction is divided by the lengths: "backward", "forward", or both by their
             roots: "ortho".
@@ -594,7 +593,7 @@ def ifftn(
 
     Args:
         a: Array of at least one dimension.
-        s: The lengths along the axes, which are cut, or filled up with zeros. None is their lengths.
+        s: The lengths along the axes, which are cut, or filled up with zeros; None is theirs.
         axes: The axes; None is all of them. They must be given with ``s``.
         norm: Which direction is divided by the lengths: "backward", "forward", or both by their
             roots: "ortho".
@@ -627,7 +626,7 @@ def rfftn(
 
     Args:
         a: Array of at least one dimension; of complex numbers the real part is taken.
-        s: The lengths along the axes, which are cut, or filled up with zeros. None is their lengths.
+        s: The lengths along the axes, which are cut, or filled up with zeros; None is theirs.
         axes: The axes; None is all of them. They must be given with ``s``.
         norm: Which direction is divided by the lengths: "backward", "forward", or both by their
             roots: "ortho".
