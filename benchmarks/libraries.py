@@ -13,7 +13,7 @@ def floats(result: Any) -> Any:
     """An array of NumPy, or what it reads, as float64; complex numbers as pairs."""
     import numpy as np
 
-    values = np.asarray(result)
+    values: Any = np.asarray(result)
     if values.dtype.kind == "c":
         values = np.stack([values.real, values.imag], -1)
     return values.astype(np.float64)

@@ -86,12 +86,12 @@ void run_widened(const Job& job, const Plan& plan, const float* in, float* out, 
     wide[2 * (job.n - i)] = wide[2 * i];
     wide[2 * (job.n - i) + 1] = -wide[2 * i + 1];
   }
-  transform_line(plan, {wide, wide, 1, 1}, memory);
+  transform_line(plan, {wide, wide, job.sign, job.scale}, memory);
   for (int64_t k = 0; k < job.results; ++k) {
     float* const to = out + k * job.out_stride * job.out_floats();
-    const float factor = k && !job.real_out() ? job.scale * job.inner : job.scale;
-    to[0] = wide[2 * k] * factor;
-    if (!job.real_out()) to[1] = wide[2 * k + 1] * factor * job.sign;
+    const float inner = k && !job.real_out() ? job.inner : 1;
+    to[0] = wide[2 * k] * inner;
+    if (!job.real_out()) to[1] = wide[2 * k + 1] * inner;
   }
 }
 
@@ -117,8 +117,8 @@ void run_line(const Job& job, const Plan& plan, const Rooms& rooms, int64_t inde
     transform_line(plan, {packed, out, -1, job.scale}, memory);
   } else {
     transform_line(plan, {in, out, 1, 1}, memory);
-    const Factors factors{job.scale, job.scale * job.sign, job.inner};
-    unpack_line(plan, out, factors, job.kind == Kind::real_to_all);
+    const Finish finish = finish_of(job.sign, job.scale);
+    unpack_line(plan, out, finish, job.inner, job.kind == Kind::real_to_all);
   }
   if (rooms.out) scatter(out, job.out_stride, job.out_floats(), job.results, target);
 }

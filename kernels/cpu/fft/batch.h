@@ -175,7 +175,7 @@ static size_t batch_bytes(const Job& job) {
 
 static void run_complex(const Job& job, const Plan& plan, const Batch& batch, float* rows) {
   const Source source{batch.in[0], 2 * job.in_stride, job.sign};
-  const Sink sink{batch.out[0], 2 * job.out_stride, job.scale, job.scale * job.sign};
+  const Sink sink{batch.out[0], 2 * job.out_stride, finish_of(job.sign, job.scale)};
   const bool direct = batch.whole_in && job.given == job.needed;
   if (!direct) {
     load_complex(job, batch, rows);
@@ -187,28 +187,29 @@ static void run_complex(const Job& job, const Plan& plan, const Batch& batch, fl
                     batch.whole_out ? &sink : nullptr);
   if (batch.whole_out) return;
   store_complex(job, batch, [&](int64_t k) {
-    return scaled(load_row(rows + plan.columns.place[k] * row_floats), sink.re, sink.im);
+    return sink.finish.of(load_row(rows + plan.columns.place[k] * row_floats));
   });
 }
 
 static void run_real(const Job& job, const Plan& plan, const Batch& batch, float* rows) {
   const int64_t h = job.length;
   const int32_t* place = plan.columns.place;
-  const float re = job.scale, im = job.scale * job.sign;
+  const Finish finish = finish_of(job.sign, job.scale);
+  const Finish mirrored{finish.re, -finish.im, 0};
   load_real(job, batch, rows);
   transform_columns(plan.columns, nullptr, rows, nullptr);
   if (!job.packed) {
     store_complex(job, batch, [&](int64_t k) {
       const float inner = k ? job.inner : 1;
-      return scaled(load_row(rows + place[k] * row_floats), re * inner, im * inner);
+      return scaled(finish.of(load_row(rows + place[k] * row_floats)), inner, inner);
     });
     return;
   }
   const auto row_of = [&](int64_t k) { return k == h ? h : int64_t{place[k]}; };
   unpack_rows(plan, rows, job.inner, row_of);
   store_complex(job, batch, [&](int64_t k) {
-    return k <= h ? scaled(load_row(rows + row_of(k) * row_floats), re, im)
-                  : scaled(load_row(rows + row_of(job.n - k) * row_floats), re, -im);
+    return k <= h ? finish.of(load_row(rows + row_of(k) * row_floats))
+                  : mirrored.of(load_row(rows + row_of(job.n - k) * row_floats));
   });
 }
 

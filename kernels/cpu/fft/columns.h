@@ -20,11 +20,20 @@ struct Source {
   int64_t stride;
   float sign;
 };
-// The same for what is written; both factors enter as they are.
+// What results are multiplied with. The inverse is a transform between conjugates, which would turn
+// zeros into negative ones: adding a zero turns them back, adding a negative one changes nothing.
+struct Finish {
+  float re, im, zero;
+  MLXK_MEMBER Row of(Row x) const { return {x.re * re, x.im * im + zero}; }
+};
+static Finish finish_of(float sign, float scale) {
+  return {scale, scale * sign, sign < 0 ? 0.0f : -0.0f};
+}
+// Where such rows go.
 struct Sink {
   float* base;
   int64_t stride;
-  float re, im;
+  Finish finish;
 };
 
 // The passes over one level, one set a radix.
@@ -71,7 +80,7 @@ struct RowsTo {
   Sink sink;
   const int32_t* order;
   MLXK_MEMBER void put(int64_t row, Row x) const {
-    store_interleaved(sink.base + order[row] * sink.stride, scaled(x, sink.re, sink.im));
+    store_interleaved(sink.base + order[row] * sink.stride, sink.finish.of(x));
   }
 };
 
@@ -184,7 +193,7 @@ static void transform_columns(const Columns& c, const Source* source, float* row
   } else if (c.count) {
     run_levels(c, 0, 0, c.length, rows, sink);
   } else if (sink) {
-    store_interleaved(sink->base, scaled(load_row(rows), sink->re, sink->im));
+    store_interleaved(sink->base, sink->finish.of(load_row(rows)));
   }
 }
 

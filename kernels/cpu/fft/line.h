@@ -42,7 +42,7 @@ static void share_out(int64_t units, int tasks, char* memory, size_t bytes, cons
 // X[k + m j] = Σ_l exp(-2πi lj / row_lanes) exp(-2πi lk / n) X_l[k].
 static void join_parts(const Plan& plan, const float* rows, const Line& line) {
   const int64_t m = plan.columns.length;
-  const float re = line.scale, im = line.scale * line.sign;
+  const Finish finish = finish_of(line.sign, line.scale);
   const float* steps = plan.steps;
   for (int64_t block = 0; block * row_lanes < m; ++block) {
     const int64_t k = block_start(block, m);
@@ -64,7 +64,7 @@ static void join_parts(const Plan& plan, const float* rows, const Line& line) {
     dft(z);
 #pragma GCC unroll 16
     for (int j = 0; j < row_lanes; ++j)
-      store_interleaved(line.out + 2 * (k + m * j), scaled(z[j], re, im));
+      store_interleaved(line.out + 2 * (k + m * j), finish.of(z[j]));
   }
 }
 
@@ -84,10 +84,10 @@ static void transform_single(const Plan& plan, const Line& line, char* memory) {
     store_row(rows + i * row_floats, {x.re, x.im * line.sign});
   }
   transform_columns(plan.columns, nullptr, rows, nullptr);
+  const Finish finish = finish_of(line.sign, line.scale);
   for (int64_t k = 0; k < plan.length; ++k) {
-    const float* row = rows + plan.columns.place[k] * row_floats;
-    line.out[2 * k] = row[0] * line.scale;
-    line.out[2 * k + 1] = row[row_lanes] * line.scale * line.sign;
+    store_interleaved(line.out + 2 * k,
+                      finish.of(load_row(rows + plan.columns.place[k] * row_floats)), 1);
   }
 }
 
@@ -136,12 +136,12 @@ static void square_columns(const Plan& plan, const Line& line, int64_t block, fl
 static void square_rows(const Plan& plan, const Line& line, int64_t block, float* matrix) {
   const int64_t n1 = plan.columns.length, n2 = plan.across.length, k = block * row_lanes;
   float* const rows = matrix + block * n2 * row_floats;
-  const Sink sink{line.out + 2 * k, 2 * n1, line.scale, line.scale * line.sign};
+  const Sink sink{line.out + 2 * k, 2 * n1, finish_of(line.sign, line.scale)};
   if (k + row_lanes <= n1) return transform_columns(plan.across, nullptr, rows, &sink);
   transform_columns(plan.across, nullptr, rows, nullptr);
   for (int64_t j = 0; j < n2; ++j) {
     const Row x = load_row(rows + plan.across.place[j] * row_floats);
-    store_interleaved(sink.base + j * sink.stride, scaled(x, sink.re, sink.im), n1 - k);
+    store_interleaved(sink.base + j * sink.stride, sink.finish.of(x), n1 - k);
   }
 }
 
@@ -167,14 +167,13 @@ static size_t padded_bytes(int64_t padded) {
   return static_cast<size_t>(padded) * 2 * sizeof(float);
 }
 
-// out = a times b, `count` numbers. The imaginary parts of a enter times sign, the product leaves
-// times (re, im).
-static void multiply_numbers(const float* a, float sign, const float* b, int64_t count, float re,
-                             float im, float* out) {
+// out = a times b, `count` numbers. The imaginary parts of a enter times sign.
+static void multiply_numbers(const float* a, float sign, const float* b, int64_t count,
+                             Finish finish, float* out) {
   for (int64_t i = 0; i < count; i += row_lanes) {
     Row x = load_interleaved(a + 2 * i, count - i);
     x.im *= sign;
-    store_interleaved(out + 2 * i, scaled(x * load_interleaved(b + 2 * i, count - i), re, im),
+    store_interleaved(out + 2 * i, finish.of(x * load_interleaved(b + 2 * i, count - i)),
                       count - i);
   }
 }
@@ -183,12 +182,13 @@ static void transform_bluestein(const Plan& plan, const Line& line, char* memory
   const int64_t n = plan.length, padded = plan.inner->length;
   float* const x = reinterpret_cast<float*>(memory);
   char* const rest = memory + padded_bytes(padded);
-  multiply_numbers(line.in, line.sign, plan.chirp, n, 1, 1, x);
+  const Finish plain = finish_of(1, 1);
+  multiply_numbers(line.in, line.sign, plan.chirp, n, plain, x);
   memset(x + 2 * n, 0, padded_bytes(padded - n));
   transform_line(*plan.inner, {x, x, 1, 1}, rest);
-  multiply_numbers(x, 1, plan.filter, padded, 1, 1, x);
+  multiply_numbers(x, 1, plan.filter, padded, plain, x);
   transform_line(*plan.inner, {x, x, -1, 1}, rest);
-  multiply_numbers(x, 1, plan.chirp, n, line.scale, line.scale * line.sign, line.out);
+  multiply_numbers(x, 1, plan.chirp, n, finish_of(line.sign, line.scale), line.out);
 }
 
 // The chirp's conjugate, and the transform of the chirp divided by the padded length.

@@ -53,23 +53,18 @@ template <class Body> static void for_pairs(int64_t h, bool shared, const Body& 
   }
 }
 
-// What numbers are multiplied with on their way out: real parts times re, imaginary ones times im,
-// both times `inner` where they stand for two of the n numbers.
-struct Factors {
-  float re, im, inner;
-};
-
-// out[0, h) holds Z; makes X of it in out[0, h], and the rest of the n numbers where `full`.
-static void unpack_line(const Plan& plan, float* out, Factors f, bool full) {
+// out[0, h) holds Z; makes X of it in out[0, h], and the rest of the n numbers where `full`. Inner
+// numbers, which stand for two of the n, leave times `inner`.
+static void unpack_line(const Plan& plan, float* out, Finish outer, float inner, bool full) {
   const int64_t h = plan.length;
-  const float re = 0.5f * f.re * f.inner, im = 0.5f * f.im * f.inner;
+  const Finish finish{0.5f * outer.re * inner, 0.5f * outer.im * inner, outer.zero};
   const float first = out[0], second = out[1];
   for_pairs(h, h >= shared_length, [&](int64_t k, int64_t count) {
     float *low = out + 2 * k, *high = out + 2 * (h - k - count + 1);
     Row a = load_interleaved(low, count), b = load_interleaved(high, count);
     if (count > 1) b = reversed(b);
     Pair x = unpack_pair(a, b, pair_roots(plan, k));
-    x = {scaled(x.low, re, im), scaled(x.high, re, im)};
+    x = {finish.of(x.low), finish.of(x.high)};
     if (full) {
       Row c = scaled(x.low, 1, -1);
       if (count > 1) c = reversed(c);
@@ -80,9 +75,9 @@ static void unpack_line(const Plan& plan, float* out, Factors f, bool full) {
     store_interleaved(low, x.low, count);
     store_interleaved(high, x.high, count);
   });
-  out[0] = (first + second) * f.re;
+  out[0] = (first + second) * outer.re;
   out[1] = 0;
-  out[2 * h] = (first - second) * f.re;
+  out[2 * h] = (first - second) * outer.re;
   out[2 * h + 1] = 0;
 }
 
