@@ -57,6 +57,37 @@ def test_dropout():
         nn.Dropout(1.0)
 
 
+@pytest.mark.parametrize(("kind", "space"), [(nn.Dropout2d, (5, 6)), (nn.Dropout3d, (2, 5, 6))])
+@pytest.mark.parametrize("batch", [(), (40,)])
+def test_dropout_of_channels(kind, space, batch):
+    layer = kind(0.25)
+    y = np.array(layer(mx.ones((*batch, *space, 100))))
+    places = tuple(range(len(batch), len(batch) + len(space)))
+    assert np.all(y.min(places) == y.max(places))
+    assert set(np.unique(y)) == {np.float32(0), np.float32(1 / 0.75)}
+    assert abs(y.mean() - 1) < 0.25
+    assert repr(layer) == f"{kind.__name__}(p=0.25)"
+    with pytest.raises(ValueError, match=rf"\[{kind.__name__}\] Received input with 2 dimensions"):
+        layer(mx.ones((2, 3)))
+    x = mx.ones((*space, 3))
+    assert layer.eval()(x) is x
+    with pytest.raises(ValueError, match=r"dropout probability -0\.1"):
+        kind(-0.1)
+
+
+def test_sparse_matrices():
+    # As MLX 0.32.4 drew it.
+    mx.random.seed(0)
+    expected = [[0, -0.794102, 0], [0, 0, 1.1701], [0, 0, -1.33893], [0, 0, -0.0544663]]
+    np.testing.assert_allclose(np.array(nn.init.sparse(0.5)(mx.zeros((4, 3)))), expected, rtol=1e-5)
+    weight = np.array(nn.init.sparse(0.3, mean=4.0, std=0.5, dtype=mx.float16)(mx.zeros((50, 10))))
+    assert weight.dtype == np.float16
+    assert np.all((weight == 0).sum(1) == 3)
+    assert abs(weight[weight != 0].mean() - 4) < 0.1
+    with pytest.raises(ValueError, match=r"\[sparse\] an array of shape \(3,\) is no matrix"):
+        nn.init.sparse(0.5)(mx.zeros(3))
+
+
 @pytest.mark.parametrize(
     ("initializer", "std"),
     [

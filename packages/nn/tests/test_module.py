@@ -1,5 +1,8 @@
 """Module: the tree, freezing, updating, loading."""
 
+import copy
+import pickle
+
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
@@ -142,6 +145,119 @@ def test_checkpoint_gives_the_same_gradients():
     _, again = nn.value_and_grad(model, lambda x: saved(x).sum())(x)
     for (_, a), (_, b) in zip(tree_flatten(plain), tree_flatten(again), strict=True):
         np.testing.assert_array_equal(np.array(a), np.array(b))
+
+
+# ---- as MLX 0.32.4 does it ---------------------------------------------------------------------
+
+
+class Mixed(nn.Module):
+    """Arrays and modules in lists, dicts and tuples."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = mx.zeros(2)
+        self._h = mx.zeros(3)
+        self.l = [nn.Linear(1, 2), mx.zeros(1), {"x": nn.Linear(2, 1), "_y": mx.zeros(1)}]
+        self.t = (nn.Linear(1, 1), mx.zeros(1))
+        self.d = {"a": nn.ReLU(), "b": [nn.Linear(1, 1, bias=False)], "_p": mx.zeros(2)}
+
+
+def test_freezing_names_what_is_the_modules_own():
+    model = Mixed()
+    model.freeze(recurse=False)
+    assert model._no_grad == {"w", "l.1", "l.2._y", "d._p"}
+    assert names(model.trainable_parameters()) == [
+        "l.0.weight", "l.0.bias", "l.2.x.weight", "l.2.x.bias", "d.b.0.weight"
+    ]  # fmt: skip
+    model.freeze()
+    assert names(model.trainable_parameters()) == []
+    model.unfreeze(keys="weight")
+    assert names(model.trainable_parameters()) == ["l.0.weight", "l.2.x.weight", "d.b.0.weight"]
+    model.unfreeze()
+    assert model._no_grad == set()
+    model.freeze(keys=["l.1", "bias"])
+    assert "l.1" not in names(model.trainable_parameters())
+    model.freeze(keys="l")
+    assert not any(name.startswith("l.") for name in names(model.trainable_parameters()))
+
+
+def test_strict_freezing_wants_each_key_somewhere():
+    model = Mixed()
+    model.freeze(keys=["bias", "w"], strict=True)
+    with pytest.raises(KeyError, match="Module doesn't contain member zzz"):
+        model.unfreeze(keys=["bias", "zzz"], strict=True)
+    with pytest.raises(KeyError, match="bias"):
+        model.freeze(keys=["bias"], recurse=False, strict=True)
+    model.freeze(keys="zzz")
+
+
+@pytest.mark.parametrize(
+    ("update", "message"),
+    [
+        ({"l": [{"scale": mx.zeros(1)}]}, 'parameter named "l.0.scale"'),
+        ({"l": [{}, {}, {}, mx.zeros(1)]}, "List index 3 is out of bounds .* of length 3 at l"),
+        ({"w": 3}, "invalid type: int for w"),
+        ({"w": {"x": mx.zeros(1)}}, "invalid type: dict for w"),
+        ({"w": None}, "invalid type: NoneType for w"),
+        ({"d": [mx.zeros(1)]}, "invalid type: list for d"),
+        ({"l": [mx.zeros(1)]}, "invalid type: array for l.0"),
+        ({"t": [{}, mx.zeros(1)]}, "invalid type: array for t.1"),
+        ([mx.zeros(1)], "invalid type: list for the module"),
+    ],
+)
+def test_strict_updates_name_the_path(update, message):
+    model = Mixed()
+    before = tree_flatten(model)
+    with pytest.raises(ValueError, match=message):
+        model.update(update)
+    assert model.update(update, strict=False) is model
+    assert all(a is b for (_, a), (_, b) in zip(before, tree_flatten(model), strict=True))
+
+
+def test_updates_reach_into_tuples():
+    model = Mixed()
+    model.update({"t": [{"weight": mx.ones((1, 1))}], "_h": mx.ones(3)})
+    assert model.t[0].weight.item() == 1
+    assert model._h.sum().item() == 3
+
+
+@pytest.mark.parametrize(
+    ("update", "message"),
+    [
+        ({"w": nn.ReLU()}, "invalid type: ReLU for w"),
+        ({"l": [mx.zeros(1)]}, "invalid type: array for l.0"),
+        ({"l": [{}, {}, {}, nn.ReLU()]}, "List index 3 is out of bounds"),
+        ({"d": {"zz": nn.ReLU()}}, 'sub-module named "d.zz"'),
+        ({"t": [nn.ReLU()]}, "A module in a tuple cannot be replaced: t.0"),
+    ],
+)
+def test_strict_updates_of_modules_name_the_path(update, message):
+    model = Mixed()
+    before = model.modules()
+    with pytest.raises(ValueError, match=message):
+        model.update_modules(update)
+    assert model.update_modules(update, strict=False) is model
+    assert all(a is b for a, b in zip(before, model.modules(), strict=True))
+
+
+def test_copies():
+    layer = nn.Linear(2, 2)
+    layer.freeze(keys="bias").eval()
+    shallow, deep = copy.copy(layer), copy.deepcopy(layer)
+    sent = pickle.loads(pickle.dumps(layer))
+    for other in (shallow, deep, sent):
+        assert type(other) is nn.Linear
+        assert other._no_grad == {"bias"}
+        assert not other.training
+        assert mx.array_equal(other.weight, layer.weight)
+    assert shallow.weight is layer.weight
+    assert deep.weight is not layer.weight
+    deep.unfreeze()
+    deep.weight += 1
+    assert layer._no_grad == {"bias"}
+    assert not mx.array_equal(deep.weight, layer.weight)
+    model = nn.Sequential(nn.Linear(2, 2), nn.GELU(), nn.Sequential(nn.Tanh()))
+    assert repr(copy.deepcopy(model)) == repr(pickle.loads(pickle.dumps(model))) == repr(model)
 
 
 # ---- weights in files --------------------------------------------------------------------------

@@ -4,7 +4,7 @@
 
 from mlx.kernels import ArrayIterator, Dtype, array
 
-from . import cuda, fast, fft, metal, random
+from . import cuda, distributed, fast, fft, metal, random
 from .constants import e, euler_gamma, inf, nan, newaxis, pi
 from .device import (
     Device,

@@ -108,3 +108,38 @@ def he_uniform(dtype: mx.Dtype = mx.float32) -> Callable[..., mx.array]:
         return mx.random.uniform(-limit, limit, a.shape, dtype=dtype)
 
     return initializer
+
+
+def sparse(
+    sparsity: float, mean: float = 0.0, std: float = 1.0, dtype: mx.Dtype = mx.float32
+) -> Initializer:
+    """Samples a normal distribution, with zeros at random places of each row.
+
+    Martens, Deep learning via Hessian-free optimization, 2010.
+
+    Args:
+        sparsity: the share of zeros in a row, rounded up to whole elements.
+        mean: the mean of the others.
+        std: their standard deviation.
+        dtype: the dtype.
+
+    Raises:
+        ValueError: if the array is no matrix.
+
+    Example:
+        >>> import mlx.core as mx
+        >>> import mlx.nn as nn
+        >>> weight = nn.init.sparse(0.5)(mx.zeros((3, 4)))
+        >>> (weight == 0).sum(axis=1)
+        array([2, 2, 2], dtype=int32)
+    """
+
+    def initializer(a: mx.array) -> mx.array:
+        if a.ndim != 2:
+            raise ValueError(f"[sparse] an array of shape {a.shape} is no matrix.")
+        order = mx.argsort(mx.random.uniform(shape=a.shape), axis=1)
+        zeros = order[:, : math.ceil(sparsity * a.shape[1])]
+        values = mx.random.normal(shape=a.shape, scale=std, loc=mean, dtype=dtype)
+        return mx.put_along_axis(values, zeros, mx.array(0, dtype), axis=1)
+
+    return initializer

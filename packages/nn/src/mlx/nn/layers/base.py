@@ -114,10 +114,6 @@ class Module(dict):
         Raises:
             RuntimeError: if ``is_leaf_fn`` calls a module a non-leaf that the walk cannot enter.
         """
-        map_fn = map_fn or (lambda value: value)
-        is_leaf_fn = is_leaf_fn or (
-            lambda module, key, value: not isinstance(value, (Module, dict, list))
-        )
         return {
             key: _map_item(self, key, value, filter_fn, map_fn, is_leaf_fn)
             for key, value in self.items()
@@ -142,7 +138,11 @@ class Module(dict):
     @staticmethod
     def trainable_parameter_filter(module: Module, key: str, value: Any) -> bool:
         """Accepts parameters that are not frozen."""
-        return Module.valid_parameter_filter(module, key, value) and key not in module._no_grad
+        return (
+            isinstance(value, (dict, list, mx.array))
+            and not key.startswith("_")
+            and key not in module._no_grad
+        )
 
     def parameters(self) -> dict[str, Any]:
         """All arrays of the tree, as nested dicts and lists."""
@@ -241,11 +241,11 @@ class Module(dict):
 
         Args:
             recurse: also in all sub-modules.
-            keys: the names to freeze in each module. Default: all.
-            strict: raise where a module has no parameter of that name.
+            keys: the names to freeze in each module. Default: all parameters.
+            strict: raise if no module has an item of one of the names.
 
         Raises:
-            KeyError: if ``strict`` and a key is missing.
+            KeyError: if ``strict`` and a name is unknown.
         """
         return self._set_frozen(True, recurse, keys, strict)
 
@@ -262,14 +262,19 @@ class Module(dict):
     def _set_frozen(
         self, frozen: bool, recurse: bool, keys: str | Iterable[str] | None, strict: bool
     ) -> Module:
-        for module in self.modules() if recurse else [self]:
-            names = _frozen_names(module, keys, strict)
+        modules = self.modules() if recurse else [self]
+        given = [keys] if isinstance(keys, str) else None if keys is None else list(keys)
+        if given and strict:
+            for key in given:
+                if not any(key in module for module in modules):
+                    raise KeyError(f"Module doesn't contain member {key}.")
+        for module in modules:
             if frozen:
-                module._no_grad.update(names)
-            elif keys is None:
+                module._no_grad.update(_own_parameters(module) if given is None else given)
+            elif given is None:
                 module._no_grad.clear()
             else:
-                module._no_grad.difference_update(names)
+                module._no_grad.difference_update(given)
         return self
 
     def train(self, mode: bool = True) -> Module:
@@ -361,11 +366,12 @@ def _map_item(
     key: str,
     value: Any,
     filter_fn: Predicate,
-    map_fn: Callable[[Any], Any],
-    is_leaf_fn: Predicate,
+    map_fn: Callable[[Any], Any] | None,
+    is_leaf_fn: Predicate | None,
 ) -> Any:
-    if is_leaf_fn(module, key, value):
-        return map_fn(value)
+    is_leaf = is_leaf_fn(module, key, value) if is_leaf_fn else not isinstance(value, (dict, list))
+    if is_leaf:
+        return map_fn(value) if map_fn else value
     if isinstance(value, Module):
         return value.filter_and_map(filter_fn, map_fn, is_leaf_fn)
     if isinstance(value, dict):
@@ -387,77 +393,73 @@ def _map_item(
     raise RuntimeError(f"[Module] {key!r} of type {type(value).__name__} is no leaf and no tree.")
 
 
-def _frozen_names(module: Module, keys: str | Iterable[str] | None, strict: bool) -> list[str]:
-    if keys is None:
-        local = module.filter_and_map(
-            lambda m, k, v: not isinstance(v, Module) and m.valid_parameter_filter(m, k, v)
-        )
-        return [name.split(".")[0] for name, _ in tree_flatten(local)]
-    names = [keys] if isinstance(keys, str) else list(keys)
-    for name in names:
-        if strict and name not in module:
-            raise KeyError(f"Module doesn't contain member {name}.")
-    return names
+def _own_parameters(module: Module) -> list[str]:
+    """The names of the parameters in no sub-module; dotted where a container holds them."""
+    own = module.filter_and_map(
+        lambda m, k, v: not isinstance(v, Module) and m.valid_parameter_filter(m, k, v)
+    )
+    return [name for name, _ in tree_flatten(own)]
 
 
-def _update_parameters(target: Any, source: Any, strict: bool) -> None:
-    if isinstance(source, dict):
-        for key, value in source.items():
-            if key not in target:
-                if strict:
-                    raise ValueError(f'Module does not have parameter named "{key}".')
-                continue
-            _update_parameter(target, key, value, strict)
-    elif isinstance(source, list):
-        for index, value in enumerate(source):
-            if index >= len(target):
-                raise ValueError(
-                    f"List index {index} is out of bounds for destination of length {len(target)}."
-                )
-            _update_parameter(target, index, value, strict)
-    elif strict:
-        raise ValueError(f"Received invalid type: {type(source).__name__}.")
+# The place of an item: the place of its container and its key. It becomes text when an error does.
+_Place: TypeAlias = "tuple[_Place | None, Any]"
 
 
-def _update_parameter(target: Any, key: Any, value: Any, strict: bool) -> None:
-    current = target[key]
-    if isinstance(current, mx.array):
-        if isinstance(value, mx.array):
-            target[key] = value
-        elif strict:
-            raise ValueError(f"Received invalid type: {type(value).__name__}.")
-    elif isinstance(current, (dict, list)):
-        _update_parameters(current, value, strict)
-    elif strict and value != {}:
-        raise ValueError(f"Received invalid type: {type(value).__name__}.")
+def _dotted(place: _Place | None) -> str:
+    keys: list[str] = []
+    while place:
+        place, key = place
+        keys.append(str(key))
+    return ".".join(reversed(keys)) or "the module"
 
 
-def _update_modules(target: Any, source: Any, strict: bool) -> None:
-    if isinstance(source, dict):
-        items: Iterable[tuple[Any, Any]] = source.items()
-        missing = [key for key in source if key not in target]
-        if missing and strict:
-            raise ValueError(f'Module does not have sub-module named "{missing[0]}".')
-        items = [(key, value) for key, value in items if key in target]
-    elif isinstance(source, list):
-        if len(source) > len(target):
-            raise ValueError(
-                f"List index {len(target)} is out of bounds for destination of length "
-                f"{len(target)}."
-            )
-        items = list(enumerate(source))
-    else:
+def _wrong_type(value: Any, place: _Place | None) -> ValueError:
+    return ValueError(f"Received invalid type: {type(value).__name__} for {_dotted(place)}.")
+
+
+def _keys(target: Any, source: Any, kind: str, strict: bool, place: _Place | None) -> Iterable[Any]:
+    """The keys of a tree that the container at a place has too."""
+    if isinstance(source, dict) and isinstance(target, dict):
+        if source.keys() <= target.keys():
+            return source
+        known = [key for key in source if key in target]
         if strict:
-            raise ValueError(f"Received invalid type: {type(source).__name__}.")
-        return
-    for key, value in items:
-        current = target[key]
-        if Module.is_module(value) and (Module.is_module(current) or not strict):
-            target[key] = value
-        elif isinstance(value, (dict, list)) and isinstance(current, (dict, list)):
-            _update_modules(current, value, strict)
-        elif strict and value != {}:
-            raise ValueError(f"Received invalid type: {type(value).__name__}.")
+            name = _dotted((place, next(key for key in source if key not in target)))
+            raise ValueError(f'Module does not have {kind} named "{name}".')
+        return known
+    if isinstance(source, list) and isinstance(target, (list, tuple)):
+        size = len(target)
+        if strict and len(source) > size:
+            raise ValueError(
+                f"List index {size} is out of bounds for destination of length {size} "
+                f"at {_dotted(place)}."
+            )
+        return range(min(len(source), size))
+    if strict and (type(source) is not dict or source):  # an empty one stands for nothing
+        raise _wrong_type(source, place)
+    return ()
+
+
+def _update_parameters(target: Any, source: Any, strict: bool, place: _Place | None = None) -> None:
+    for key in _keys(target, source, "parameter", strict, place):
+        current, given = target[key], source[key]
+        if not isinstance(current, mx.array):
+            _update_parameters(current, given, strict, (place, key))
+        elif isinstance(given, mx.array) and not isinstance(target, tuple):
+            target[key] = given
+        elif strict:
+            raise _wrong_type(given, (place, key))
+
+
+def _update_modules(target: Any, source: Any, strict: bool, place: _Place | None = None) -> None:
+    for key in _keys(target, source, "sub-module", strict, place):
+        current, given = target[key], source[key]
+        if not (Module.is_module(given) and Module.is_module(current)):
+            _update_modules(current, given, strict, (place, key))
+        elif not isinstance(target, tuple):
+            target[key] = given
+        elif strict:
+            raise ValueError(f"A module in a tuple cannot be replaced: {_dotted((place, key))}.")
 
 
 def _named_weights(source: Any) -> list[tuple[str, Any]]:
