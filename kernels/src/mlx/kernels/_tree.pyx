@@ -17,6 +17,8 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 from libcpp.vector cimport vector
 
+from functools import partial
+
 from mlx.kernels._array cimport array
 from mlx.kernels.library cimport *
 
@@ -60,6 +62,23 @@ def register_container(type kind not None, flatten, unflatten):
     if not callable(flatten) or not callable(unflatten):
         raise TypeError("[register_container] flatten and unflatten are functions.")
     containers[kind] = (flatten, unflatten)
+
+
+def open_container(tree):
+    """What a registered container holds, and how to make another like it.
+
+    Args:
+        tree: Anything.
+
+    Returns:
+        ``(children, rebuild)``: a list, and a function from other children to an instance; None
+        where the type is not registered.
+    """
+    registered = containers.get(type(tree)) if containers else None
+    if registered is None:
+        return None
+    children, data = registered[0](tree)
+    return list(children), partial(registered[1], data)
 
 
 cdef object leaf_mark = object()

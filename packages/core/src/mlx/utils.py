@@ -1,12 +1,43 @@
-"""Trees: nested dicts, lists and tuples, and functions over their leaves."""
+"""Trees: nested dicts, lists, tuples and registered containers, and functions over their leaves."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
+from mlx import kernels
+
+T = TypeVar("T")
 Leaf = Callable[[Any], bool]
+
+
+def register_container(
+    kind: type[T],
+    flatten: Callable[[T], tuple[Sequence[Any], Any]],
+    unflatten: Callable[[Any, Sequence[Any]], T],
+) -> None:
+    """Makes a class a container in trees: for all transforms, ``eval`` and the functions here.
+
+    Args:
+        kind: The class; its subclasses are not included.
+        flatten: From an instance to its children and what else describes it, which must be hashable
+            and is part of the key of compiled functions.
+        unflatten: From that and other children to an instance.
+
+    Raises:
+        ValueError: If the class is a container already.
+
+    Example:
+        >>> class Point:
+        ...     def __init__(self, x, y):
+        ...         self.x, self.y = x, y
+        >>> register_container(Point, lambda p: ((p.x, p.y), None), lambda _, xy: Point(*xy))
+        >>> slope = mx.grad(lambda p: p.x * p.y)(Point(mx.array(2.0), mx.array(3.0)))
+        >>> slope.x, slope.y
+        (array(3, dtype=float32), array(2, dtype=float32))
+    """
+    kernels.register_container(kind, flatten, unflatten)
 
 
 def tree_map(fn: Callable[..., Any], tree: Any, *rest: Any, is_leaf: Leaf | None = None) -> Any:
@@ -14,7 +45,7 @@ def tree_map(fn: Callable[..., Any], tree: Any, *rest: Any, is_leaf: Leaf | None
 
     Args:
         fn: The function of a leaf, and of the parts of the other trees at its place.
-        tree: The tree: dicts, lists and tuples; everything else is a leaf.
+        tree: The tree: dicts, lists, tuples and registered containers; everything else is a leaf.
         *rest: Trees of which ``tree`` is a prefix.
         is_leaf: Whether a part counts as a leaf though it is a container.
 
@@ -40,6 +71,15 @@ def tree_map(fn: Callable[..., Any], tree: Any, *rest: Any, is_leaf: Leaf | None
             key: tree_map(fn, child, *(other[key] for other in rest), is_leaf=is_leaf)
             for key, child in tree.items()
         }
+    if opened := kernels.open_container(tree):
+        children, rebuild = opened
+        others = [_opened(other) for other in rest]
+        return rebuild(
+            [
+                tree_map(fn, child, *(other[i] for other in others), is_leaf=is_leaf)
+                for i, child in enumerate(children)
+            ]
+        )
     return fn(tree, *rest)
 
 
@@ -86,6 +126,17 @@ def tree_map_with_path(
             )
             for key, child in tree.items()
         }
+    if opened := kernels.open_container(tree):
+        children, rebuild = opened
+        others = [_opened(other) for other in rest]
+        return rebuild(
+            [
+                tree_map_with_path(
+                    fn, child, *(o[i] for o in others), is_leaf=is_leaf, path=f"{prefix}{i}"
+                )
+                for i, child in enumerate(children)
+            ]
+        )
     return fn(path, tree, *rest)
 
 
@@ -119,7 +170,7 @@ def tree_flatten(
     """The leaves of a tree with their paths.
 
     Args:
-        tree: The tree: dicts, lists and tuples; everything else is a leaf.
+        tree: The tree: dicts, lists, tuples and registered containers; everything else is a leaf.
         prefix: What paths begin with, with a dot at its front.
         is_leaf: Whether a part counts as a leaf though it is a container.
         destination: A list or dict to add to; None is a new list.
@@ -146,6 +197,8 @@ def tree_flatten(
             children = enumerate(tree)
         elif isinstance(tree, dict):
             children = tree.items()
+        elif opened := kernels.open_container(tree):
+            children = enumerate(opened[0])
         if children is not None:
             for key, child in children:
                 tree_flatten(child, f"{prefix}.{key}", is_leaf, destination)
@@ -215,6 +268,8 @@ def tree_reduce(
             children = tree
         elif isinstance(tree, dict):
             children = tree.values()
+        elif opened := kernels.open_container(tree):
+            children = opened[0]
         if children is not None:
             for child in children:
                 initializer = tree_reduce(fn, child, initializer, is_leaf)
@@ -258,6 +313,10 @@ def tree_merge(tree_a: Any, tree_b: Any, merge_fn: Callable[[Any, Any], Any] | N
     if isinstance(tree_a, dict) and isinstance(tree_b, dict):
         keys = [*tree_a, *(key for key in tree_b if key not in tree_a)]
         return {key: tree_merge(tree_a.get(key), tree_b.get(key), merge_fn) for key in keys}
+    if type(tree_a) is type(tree_b) and (opened := kernels.open_container(tree_a)):
+        children, rebuild = opened
+        pairs = zip(children, _opened(tree_b), strict=True)
+        return rebuild([tree_merge(a, b, merge_fn) for a, b in pairs])
     if merge_fn is None:
         raise ValueError(
             f"[tree_merge] Both trees have a leaf at one place: {type(tree_a).__name__} and "
@@ -270,8 +329,17 @@ def _nothing(part: Any) -> bool:
     return part is None or (isinstance(part, (dict, list, tuple)) and not part)
 
 
+def _opened(tree: Any) -> list[Any]:
+    """The children of a registered container."""
+    opened = kernels.open_container(tree)
+    if opened is None:
+        raise ValueError(f"[tree_map] {type(tree).__name__} stands where the tree has a container.")
+    return opened[0]
+
+
 def _same_sequence(like: Sequence[Any], items: list[Any]) -> Any:
-    """A list, tuple or named tuple of the items."""
-    if isinstance(like, tuple) and hasattr(like, "_fields"):
-        return type(like)(*items)
-    return tuple(items) if isinstance(like, tuple) else items
+    """A sequence of the items, of the same class."""
+    kind: Any = type(like)
+    if kind is list:
+        return items
+    return kind(*items) if hasattr(kind, "_fields") else kind(items)

@@ -289,7 +289,8 @@ def _check_constants(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
 
 # ---- containers --------------------------------------------------------------------------------
 # Dicts and lists are changed in place, by the base class's own methods: a Module is a dict whose
-# ``update`` means something else.
+# ``update`` means something else. Of a registered container the attributes are changed; one that
+# has none is replaced in what holds it, like a tuple.
 
 
 def _held(tree: Any) -> list[tuple[Any, Any]]:
@@ -299,15 +300,20 @@ def _held(tree: Any) -> list[tuple[Any, Any]]:
     def visit(part: Any) -> None:
         if isinstance(part, dict):
             found.append((part, dict(part)))
-            for value in dict.values(part):
-                visit(value)
+            children: Any = dict.values(part)
         elif isinstance(part, list):
             found.append((part, list(part)))
-            for value in part:
-                visit(value)
+            children = part
         elif isinstance(part, tuple):
-            for value in part:
-                visit(value)
+            children = part
+        elif opened := kernels.open_container(part):
+            if hasattr(part, "__dict__"):
+                found.append((part, dict(vars(part))))
+            children = opened[0]
+        else:
+            return
+        for value in children:
+            visit(value)
 
     visit(tree)
     return found
@@ -315,15 +321,19 @@ def _held(tree: Any) -> list[tuple[Any, Any]]:
 
 def _refill(container: Any, content: Any) -> None:
     """Gives a container exactly this content."""
-    if isinstance(container, dict):
-        dict.clear(container)
-        dict.update(container, content)
-    else:
+    if isinstance(container, list):
         list.__setitem__(container, slice(None), content)
+        return
+    if not isinstance(container, dict):
+        container = vars(container)
+    dict.clear(container)
+    dict.update(container, content)
 
 
 def _replaced(old: Any, new: Any) -> Any:
     """The new tree, in the containers of the old one as far as they correspond."""
+    if isinstance(new, array):
+        return new
     if isinstance(old, dict) and isinstance(new, dict):
         _refill(old, {key: _replaced(dict.get(old, key), value) for key, value in new.items()})
         return old
@@ -334,4 +344,12 @@ def _replaced(old: Any, new: Any) -> Any:
     if isinstance(old, tuple) and isinstance(new, tuple) and len(old) == len(new):
         made = [_replaced(a, b) for a, b in zip(old, new, strict=True)]
         return type(new)(*made) if hasattr(new, "_fields") else type(new)(made)
+    if type(old) is type(new) and (opened := kernels.open_container(new)):
+        children, rebuild = opened
+        before, _ = kernels.open_container(old) or ([], None)
+        if len(before) == len(children):
+            new = rebuild([_replaced(a, b) for a, b in zip(before, children, strict=True)])
+        if hasattr(old, "__dict__"):
+            _refill(old, vars(new))
+            return old
     return new

@@ -112,6 +112,13 @@ def _matched(
                 )
             for one, place in zip(part, places, strict=True):
                 visit(one, place)
+        elif opened := kernels.open_container(places):
+            if type(part) is not type(places):
+                raise ValueError(
+                    f"[custom_function] The {name} returned {type(part).__name__} for "
+                    f"{type(places).__name__}."
+                )
+            visit(kernels.open_container(part)[0], opened[0])
 
     visit(returned, args[0] if len(args) == 1 else args)
     chosen = [found.get(i) for i, x in enumerate(rules.arguments) if x is None]

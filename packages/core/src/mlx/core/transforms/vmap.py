@@ -114,6 +114,9 @@ def _axes(name: str, which: str, axes: Any, tree: Any, leaves: Sequence[array]) 
             for one, child in zip(axis, part, strict=True):
                 visit(one, child)
             return
+        if type(axis) is type(part) and (opened := kernels.open_container(part)):
+            visit(kernels.open_container(axis)[0], opened[0])
+            return
         raise ValueError(
             f"[{name}] {which} {axes} does not fit the structure of what it belongs to."
         )
