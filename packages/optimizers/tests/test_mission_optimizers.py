@@ -68,16 +68,24 @@ def test_the_training_loop(name):
     assert mx.mean(predicted == train_labels).item() > 0.9
 
 
-def test_state_taken_out_and_put_back():
+def test_saving_and_loading(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     optimizer = optim.Adam(learning_rate=1e-2)
+
+    # Perform some updates with the optimizer
     model = {"w": mx.zeros((5, 5))}
     grads = {"w": mx.ones((5, 5))}
     optimizer.update(model, grads)
+
+    # Save the state
     state = tree_flatten(optimizer.state, destination={})
+    mx.save_safetensors("optimizer.safetensors", state)
     assert sorted(state) == ["learning_rate", "step", "w.m", "w.v"]
 
+    # Later on, recreate the optimizer and load the state
     restored = optim.Adam(learning_rate=1.0)
-    restored.state = tree_unflatten(state)
+    state = tree_unflatten(mx.load("optimizer.safetensors"))
+    restored.state = state
     assert restored.step.item() == 1
     assert restored.learning_rate.item() == pytest.approx(1e-2)
 

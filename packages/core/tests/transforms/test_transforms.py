@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from functools import partial
 from typing import Any
@@ -395,3 +396,29 @@ def test_checkpoint_computes_again() -> None:
     assert len(calls) == 2
     three = mx.array(3.0)
     assert mx.grad(lambda w: f({"a": w}, 1.0, y=w))(three).item() == 6
+
+
+def test_transforms_leave_no_cycles():
+    """Arrays that only the garbage collector can free would pile up between its runs."""
+    state = [mx.array(1.0)]
+    custom = mx.custom_function(lambda x: x * x)
+    custom.vjp(lambda primal, cotangent, output: cotangent)
+
+    def step(x):
+        state[0] = state[0] + x
+        return state[0]
+
+    def work():
+        x = mx.arange(3.0)
+        mx.eval(mx.compile(step, inputs=state, outputs=state)(x[0]))
+        mx.eval(mx.vmap(lambda xs: mx.exp(xs[0]), in_axes=((0,),))((x,)), mx.grad(custom)(x[1]))
+        mx.eval(mx.value_and_grad(mx.checkpoint(lambda t: t["x"].sum()))({"x": x}))
+
+    work()
+    gc.collect()
+    gc.disable()
+    try:
+        work()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

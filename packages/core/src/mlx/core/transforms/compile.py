@@ -296,26 +296,21 @@ def _check_constants(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
 def _held(tree: Any) -> list[tuple[Any, Any]]:
     """All containers of a tree with a copy of what they hold."""
     found: list[tuple[Any, Any]] = []
-
-    def visit(part: Any) -> None:
+    pending = [tree]
+    while pending:
+        part = pending.pop()
         if isinstance(part, dict):
             found.append((part, dict(part)))
-            children: Any = dict.values(part)
+            pending.extend(dict.values(part))
         elif isinstance(part, list):
             found.append((part, list(part)))
-            children = part
+            pending.extend(part)
         elif isinstance(part, tuple):
-            children = part
+            pending.extend(part)
         elif opened := kernels.open_container(part):
             if hasattr(part, "__dict__"):
                 found.append((part, dict(vars(part))))
-            children = opened[0]
-        else:
-            return
-        for value in children:
-            visit(value)
-
-    visit(tree)
+            pending.extend(opened[0])
     return found
 
 

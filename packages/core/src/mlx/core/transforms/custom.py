@@ -83,44 +83,44 @@ def _custom_vjp(
     return (*([None] * count), *_matched("vjp", rules, returned, arguments))
 
 
+def _match(name: str, part: Any, places: Any, found: dict[int, array | None]) -> None:
+    """Finds the cotangent of each place of a tree."""
+    if isinstance(places, int):
+        if part is not None and not isinstance(part, array):
+            raise ValueError(
+                f"[custom_function] The {name} returned {type(part).__name__} for an array."
+            )
+        found[places] = part
+    elif part is None or isinstance(part, array):
+        # One value for a whole part of the tree.
+        found.update(dict.fromkeys(kernels.tree_leaves(places), part))
+    elif isinstance(places, dict):
+        for key in places:
+            _match(name, part[key], places[key], found)
+    elif isinstance(places, (list, tuple)):
+        if len(part) != len(places):
+            raise ValueError(
+                f"[custom_function] The {name} returned {len(part)} values for "
+                f"{len(places)} arguments."
+            )
+        for one, place in zip(part, places, strict=True):
+            _match(name, one, place, found)
+    elif opened := kernels.open_container(places):
+        if type(part) is not type(places):
+            raise ValueError(
+                f"[custom_function] The {name} returned {type(part).__name__} for "
+                f"{type(places).__name__}."
+            )
+        _match(name, kernels.open_container(part)[0], opened[0], found)  # type: ignore[index]
+
+
 def _matched(
     name: str, rules: Rules, returned: Any, arguments: Sequence[array]
 ) -> list[array | None]:
     """One cotangent for each array among the arguments."""
     args = kernels.tree_unflatten(rules.structure, list(range(len(rules.arguments))))
     found: dict[int, array | None] = {}
-
-    def visit(part: Any, places: Any) -> None:
-        if isinstance(places, int):
-            if part is not None and not isinstance(part, array):
-                raise ValueError(
-                    f"[custom_function] The {name} returned {type(part).__name__} for an array."
-                )
-            found[places] = part
-        elif part is None or isinstance(part, array):
-            # One value for a whole part of the tree.
-            for place in kernels.tree_flatten(places)[0]:
-                found[place] = part
-        elif isinstance(places, dict):
-            for key in places:
-                visit(part[key], places[key])
-        elif isinstance(places, (list, tuple)):
-            if len(part) != len(places):
-                raise ValueError(
-                    f"[custom_function] The {name} returned {len(part)} values for "
-                    f"{len(places)} arguments."
-                )
-            for one, place in zip(part, places, strict=True):
-                visit(one, place)
-        elif opened := kernels.open_container(places):
-            if type(part) is not type(places):
-                raise ValueError(
-                    f"[custom_function] The {name} returned {type(part).__name__} for "
-                    f"{type(places).__name__}."
-                )
-            visit(kernels.open_container(part)[0], opened[0])
-
-    visit(returned, args[0] if len(args) == 1 else args)
+    _match(name, returned, args[0] if len(args) == 1 else args, found)
     chosen = [found.get(i) for i, x in enumerate(rules.arguments) if x is None]
     for cotangent, argument in zip(chosen, arguments, strict=True):
         if cotangent is not None and cotangent.shape != argument.shape:

@@ -99,30 +99,27 @@ def batch(
 def _axes(name: str, which: str, axes: Any, tree: Any, leaves: Sequence[array]) -> list[int | None]:
     """One axis for each leaf of a tree, from a prefix of that tree."""
     spread: list[int | None] = []
-
-    def visit(axis: Any, part: Any) -> None:
-        if axis is None or (isinstance(axis, int) and not isinstance(axis, bool)):
-            spread.extend([axis] * len(kernels.tree_flatten(part)[0]))
-            return
-        if isinstance(axis, dict) and isinstance(part, dict) and axis.keys() == part.keys():
-            # In the order in which the tree itself is flattened.
-            for key in part:
-                visit(axis[key], part[key])
-            return
-        kinds = (list, tuple)
-        if isinstance(axis, kinds) and isinstance(part, kinds) and len(axis) == len(part):
-            for one, child in zip(axis, part, strict=True):
-                visit(one, child)
-            return
-        if type(axis) is type(part) and (opened := kernels.open_container(part)):
-            visit(kernels.open_container(axis)[0], opened[0])
-            return
+    if not _spread(axes, tree, spread):
         raise ValueError(
             f"[{name}] {which} {axes} does not fit the structure of what it belongs to."
         )
-
-    visit(axes, tree)
     return spread
+
+
+def _spread(axis: Any, part: Any, spread: list[int | None]) -> bool:
+    """Adds the axis of each leaf; says whether the structures fit."""
+    if axis is None or (isinstance(axis, int) and not isinstance(axis, bool)):
+        spread.extend([axis] * len(kernels.tree_leaves(part)))
+        return True
+    if isinstance(axis, dict) and isinstance(part, dict) and axis.keys() == part.keys():
+        # In the order in which the tree itself is flattened.
+        return all(_spread(axis[key], part[key], spread) for key in part)
+    kinds = (list, tuple)
+    if isinstance(axis, kinds) and isinstance(part, kinds) and len(axis) == len(part):
+        return all(_spread(one, child, spread) for one, child in zip(axis, part, strict=True))
+    if type(axis) is type(part) and (opened := kernels.open_container(part)):
+        return _spread(kernels.open_container(axis)[0], opened[0], spread)  # type: ignore[index]
+    return False
 
 
 def _to_front(x: array, axis: int | None) -> array:
