@@ -146,8 +146,8 @@ inline Edge from_view(const Py_buffer& view, bool narrow, int dtype_or_none) {
 
 // ---- in: shared, read-only -------------------------------------------------------------------------------------
 
-// An array on the memory of an object that has the buffer protocol, from a byte offset on. The object is kept; nothing
-// here ever writes to it.
+// An array on the memory of an object that has the buffer protocol, from a byte offset on. The
+// object is kept; nothing here ever writes to it.
 inline Edge shared_bytes(PyObject* content, int64_t offset, Dims shape, Dtype dtype) {
   const size_t count = static_cast<size_t>(element_count(shape));
   const size_t item = itemsize(dtype);
@@ -165,10 +165,12 @@ inline Edge shared_bytes(PyObject* content, int64_t offset, Dims shape, Dtype dt
   }
   if (rule) {
     Py_DECREF(memory);
-    raise(ErrorKind::value, "[from_buffer] %zu elements of %zu bytes at offset %lld of %zu bytes %s.",
-          count, item, static_cast<long long>(offset), length, rule);
+    raise(ErrorKind::value,
+          "[from_buffer] %zu elements of %zu bytes at offset %lld of %zu bytes %s.", count, item,
+          static_cast<long long>(offset), length, rule);
   }
-  BufferRef buffer = mlxk::wrap(reinterpret_cast<void*>(first), count * item, false, memory, drop_owner);
+  BufferRef buffer =
+      mlxk::wrap(reinterpret_cast<void*>(first), count * item, false, memory, drop_owner);
   Dims strides = row_major(shape);
   return from_buffer(std::move(buffer), 0, std::move(shape), std::move(strides), dtype);
 }

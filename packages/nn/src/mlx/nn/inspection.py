@@ -46,14 +46,14 @@ class Summary(list[Layer]):
         self.parameters, self.trainable, self.bytes = total
 
     def __repr__(self) -> str:
-        rows = [("layer", "class", "output", "parameters", "bytes")]
+        rows = [["layer", "class", "output", "parameters", "bytes"]]
         for layer in self:
-            sizes = _numbers(layer.parameters, layer.bytes) if layer.parameters else ("", "")
+            sizes = _numbers(layer.parameters, layer.bytes) if layer.parameters else ["", ""]
             output = "" if layer.output is None else str(layer.output)
-            rows.append((layer.name or "(model)", layer.kind, output, *sizes))
-        rows.append(("total", "", "", *_numbers(self.parameters, self.bytes)))
+            rows.append([layer.name or "(model)", layer.kind, output, *sizes])
+        rows.append(["total", "", "", *_numbers(self.parameters, self.bytes)])
         if self.trainable != self.parameters:
-            rows.append(("trainable", "", "", f"{self.trainable:,}", ""))
+            rows.append(["trainable", "", "", f"{self.trainable:,}", ""])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
             "  ".join(
@@ -67,8 +67,8 @@ class Summary(list[Layer]):
         return "\n".join([lines[0], rule, *lines[1:end], rule, *lines[end:]])
 
 
-def _numbers(parameters: int, size: int) -> tuple[str, str]:
-    return f"{parameters:,}", f"{size:,}"
+def _numbers(parameters: int, size: int) -> list[str]:
+    return [f"{parameters:,}", f"{size:,}"]
 
 
 def summary(model: Module, *inputs: Any, **keywords: Any) -> Summary:
