@@ -51,7 +51,9 @@ template <Dtype D, bool indexed> void sort_lines(const KernelCall& call) {
   const Lines lines = lines_of(call);
   K* keys = static_cast<K*>(call.workspace);
   K* spare = keys + x.size;
-  uint32_t* index = reinterpret_cast<uint32_t*>(spare + x.size);
+  // Behind keys of fewer bytes the numbers begin at the next multiple of four.
+  const uintptr_t behind = reinterpret_cast<uintptr_t>(spare + x.size);
+  uint32_t* index = reinterpret_cast<uint32_t*>((behind + 3) & ~uintptr_t{3});
   uint32_t* spare_index = index + x.size;
   const bool shared = lines.count == 1;
   const auto load = [&](int64_t line, int64_t begin, int64_t end) {

@@ -117,10 +117,10 @@ Dims row_major(const Dims& shape) {
   if (n == 0) return {};
   int64_t local[16];
   int64_t* strides = n <= 16 ? local : new int64_t[n];
-  int64_t step = 1;
+  uint64_t step = 1;  // may wrap around where an axis is empty: no stride is ever used then
   for (size_t i = n; i-- > 0;) {
-    strides[i] = step;
-    if (shape[i] > 1) step *= shape[i];
+    strides[i] = static_cast<int64_t>(step);
+    if (shape[i] > 1) step *= static_cast<uint64_t>(shape[i]);
   }
   Dims result(strides, n);
   if (strides != local) delete[] strides;

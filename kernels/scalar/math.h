@@ -22,9 +22,11 @@ template <class F> MLXK_FN F with_integer_bits(F x, float factor) {
   return MLXK_FMA(x, splat<F>(factor), splat<F>(12582912.0f));
 }
 template <class F> MLXK_FN F rounded(F sum) { return sum - 12582912.0f; }
-template <class F> MLXK_FN int_t<F> rounded_int(F sum) { return bits(sum) - 0x4b400000; }
+template <class F> MLXK_FN int_t<F> rounded_int(F sum) {
+  return minus_wrapping<F>(bits(sum), splat<int_t<F>>(0x4b400000));
+}
 template <class F> MLXK_FN F two_to_the(int_t<F> n) {  // -126 <= n <= 127
-  return from_bits<F>((n + 127) << 23);
+  return from_bits<F>(plus_wrapping<F>(n, splat<int_t<F>>(127)) << 23);
 }
 // p * 2^n for the n in `sum`, rounded once, also where 2^n or the result is denormal: in two steps.
 template <class F> MLXK_FN F times_two_to_the(F p, F sum) {
@@ -33,7 +35,7 @@ template <class F> MLXK_FN F times_two_to_the(F p, F sum) {
     return (F)_mm512_maskz_scalef_ps(0xffff, (__m512)p, (__m512)rounded(sum));
 #endif
   const int_t<F> n = rounded_int(sum), part = n >> 1;
-  return p * two_to_the<F>(part) * two_to_the<F>(n - part);
+  return p * two_to_the<F>(part) * two_to_the<F>(minus_wrapping<F>(n, part));
 }
 template <class F> MLXK_FN F clamp(F x, float low, float high) {  // keeps NaN
   return greater(splat<F>(low), lesser(splat<F>(high), x));
@@ -113,7 +115,8 @@ template <class F> MLXK_FN if_f32<F> erf(F x) {
   const F tail = horner(f, -2.402264327e-01f, 5.550359190e-02f, -9.618950076e-03f, 1.339123235e-03f,
                         -1.522138191e-04f);
   const F p = product_plus_less(f, splat<F>(6.931471825e-01f), f * f * tail);
-  const F scale = from_bits<F>((splat<int_t<F>>(127) - rounded_int(sum)) << 23);
+  const F scale =
+      from_bits<F>(minus_wrapping<F>(splat<int_t<F>>(127), rounded_int(sum)) << 23);
   const F r = MLXK_FMA(scale, p, 1.0f - scale);
 #if MLXK_HAS_FMA
   return with_sign_of(r, x);
@@ -142,14 +145,17 @@ template <class F> MLXK_FN if_f64<F> sigmoid(F x) {
 template <class F> struct reduced_argument {
   F e, f;
 };
-template <class F>
-MLXK_FN reduced_argument<F> reduce_argument(
-    F x) {  // of a positive finite x; of others nothing is promised
+// The bits 2^e has in its exponent, for x = 2^e m.
+template <class F> MLXK_FN int_t<F> exponent_bits(F x) {
+  return minus_wrapping<F>(bits(x), splat<int_t<F>>(0x3f2aaaab)) & -0x800000;
+}
+// Of a positive finite x; of others nothing is promised.
+template <class F> MLXK_FN reduced_argument<F> reduce_argument(F x) {
   const auto tiny = x < splat<F>(1.17549435e-38f);
-  const int_t<F> i = bits(select(tiny, x * 8388608.0f, x));
-  const int_t<F> e = (i - 0x3f2aaaab) & -0x800000;
+  const F normal = select(tiny, x * 8388608.0f, x);
+  const int_t<F> e = exponent_bits(normal);
   reduced_argument<F> r;
-  r.f = from_bits<F>(i - e) - 1.0f;
+  r.f = from_bits<F>(minus_wrapping<F>(bits(normal), e)) - 1.0f;
   r.e = to_float<F>(e >> 23) - select(tiny, splat<F>(23.0f), splat<F>(0.0f));
   return r;
 }
@@ -207,9 +213,11 @@ template <class F> MLXK_FN if_f32<F> log10(F x) {
 }
 template <class F> MLXK_FN if_f32<F> log1p(F x) {
   // 1 + x = 2^e (1 + f); f is taken from x, since 1 + x is rounded.
-  const int_t<F> e = (bits(x + 1.0f) - 0x3f2aaaab) & -0x800000;
-  const F scale = from_bits<F>(splat<int_t<F>>(0x40800000) - e);  // 4 / 2^e is normal for every e
-  const F f = from_bits<F>(bits(x) - e) + MLXK_FMA(scale, splat<F>(0.25f), splat<F>(-1.0f));
+  const int_t<F> e = exponent_bits(x + 1.0f);
+  // 4 / 2^e is normal for every e.
+  const F scale = from_bits<F>(minus_wrapping<F>(splat<int_t<F>>(0x40800000), e));
+  const F f = from_bits<F>(minus_wrapping<F>(bits(x), e)) +
+              MLXK_FMA(scale, splat<F>(0.25f), splat<F>(-1.0f));
   const F r = log_of_reduced(to_float<F>(e >> 23), f);
   return select(magnitude(x) < splat<F>(2.98023224e-08f), x, log_or_special(x + 1.0f, r));
 }

@@ -239,6 +239,14 @@ template <class To, class From> MLXK_FN if_vector<To> convert(From x) {
 template <class F> MLXK_FN int_t<F> to_int(F x) { return convert<int_t<F>>(x); }
 template <class F> MLXK_FN F to_float(int_t<F> i) { return convert<F>(i); }
 
+// Modulo 2^n: the bits of infinities and NaN pass through sums of exponents too.
+template <class F> MLXK_FN int_t<F> plus_wrapping(int_t<F> i, int_t<F> j) {
+  return (int_t<F>)((uint_t<F>)i + (uint_t<F>)j);
+}
+template <class F> MLXK_FN int_t<F> minus_wrapping(int_t<F> i, int_t<F> j) {
+  return (int_t<F>)((uint_t<F>)i - (uint_t<F>)j);
+}
+
 template <class F> MLXK_FN F magnitude(F x) {  // |x| by clearing the sign bit
   return from_bits<F>(bits(x) & ~bits(splat<F>(-0.0f)));
 }

@@ -113,7 +113,7 @@ template <class F> MLXK_FN mask_t<F> truth(complex_of<F> z) { return truth(z.re)
 // NaN.
 template <class F> MLXK_FN int_t<F> bf16_rounded_bits(F x) {
   const int_t<F> i = bits(x);
-  const int_t<F> up = i + (((i >> 16) & 1) + 0x7fff);
+  const int_t<F> up = plus_wrapping<F>(i, ((i >> 16) & 1) + 0x7fff);
   return select(is_nan(x), i | 0x400000, up);
 }
 template <class F> MLXK_FN F round_bf16(F x) {  // the nearest float32 that is a bfloat16
@@ -132,7 +132,7 @@ template <class F> MLXK_FN F round_f16(F x) {
   const int_t<F> sign = bits(x) & bits(splat<F>(-0.0f));
   const F a = magnitude(x);
   const int_t<F> i = bits(a);
-  const F normal = from_bits<F>((i + (((i >> 13) & 1) + 0xfff)) & -0x2000);
+  const F normal = from_bits<F>(plus_wrapping<F>(i, ((i >> 13) & 1) + 0xfff) & -0x2000);
   const F small = (a + 0.5f) - 0.5f;
   F r = select(a < 6.103515625e-05f, small, normal);
   r = select(a >= 65520.0f, from_bits<F>(splat<int_t<F>>(0x7f800000)), r);
@@ -145,7 +145,7 @@ template <class F> MLXK_FN uint_t<F> float_to_f16(F x) {  // the sixteen bits, i
   const F a = magnitude(r);
   const int_t<F> i = bits(a);
   // 2^-24 * k as a float plus 0.5 has k in its low bits.
-  const int_t<F> small = bits(a + 0.5f) - 0x3f000000;
+  const int_t<F> small = minus_wrapping<F>(bits(a + 0.5f), splat<int_t<F>>(0x3f000000));
   const int_t<F> normal = (i >> 13) - 0x1c000;
   int_t<F> h = select(a < 6.103515625e-05f, small, normal);
   h = select(i >= splat<int_t<F>>(0x7f800000), 0x7c00 | ((i >> 13) & 0x3ff), h);

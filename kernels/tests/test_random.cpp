@@ -62,7 +62,7 @@ TEST(every_count) {
     for (int k = 0; k < 2; ++k) {
       const auto want = model(static_cast<uint32_t>(words[2 * k]),
                               static_cast<uint32_t>(words[2 * k + 1]), count);
-      CHECK(std::memcmp(got + k * count, want.data(), count * 4) == 0);
+      CHECK(count == 0 || std::memcmp(got + k * count, want.data(), count * 4) == 0);
     }
   }
 }
