@@ -163,7 +163,7 @@ def random_samples() -> list[Any]:
 
 
 FILES = ["values", "creation", "gradients", "printing", "indexing", "index_mixes"]
-FILES += ["transforms", "random", "fft"]
+FILES += ["transforms", "random", "fft", "linalg"]
 TOPICS: dict[str, Callable[[], Any]] = {
     "promotion": promotion,
     "op_dtypes": op_dtypes,

@@ -4,7 +4,7 @@
 
 from mlx.kernels import ArrayIterator, Dtype, array
 
-from . import cuda, distributed, fast, fft, metal, random
+from . import cuda, distributed, fast, fft, linalg, metal, random
 from .constants import e, euler_gamma, inf, nan, newaxis, pi
 from .device import (
     Device,
@@ -56,6 +56,7 @@ from .io.npy import save
 from .io.npz import savez, savez_compressed
 from .io.safetensors import save_safetensors
 from .jacobian import hessian, jacfwd, jacobian, jacrev
+from .linalg.norms import norm as matrix_norm
 from .memory import (
     clear_cache,
     get_active_memory,

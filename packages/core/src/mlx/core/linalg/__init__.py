@@ -1,0 +1,13 @@
+"""Linear algebra: ``mx.linalg``.
+
+Matrices are the last two axes; the axes before them are a batch. ``systems`` solves and inverts,
+``factor`` factorises, ``spectra`` finds eigenvalues and singular values, ``norms`` is made of
+public ops; ``matrices`` holds what they share.
+"""
+
+# ruff: noqa: F403
+
+from .factor import *
+from .norms import *
+from .spectra import *
+from .systems import *
