@@ -8,6 +8,7 @@ SETUP = (
     "x = mx.array([1.0, 2.0, 3.0]); y = mx.array([4.0, 5.0, 6.0]); "
     "m = mx.arange(6.0).reshape(2, 3)\n"
 )
+LINALG = next(iter(golden_codec.load("linalg"))).partition("\n")[0] + "\n"
 COMPLEX_POWER = "0j ** 0j is 1 and positive powers of 0j are 0; MLX goes through the logarithm."
 CONSTANT_POWER = "x ** 0 is constant, its slope zero; MLX gives nan at x = 0."
 
@@ -57,6 +58,12 @@ CASES = {
     "[mx.vmap(lambda a: f(a), in_axes=1)(m), seen]": (
         "A rule always sees batch axes in front; the result is the same."
     ),
+    LINALG + "L.solve(a, mx.array([1.0, 2.0]).astype(mx.float64))": (
+        "Computed in the promoted dtype; MLX inverts the matrix in float32."
+    ),
+    LINALG + "mx.vmap(L.solve_triangular)(mx.stack([a, s]), mx.ones((2, 2, 3)))": (
+        "Only the triangle is read; under vmap MLX reads the whole matrix."
+    ),
 }
 
 _LEAK = "MLX leaks a cast error of C++ for integers outside int64; ours is a ValueError, or right."
@@ -74,7 +81,28 @@ _ONE_ERROR = (
 )
 _NO_FLOOR = "Complex numbers have no floor."
 
+_COMPLEX_MATRICES = "LAPACK has it for complex numbers, and so have we."
+
 DTYPES = {
+    ("mx.linalg.cholesky(x)", "*"): (
+        "A matrix that is not positive definite is an error; MLX returns what LAPACK left."
+    ),
+    **{
+        (f"mx.linalg.{call}", "complex64"): _COMPLEX_MATRICES
+        for call in (
+            "inv(x)",
+            "tri_inv(x)",
+            "cholesky_inv(x)",
+            "pinv(x)",
+            "solve(x, y)",
+            "solve_triangular(x, y)",
+            "det(x)",
+            "slogdet(x)",
+            "lu(x)",
+            "lu_factor(x)",
+            "qr(x)",
+        )
+    },
     ("mx.nan_to_num(x)", "float64"): "float64 works; MLX has no such kernel.",
     ("mx.hadamard_transform(x)", "float64"): "float64 works; MLX has no such kernel.",
     ("mx.put_along_axis(x, i2, y, 1)", "*"): (

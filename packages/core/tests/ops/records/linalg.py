@@ -96,8 +96,14 @@ RECORDS = [
     ),
     record("linalg.pinv", TALL, ours=L.pinv, numpy=NP.pinv, prepare=same),
     record("linalg.pinv.wide", WIDE, ours=L.pinv, numpy=NP.pinv, prepare=same),
-    record("linalg.pinv.rank one", Spec((3,)), Spec((2,)), ours=lambda a, b: L.pinv(mx.outer(a, b)),
-           numpy=lambda a, b: NP.pinv(np.outer(a, b)), prepare=same),
+    record(
+        "linalg.pinv.rank one",
+        Spec((3,)),
+        Spec((2,)),
+        ours=lambda a, b: L.pinv(mx.outer(a, b)),
+        numpy=lambda a, b: NP.pinv(np.outer(a, b)),
+        prepare=same,
+    ),
     record("linalg.solve", MATRIX, Spec((N, 3)), ours=L.solve, numpy=NP.solve),
     record("linalg.solve.vector", MATRIX, Spec((N,)), ours=L.solve, numpy=NP.solve),
     record("linalg.solve.batch", BATCH, Spec((3, 1, N, 2)), ours=L.solve, numpy=NP.solve),
@@ -116,10 +122,16 @@ RECORDS = [
         numpy=lambda a, b: NP.solve(np.triu(a), b),
     ),
     record("linalg.det", BATCH, ours=L.det, numpy=NP.det),
-    record("linalg.slogdet", BATCH, ours=lambda a: L.slogdet(a)[1],
-           numpy=lambda a: NP.slogdet(a)[1]),
-    record("linalg.slogdet.sign", BATCH, ours=lambda a: L.slogdet(a)[0],
-           numpy=lambda a: NP.slogdet(a)[0], dtypes=("complex64",)),
+    record(
+        "linalg.slogdet", BATCH, ours=lambda a: L.slogdet(a)[1], numpy=lambda a: NP.slogdet(a)[1]
+    ),
+    record(
+        "linalg.slogdet.sign",
+        BATCH,
+        ours=lambda a: L.slogdet(a)[0],
+        numpy=lambda a: NP.slogdet(a)[0],
+        dtypes=("complex64",),
+    ),
     record("linalg.cholesky", BATCH, ours=L.cholesky, numpy=NP.cholesky, prepare=definite),
     record(
         "linalg.cholesky.upper",
@@ -129,10 +141,12 @@ RECORDS = [
     ),
     record("linalg.qr.q", BATCH, ours=lambda a: L.qr(a)[0], numpy=lambda a: NP.qr(a)[0]),
     record("linalg.qr.r", BATCH, ours=lambda a: L.qr(a)[1], numpy=lambda a: NP.qr(a)[1]),
-    record("linalg.qr.tall", TALL, ours=lambda a: L.qr(a)[0], numpy=lambda a: NP.qr(a)[0],
-           prepare=same),
-    record("linalg.qr.wide", WIDE, ours=lambda a: L.qr(a)[1], numpy=lambda a: NP.qr(a)[1],
-           prepare=same),
+    record(
+        "linalg.qr.tall", TALL, ours=lambda a: L.qr(a)[0], numpy=lambda a: NP.qr(a)[0], prepare=same
+    ),
+    record(
+        "linalg.qr.wide", WIDE, ours=lambda a: L.qr(a)[1], numpy=lambda a: NP.qr(a)[1], prepare=same
+    ),
     *(
         record(
             f"linalg.lu.{part}.{name}",
@@ -140,14 +154,15 @@ RECORDS = [
             ours=lambda a, i=i: L.lu(a)[i],
             numpy=lambda a, i=i: numpy_lu(a)[i],
             prepare=same,
-            tolerance={key: 300.0 for key in LOOSE},
+            tolerance=dict.fromkeys(LOOSE, 300.0),
         )
         for i, part in ((1, "lower"), (2, "upper"))
         for name, spec in (("square", BATCH), ("tall", TALL), ("wide", WIDE))
     ),
     record("linalg.eigvalsh", BATCH, ours=L.eigvalsh, numpy=NP.eigvalsh, prepare=definite),
-    record("linalg.eigh.values", ours=lambda a: L.eigh(a, "U")[0], numpy=NP.eigvalsh,
-           prepare=definite),
+    record(
+        "linalg.eigh.values", ours=lambda a: L.eigh(a, "U")[0], numpy=NP.eigvalsh, prepare=definite
+    ),
     record(
         "linalg.eigh.vectors",
         BATCH,
@@ -163,33 +178,92 @@ RECORDS = [
             numpy=both_halves(lambda a, i=i: vectors_of(NP.svd(a), i)),
             prepare=distinct,
         )
-        for name, spec, i in (("u", BATCH, 0), ("v", BATCH, 2), ("u.tall", TALL, 0),
-                              ("v.wide", WIDE, 2), ("u.wide", WIDE, 0))
+        for name, spec, i in (
+            ("u", BATCH, 0),
+            ("v", BATCH, 2),
+            ("u.tall", TALL, 0),
+            ("v.wide", WIDE, 2),
+            ("u.wide", WIDE, 0),
+        )
     ),
-    record("linalg.svd.product", WIDE, ours=lambda a: product_of(L.svd(a)), numpy=same,
-           prepare=distinct),
-    record("linalg.svd.values", WIDE, ours=lambda a: L.svd(a)[1], numpy=lambda a: NP.svd(a)[1],
-           prepare=distinct),
-    record("linalg.svd.values only", TALL, ours=lambda a: L.svd(a, compute_uv=False),
-           numpy=lambda a: NP.svd(a)[1], prepare=distinct),
-    record("linalg.eigvals", BATCH, ours=lambda a: (L.eigvals(a) ** 2).sum(-1),
-           numpy=lambda a: (NP.eigvals(a) ** 2).sum(-1), dtypes=("float32", "complex64")),
-    record("linalg.eig", ours=lambda a: back_together(*L.eig(a)), numpy=lambda a: a @ a,
-           dtypes=("float32", "complex64")),
+    record(
+        "linalg.svd.product",
+        WIDE,
+        ours=lambda a: product_of(L.svd(a)),
+        numpy=same,
+        prepare=distinct,
+    ),
+    record(
+        "linalg.svd.values",
+        WIDE,
+        ours=lambda a: L.svd(a)[1],
+        numpy=lambda a: NP.svd(a)[1],
+        prepare=distinct,
+    ),
+    record(
+        "linalg.svd.values only",
+        TALL,
+        ours=lambda a: L.svd(a, compute_uv=False),
+        numpy=lambda a: NP.svd(a)[1],
+        prepare=distinct,
+    ),
+    record(
+        "linalg.eigvals",
+        BATCH,
+        ours=lambda a: (L.eigvals(a) ** 2).sum(-1),
+        numpy=lambda a: (NP.eigvals(a) ** 2).sum(-1),
+        dtypes=("float32", "complex64"),
+    ),
+    record(
+        "linalg.eig",
+        ours=lambda a: back_together(*L.eig(a)),
+        numpy=lambda a: a @ a,
+        dtypes=("float32", "complex64"),
+    ),
     *(
-        record(f"linalg.norm.{ord}.{axis}", Spec((2, 3, 4)),
-               ours=lambda a, ord=ord, axis=axis: mx.real(L.norm(a, ord, axis)),
-               numpy=lambda a, ord=ord, axis=axis: NP.norm(a, ord, axis), prepare=same)
-        for ord, axis in ((None, (0, 2)), (None, 1), (2, 1), (1, -1), (3, 0), (-2, 2),
-                          (np.inf, 0), (-np.inf, 1), (1, (2, 0)), (-1, (0, 1)), (np.inf, (0, -1)),
-                          (-np.inf, (1, 2)), ("fro", (0, 1)), ("nuc", (0, 2)), (2, (2, 0)),
-                          (-2, (1, 2)))
+        record(
+            f"linalg.norm.{ord}.{axis}",
+            Spec((2, 3, 4)),
+            ours=lambda a, ord=ord, axis=axis: mx.real(L.norm(a, ord, axis)),
+            numpy=lambda a, ord=ord, axis=axis: NP.norm(a, ord, axis),
+            prepare=same,
+        )
+        for ord, axis in (
+            (None, (0, 2)),
+            (None, 1),
+            (2, 1),
+            (1, -1),
+            (3, 0),
+            (-2, 2),
+            (np.inf, 0),
+            (-np.inf, 1),
+            (1, (2, 0)),
+            (-1, (0, 1)),
+            (np.inf, (0, -1)),
+            (-np.inf, (1, 2)),
+            ("fro", (0, 1)),
+            ("nuc", (0, 2)),
+            (2, (2, 0)),
+            (-2, (1, 2)),
+        )
     ),
     record("linalg.norm", ours=L.norm, numpy=NP.norm, prepare=same),
-    case("linalg.cross", Spec((4, 3)), Spec((2, 1, 3)), call=L.cross, reference=np.cross,
-         dtypes=("int32", "uint8", "float16", *DTYPES)),
-    case("linalg.cross.axis", Spec((3, 4)), Spec((3, 1)), call=lambda a, b: L.cross(a, b, axis=0),
-         reference=lambda a, b: np.cross(a, b, axis=0), dtypes=DTYPES),
+    case(
+        "linalg.cross",
+        Spec((4, 3)),
+        Spec((2, 1, 3)),
+        call=L.cross,
+        reference=np.cross,
+        dtypes=("int32", "uint8", "float16", *DTYPES),
+    ),
+    case(
+        "linalg.cross.axis",
+        Spec((3, 4)),
+        Spec((3, 1)),
+        call=lambda a, b: L.cross(a, b, axis=0),
+        reference=lambda a, b: np.cross(a, b, axis=0),
+        dtypes=DTYPES,
+    ),
 ]
 
 

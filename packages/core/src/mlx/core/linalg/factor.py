@@ -54,13 +54,14 @@ def _cholesky_infer(x: array, upper: bool) -> tuple[Shape, Dtype]:
 
 
 def _half_lower(x: array) -> array:
-    """The lower triangle with half the diagonal."""
+    """Φ: the lower triangle with half the diagonal."""
     return (tril(x) + tril(x, -1)) * 0.5
 
 
 @_cholesky.vjp
 def _cholesky_vjp(c: array, out: array, x: array, upper: bool) -> tuple[array]:
-    # (L⁻ᴴ Φ(Lᴴ c) L⁻¹), Hermitian part (Murray, Differentiation of the Cholesky Decomposition, 2016).
+    # The Hermitian part of L⁻ᴴ Φ(Lᴴ c) L⁻¹, where Φ keeps the lower triangle and half the diagonal
+    # (Murray, Differentiation of the Cholesky Decomposition, 2016).
     lower, c = (adjoint(out), adjoint(c)) if upper else (out, c)
     turned = adjoint(lower)
     left = solve_triangular(turned, _half_lower(turned @ c), upper=True)

@@ -1,4 +1,4 @@
-"""What the functions of linear algebra share: checks of arguments and small helpers of their rules."""
+"""What the functions of linear algebra share: checks of arguments, and what rules are made of."""
 
 from __future__ import annotations
 

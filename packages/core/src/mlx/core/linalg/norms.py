@@ -106,9 +106,7 @@ def _euclidean(a: array, axes: tuple[int, ...], keepdims: bool, stream: StreamOr
     return sqrt(sum(squares, axes, keepdims, stream=stream), stream=stream)
 
 
-def _of_vectors(
-    a: array, ord: float, axis: int, keepdims: bool, stream: StreamOrDevice
-) -> array:
+def _of_vectors(a: array, ord: float, axis: int, keepdims: bool, stream: StreamOrDevice) -> array:
     dtype = inexact_dtype(a.dtype)
     if ord == 2:
         return _euclidean(as_inexact(a, stream), (axis,), keepdims, stream)

@@ -172,8 +172,8 @@ def eig(a: array, *, stream: StreamOrDevice = None) -> tuple[array, array]:
         stream: Stream or device to run on.
 
     Returns:
-        The eigenvalues (..., n), in no promised order, and the eigenvectors of length one as columns
-        (..., n, n); complex64.
+        The eigenvalues (..., n), in no promised order, and the eigenvectors of length one as
+        columns (..., n, n); complex64.
 
     Raises:
         ValueError: If ``a`` holds no square matrices, or has another dtype.
@@ -403,7 +403,10 @@ def _svd_jvp(
     tu, tv = _turned(u, turn_u, beside_u, k), _turned(v, turn_v, beside_v, k)
     if x.dtype == complex64:
         phase = imaginary(_diagonal(inner).imag * inverse * 0.5)
-        tu, tv = _add_columns(tu, first_u * row(phase), k), _add_columns(tv, first_v * row(-phase), k)
+        tu, tv = (
+            _add_columns(tu, first_u * row(phase), k),
+            _add_columns(tv, first_v * row(-phase), k),
+        )
     return [tu, _diagonal(inner).real, adjoint(tv)]
 
 

@@ -179,7 +179,7 @@ def pinv(a: array, *, stream: StreamOrDevice = None) -> array:
 
 
 def pinv_above(a: array, rcond: float, stream: StreamOrDevice) -> array:
-    """The pseudo-inverse with singular values above ``rcond`` times the largest; -1: as ``pinv``."""
+    """With the singular values above ``rcond`` times the largest; those of ``pinv`` where -1."""
     return _pinv(a, rcond=float(rcond), stream=stream)
 
 
@@ -214,9 +214,7 @@ def _pinv_vmap(batched: Batched, x: array, rcond: float) -> array:
 _solve = Op("solve")
 
 
-def _system(
-    name: str, a: array, b: array, stream: StreamOrDevice
-) -> tuple[list[array], bool]:
+def _system(name: str, a: array, b: array, stream: StreamOrDevice) -> tuple[list[array], bool]:
     """Matrices and right-hand sides of one dtype and batch, and whether ``b`` was a vector."""
     check_square(name, a)
     check_array(name, b)
