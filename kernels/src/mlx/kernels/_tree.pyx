@@ -7,12 +7,13 @@ named tuple comes back as a plain one. Everything else is a leaf.
 """
 
 cimport cython
-from cpython.dict cimport PyDict_Check, PyDict_CheckExact
+from cpython.dict cimport PyDict_Check, PyDict_Next, PyDict_Size
 from cpython.float cimport PyFloat_CheckExact
 from cpython.list cimport PyList_Check
 from cpython.long cimport PyLong_CheckExact
 from cpython.object cimport Py_EQ, Py_NE, PyObject
-from cpython.tuple cimport PyTuple_Check
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_Check, PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 from libcpp.vector cimport vector
@@ -125,14 +126,43 @@ cdef str describe(object spec):
     return f"{kind.__name__}(" + ", ".join(parts) + ")"
 
 
-# The entry of a container: (kind, data, children).
-cdef inline tuple container(object kind, object data, list parts):
-    return kind, data, tuple(parts)
+cdef inline void put(tuple parts, Py_ssize_t i, object part):
+    Py_INCREF(part)  # the tuple takes a reference over
+    PyTuple_SET_ITEM(parts, i, part)
+
+
+cdef object flatten_dict(dict tree, list leaves):
+    cdef Py_ssize_t count = PyDict_Size(tree)
+    cdef Py_ssize_t i = 0
+    cdef Py_ssize_t position = 0
+    cdef PyObject* name
+    cdef PyObject* child
+    cdef tuple names = PyTuple_New(count)
+    cdef tuple parts = PyTuple_New(count)
+    while PyDict_Next(tree, &position, &name, &child):
+        if i == count:
+            raise RuntimeError("[tree_flatten] a dict changed while it was flattened.")
+        put(names, i, <object>name)
+        held = <object>child
+        put(parts, i, flatten_into(held, leaves))
+        i += 1
+    if i != count:
+        raise RuntimeError("[tree_flatten] a dict changed while it was flattened.")
+    return dict, names, parts
+
+
+cdef tuple flatten_sequence(object tree, list leaves):
+    cdef Py_ssize_t count = len(tree)
+    cdef tuple parts = PyTuple_New(count)
+    cdef Py_ssize_t i
+    for i in range(count):
+        # A list may shrink meanwhile: this raises IndexError then.
+        child = (<list>tree)[i] if PyList_Check(tree) else (<tuple>tree)[i]
+        put(parts, i, flatten_into(child, leaves))
+    return parts
 
 
 cdef object flatten_into(object tree, list leaves):
-    cdef list parts
-    cdef list names
     if isinstance(tree, array):
         leaves.append(tree)
         return leaf_mark
@@ -144,27 +174,16 @@ cdef object flatten_into(object tree, list leaves):
         return leaf_mark
     enter_recursion(b" while a tree was flattened")
     try:
-        parts = []
         if registered is not None:
             children, data = registered[0](tree)
-            for child in children:
-                parts.append(flatten_into(child, leaves))
-            return container(type(tree), data, parts)
+            return type(tree), data, flatten_sequence(tuple(children), leaves)
         if PyDict_Check(tree):
-            names = []
-            for name, child in (<dict>tree).items():
-                names.append(name)
-                parts.append(flatten_into(child, leaves))
-            return container(dict, tuple(names), parts)
+            return flatten_dict(<dict>tree, leaves)
         if PyList_Check(tree):
-            for child in <list>tree:
-                parts.append(flatten_into(child, leaves))
-            return container(list, None, parts)
-        for child in <tuple>tree:
-            parts.append(flatten_into(child, leaves))
+            return list, None, flatten_sequence(tree, leaves)
         kind = type(tree)
         named = kind is not tuple and hasattr(kind, "_fields")
-        return container(kind if named else tuple, None, parts)
+        return kind if named else tuple, None, flatten_sequence(tree, leaves)
     finally:
         leave_recursion()
 
