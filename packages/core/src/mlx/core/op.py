@@ -127,6 +127,11 @@ class Op(kernels.NodeMaker):
         """Whether tangents can be pushed forward without transposing the vjp."""
         return self.constant or self._jvp is not None
 
+    @property
+    def has_vmap(self) -> bool:
+        """Whether a batching rule is declared."""
+        return self._vmap is not None
+
     def pull(
         self,
         cotangents: Maybe,

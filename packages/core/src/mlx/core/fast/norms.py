@@ -1,8 +1,4 @@
-"""Functions with a kernel of their own for speed: ``mx.fast``.
-
-Each computes what a few public ops would, in one reading of its input. Gradients of gradients go
-through those ops: the backward kernels have rules made of them.
-"""
+"""Normalisation of the last axis by its own statistics: RMS and layer norm."""
 
 from __future__ import annotations
 
@@ -10,12 +6,13 @@ from typing import Any
 
 from mlx.kernels import Dtype, array
 
-from .dtypes import float32, float64, floating, issubdtype
-from .op import Op, Shape, public
-from .ops.axes import check_array, promoted
-from .ops.shape import Batched, broadcast_to, expand_dims, reshape
-from .ops.unary import rsqrt
-from .stream import StreamOrDevice
+from ..dtypes import float32, float64, floating, issubdtype
+from ..op import Op, Shape, public
+from ..ops.axes import check_array, promoted
+from ..ops.shape import Batched, broadcast_to, expand_dims, reshape
+from ..ops.unary import rsqrt
+from ..stream import StreamOrDevice
+from .composition import complete
 
 # ---- what both norms share -----------------------------------------------------------------------
 
@@ -65,16 +62,6 @@ def _normalised(x: array, eps: float, centred: bool) -> tuple[array, array]:
         x = x - x.mean(-1, True)
     r = rsqrt(x.square().mean(-1, True) + eps)
     return x * r, r
-
-
-def _composed(
-    x: array, *factors: array, eps: float, has_weight: bool, has_bias: bool, centred: bool
-) -> array:
-    """The norm by public ops: what has every rule."""
-    weight, bias = _unpack(factors, has_weight, has_bias)
-    h, _ = _normalised(x, eps, centred)
-    out = h if weight is None else h * _wide(weight)
-    return (out if bias is None else out + _wide(bias)).astype(x.dtype)
 
 
 def _composed_vjp(
@@ -160,51 +147,10 @@ def _norm_ops(name: str, centred: bool) -> tuple[Op, Op]:
         row = (x.shape[-1:], x.dtype)
         return [(x.shape, x.dtype)] + [row] * (params["has_weight"] + params["has_bias"])
 
-    # The gradients' own rules are those of the composition, by recording it.
-    @backward.vjp
-    def vjp_of_vjp(
-        cotangents: tuple[array | None, ...],
-        outputs: tuple[array, ...],
-        *inputs: array,
-        **params: Any,
-    ) -> tuple[Any, ...]:
-        from .transforms.tracing import traced
-        from .transforms.vjp import pull_back
+    def gradients(*inputs: array, **params: Any) -> list[array]:
+        return _composed_vjp(*inputs, centred=centred, **params)
 
-        with traced(inputs) as leaves:
-            results = _composed_vjp(*leaves, centred=centred, **params)
-            return tuple(pull_back(results, cotangents, leaves))
-
-    @backward.jvp
-    def jvp_of_vjp(
-        tangents: tuple[array | None, ...],
-        outputs: tuple[array, ...],
-        *inputs: array,
-        **params: Any,
-    ) -> list[array | None]:
-        from .transforms.jvp import push_forward
-        from .transforms.tracing import traced
-
-        chosen = [i for i, t in enumerate(tangents) if t is not None]
-        with traced([inputs[i] for i in chosen]) as leaves:
-            whole = list(inputs)
-            for i, leaf in zip(chosen, leaves, strict=True):
-                whole[i] = leaf
-            results = _composed_vjp(*whole, centred=centred, **params)
-            moving = [t for t in tangents if t is not None]
-            return push_forward(results, leaves, moving)
-
-    @backward.vmap
-    def vmap_of_vjp(batched: Batched, *inputs: array, **params: Any) -> list[array]:
-        from .transforms.vmap import vmap as vmap_function
-
-        axes = tuple(0 if b else None for b in batched)
-
-        def one(*slices: array) -> list[array]:
-            return _composed_vjp(*slices, centred=centred, **params)
-
-        return vmap_function(one, in_axes=axes)(*inputs)
-
+    complete(backward, gradients)
     return forward, backward
 
 

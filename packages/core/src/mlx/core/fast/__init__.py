@@ -1,0 +1,11 @@
+"""Functions with a kernel of their own for speed: ``mx.fast``.
+
+Each computes what a few public ops would, in one reading of its input and without the arrays in
+between, and has a kernel for its gradient as well. Gradients of gradients go through public ops
+(``composition``).
+"""
+
+# ruff: noqa: F403
+
+from .norms import *
+from .rope import *
