@@ -74,6 +74,17 @@ template <class F> MLXK_FN if_f32<F> exp(F x) {
   const reduced_exponent<F> e = reduce_exponent(clamp(x, -104.0f, 89.0f));
   return times_two_to_the(exp_of_reduced(e.r), e.sum);
 }
+// exp(x) for x <= 0, which softmax takes of shifted scores: zero where the result is no normal
+// number, so that one product scales.
+template <class F> MLXK_FN if_f32<F> exp_of_nonpositive(F x) {
+  const F least = splat<F>(-87.0f);
+  const reduced_exponent<F> e = reduce_exponent(greater(least, x));
+  const F r = exp_of_reduced(e.r) * two_to_the<F>(rounded_int(e.sum));
+  return select(x < least, splat<F>(0.0f), r);
+}
+#if MLXK_HAS_DOUBLE
+template <class F> MLXK_FN if_f64<F> exp_of_nonpositive(F x) { return exp(x); }
+#endif
 template <class F> MLXK_FN if_f32<F> expm1(F x) {
   const reduced_exponent<F> e = reduce_exponent(clamp(x, -30.0f, 89.0f));
   const F half_scale = two_to_the<F>(rounded_int(e.sum) - 1);

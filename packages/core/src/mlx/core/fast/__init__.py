@@ -7,5 +7,7 @@ between, and has a kernel for its gradient as well. Gradients of gradients go th
 
 # ruff: noqa: F403
 
+from .attention import *
+from .cross_entropy import *
 from .norms import *
 from .rope import *
