@@ -1,12 +1,14 @@
 // Scaled dot product attention and its gradients.
 //
 // "attention" (q, k, v, [mask], [sinks]) -> out, greatest, sum
-//   q (batch, query heads, queries, width), k (batch, heads, keys, width), v (batch, heads, keys, value width); the number of
-//   query heads is a multiple of that of heads. greatest and sum (batch, query heads, queries) are the greatest score of a
-//   row and the sum of the exponentials relative to it. They are kept apart, since their logsumexp would lose the sum where
-//   scores are large.
+//   q (batch, query heads, queries, width), k (batch, heads, keys, width), v (batch, heads, keys,
+//   value width); the number of query heads is a multiple of that of heads. greatest and sum
+//   (batch, query heads, queries) are the greatest score of a row and the sum of the exponentials
+//   relative to it. They are kept apart, since their logsumexp would lose the sum where scores are
+//   large.
 // "attention_vjp" (q, k, v, cotangent, out, greatest, sum, [mask], [sinks]) -> gradients of q, k, v
-// "attention_mask_vjp" of the same -> the gradient of the mask (batch or 1, query heads or 1, queries, keys)
+// "attention_mask_vjp" of the same -> the gradient of the mask (batch or 1, query heads or 1,
+// queries, keys)
 #include "cpu/attention/backward.h"
 #include "cpu/attention/few_rows.h"
 #include "cpu/attention/forward.h"
@@ -14,8 +16,7 @@
 namespace {
 
 // The kernels for operands that are stored as S and computed in T.
-template <class S, class T>
-struct Attention {
+template <class S, class T> struct Attention {
   static bool few(const Problem& p) { return p.rows() <= few_rows_limit; }
 
   static void forward(const KernelCall& call) {
@@ -31,16 +32,19 @@ struct Attention {
     const Problem p = read_problem(call);
     Backward<S, T>(p, call).run();
   }
-  static size_t backward_workspace(const KernelCall& call) { return Backward<S, T>::workspace(read_problem(call)); }
+  static size_t backward_workspace(const KernelCall& call) {
+    return Backward<S, T>::workspace(read_problem(call));
+  }
   static void mask_backward(const KernelCall& call) {
     const Problem p = read_problem(call);
     Backward<S, T>(p, call).run_mask();
   }
-  static size_t mask_workspace(const KernelCall& call) { return Backward<S, T>::mask_workspace(read_problem(call)); }
+  static size_t mask_workspace(const KernelCall& call) {
+    return Backward<S, T>::mask_workspace(read_problem(call));
+  }
 };
 
-template <class Body>
-static auto by_dtype(const KernelCall& call, const Body& body) {
+template <class Body> static auto by_dtype(const KernelCall& call, const Body& body) {
   switch (call.inputs[0].dtype) {
     case Dtype::float16: return body(Attention<f16_bits, float>());
     case Dtype::bfloat16: return body(Attention<bf16_bits, float>());
@@ -73,7 +77,9 @@ static size_t attention_mask_vjp_workspace(const KernelCall& call) {
 MLXK_STEM(attention, table) {
   constexpr mlxk::Accepts rows = mlxk::Accepts::rows;
   table.add("attention", {.run = attention, .workspace = attention_workspace, .accepts = rows});
-  table.add("attention_vjp", {.run = attention_vjp, .workspace = attention_vjp_workspace, .accepts = rows});
-  table.add("attention_mask_vjp",
-            {.run = attention_mask_vjp, .workspace = attention_mask_vjp_workspace, .accepts = rows});
+  table.add("attention_vjp",
+            {.run = attention_vjp, .workspace = attention_vjp_workspace, .accepts = rows});
+  table.add(
+      "attention_mask_vjp",
+      {.run = attention_mask_vjp, .workspace = attention_mask_vjp_workspace, .accepts = rows});
 }

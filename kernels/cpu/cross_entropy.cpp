@@ -1,8 +1,9 @@
-// "cross_entropy" (logits, targets) -> loss, logsumexp: logsumexp(x) - x[target] for each row of logits; and its gradient,
-// "cross_entropy_vjp" (logits, targets, logsumexp, cotangent) -> (softmax(x) - onehot(target)) * cotangent.
+// "cross_entropy" (logits, targets) -> loss, logsumexp: logsumexp(x) - x[target] for each row of
+// logits; and its gradient, "cross_entropy_vjp" (logits, targets, logsumexp, cotangent) ->
+// (softmax(x) - onehot(target)) * cotangent.
 //
-// targets are int64. Negative ones count from the end; what is still outside is clamped. Logits of 16 bits are computed in
-// float32; loss and logsumexp are float32, or float64 for such logits.
+// targets are int64. Negative ones count from the end; what is still outside is clamped. Logits of
+// 16 bits are computed in float32; loss and logsumexp are float32, or float64 for such logits.
 #include "cpu/exponentials.h"
 
 namespace {
@@ -32,13 +33,11 @@ struct Job {
     rows = call.inputs[1].size;
     streams = static_cast<size_t>(logits.size) * mlxk::itemsize(logits.dtype) > mlxk::cache_bytes();
   }
-  template <class S>
-  const S* row(int64_t index) const {
+  template <class S> const S* row(int64_t index) const {
     return static_cast<const S*>(logits.data) + offset_of(logits, logits.ndim - 1, index);
   }
   // What belongs to a row in an input that has one element for each.
-  template <class T>
-  T of_row(uint32_t input, int64_t index) const {
+  template <class T> T of_row(uint32_t input, int64_t index) const {
     const Tensor& t = call.inputs[input];
     return static_cast<const T*>(t.data)[offset_of(t, t.ndim, index)];
   }
@@ -49,8 +48,7 @@ struct Job {
   int64_t grain() const { return inline_elements / 4 / (classes + 1) + 1; }
 };
 
-template <class S, class T>
-struct CrossEntropy {
+template <class S, class T> struct CrossEntropy {
   static void forward(const KernelCall& call) {
     const Job job(call);
     T* const loss = static_cast<T*>(call.outputs[0].data);
@@ -85,7 +83,8 @@ struct CrossEntropy {
         const S* const x = job.row<S>(r);
         S* const g = out + r * job.classes;
         const int64_t target = job.target(r);
-        const T at_target = widen<T>(x[target]), logsumexp = job.of_row<T>(2, r), c = job.of_row<T>(3, r);
+        const T at_target = widen<T>(x[target]), logsumexp = job.of_row<T>(2, r),
+                c = job.of_row<T>(3, r);
         // A row with an infinite logsumexp has no softmax.
         const T shift = logsumexp - logsumexp == 0 ? logsumexp : static_cast<T>(__builtin_nan(""));
         const Vec<T> s = ms::splat<Vec<T>>(shift), factor = ms::splat<Vec<T>>(c);
@@ -101,7 +100,8 @@ struct CrossEntropy {
           }
           store_as(g + i, v);
         }
-        for (; i < job.classes; ++i) g[i] = narrow<S>(ms::exp_of_nonpositive(widen<T>(x[i]) - shift) * c);
+        for (; i < job.classes; ++i)
+          g[i] = narrow<S>(ms::exp_of_nonpositive(widen<T>(x[i]) - shift) * c);
         g[target] = narrow<S>((ms::exp_of_nonpositive(at_target - shift) - 1) * c);
       }
       if (job.streams) stream_fence();

@@ -1,19 +1,22 @@
 // Rotary position encoding: "rope" (x, [offset], [freqs]).
 //
-// x is (batch, ..., position, width). The first `dims` elements of a row are pairs; pair i of the row at position t turns by
-// the angle scale * (t + offset) / freqs[i], where freqs[i] = base^(2i / dims) unless they are given. Angles are computed in
-// float64 and reduced to one turn before they are rounded, so that late positions are as exact as early ones. One table of
-// sines and cosines serves all rows of a range of positions.
+// x is (batch, ..., position, width). The first `dims` elements of a row are pairs; pair i of the
+// row at position t turns by the angle scale * (t + offset) / freqs[i], where freqs[i] = base^(2i /
+// dims) unless they are given. Angles are computed in float64 and reduced to one turn before they
+// are rounded, so that late positions are as exact as early ones. One table of sines and cosines
+// serves all rows of a range of positions.
 #include "cpu/axes.h"
 
 namespace {
 
 using mlxk::KernelCall;
 
-constexpr int64_t table_entries = 2048;  // sines and cosines of a range of positions stay in the first-level cache
+// Sines and cosines of a range of positions stay in the first-level cache.
+constexpr int64_t table_entries = 2048;
 
 struct RopeJob {
-  int64_t width, pairs, positions, batches, heads;  // heads: the rows of a position, for one batch element
+  int64_t width, pairs, positions, batches;
+  int64_t heads;  // the rows of a position, for one batch element
   bool traditional, per_batch, streams;
   double scale, direction;  // direction: -1 turns back, for the gradient
   int64_t offset;
@@ -38,9 +41,11 @@ struct RopeJob {
   }
 };
 
-// Sines and cosines for positions [begin, begin + count) and pairs [first, first + n): a row of n for each position.
+// Sines and cosines for positions [begin, begin + count) and pairs [first, first + n): a row of n
+// for each position.
 template <class T>
-static void fill_table(const RopeJob& job, double begin, int64_t count, int64_t first, int64_t n, T* cosines, T* sines) {
+static void fill_table(const RopeJob& job, double begin, int64_t count, int64_t first, int64_t n,
+                       T* cosines, T* sines) {
   constexpr double turn = 6.283185307179586, inverse_turn = 0.15915494309189535;
   const double* const freqs = job.inverse_freqs + first;
   for (int64_t t = 0; t < count; ++t, cosines += n, sines += n) {
@@ -70,8 +75,7 @@ static void fill_table(const RopeJob& job, double begin, int64_t count, int64_t 
   }
 }
 
-template <class S, class T>
-struct Rotate {
+template <class S, class T> struct Rotate {
   static constexpr int width = lanes<T>;
   using V = Vec<T>;
   using Indices = ms::int_t<V>;
@@ -96,11 +100,13 @@ struct Rotate {
   }
 
   // Pairs (x[i], x[i + pairs]).
-  static MLXK_MEMBER void halves(const S* x, S* out, int64_t pairs, int64_t n, const T* c, const T* s, bool streams) {
+  static MLXK_MEMBER void halves(const S* x, S* out, int64_t pairs, int64_t n, const T* c,
+                                 const T* s, bool streams) {
     streams = streams && aligned(out) && aligned(out + pairs);
     int64_t i = 0;
     for (; i + width <= n; i += width) {
-      const V a = load_as(x + i), b = load_as(x + i + pairs), cosine = load(c + i), sine = load(s + i);
+      const V a = load_as(x + i), b = load_as(x + i + pairs), cosine = load(c + i),
+              sine = load(s + i);
       put(out + i, a * cosine - b * sine, streams);
       put(out + i + pairs, a * sine + b * cosine, streams);
     }
@@ -111,11 +117,13 @@ struct Rotate {
     }
   }
   // Pairs (x[2i], x[2i + 1]).
-  static MLXK_MEMBER void neighbours(const S* x, S* out, int64_t n, const T* c, const T* s, bool streams) {
+  static MLXK_MEMBER void neighbours(const S* x, S* out, int64_t n, const T* c, const T* s,
+                                     bool streams) {
     streams = streams && aligned(out);
     int64_t i = 0;
     for (; i + width <= n; i += width) {
-      const V low = load_as(x + 2 * i), high = load_as(x + 2 * i + width), cosine = load(c + i), sine = load(s + i);
+      const V low = load_as(x + 2 * i), high = load_as(x + 2 * i + width), cosine = load(c + i),
+              sine = load(s + i);
       const V a = every_second(low, high, 0), b = every_second(low, high, 1);
       const V first = a * cosine - b * sine, second = a * sine + b * cosine;
       put(out + 2 * i, interleaved(first, second, 0), streams);
@@ -128,17 +136,21 @@ struct Rotate {
     }
   }
 
-  // Positions [begin, end) of the batch elements [batch_begin, batch_end), which share their positions.
-  static void range(const RopeJob& job, int64_t batch_begin, int64_t batch_end, int64_t begin, int64_t end) {
+  // Positions [begin, end) of the batch elements [batch_begin, batch_end), which share their
+  // positions.
+  static void range(const RopeJob& job, int64_t batch_begin, int64_t batch_end, int64_t begin,
+                    int64_t end) {
     alignas(64) T cosines[table_entries], sines[table_entries];
     const int64_t row_step = job.x->strides[job.x->ndim - 2];
-    const double position = static_cast<double>(job.first_position(batch_begin)) + static_cast<double>(begin);
+    const double position =
+        static_cast<double>(job.first_position(batch_begin)) + static_cast<double>(begin);
     for (int64_t first = 0; first < job.pairs; first += table_entries) {
       const int64_t n = job.pairs - first < table_entries ? job.pairs - first : table_entries;
       fill_table(job, position, end - begin, first, n, cosines, sines);
       const bool last = first + n == job.pairs;
       for (int64_t row = batch_begin * job.heads; row < batch_end * job.heads; ++row) {
-        const S* x = static_cast<const S*>(job.x->data) + job.head_offset(row / job.heads, row % job.heads) + begin * row_step;
+        const S* x = static_cast<const S*>(job.x->data) +
+                     job.head_offset(row / job.heads, row % job.heads) + begin * row_step;
         S* out = static_cast<S*>(job.out->data) + (row * job.positions + begin) * job.width;
         for (int64_t t = 0; t < end - begin; ++t, x += row_step, out += job.width) {
           const T *c = cosines + t * n, *s = sines + t * n;
@@ -155,17 +167,19 @@ struct Rotate {
 
   static void run(const RopeJob& job) {
     const int64_t steps = job.pairs < table_entries ? table_entries / job.pairs : 1;
-    const int64_t ranges = (job.positions + steps - 1) / steps, groups = job.per_batch ? job.batches : 1;
+    const int64_t ranges = (job.positions + steps - 1) / steps,
+                  groups = job.per_batch ? job.batches : 1;
     const int64_t batches = job.per_batch ? 1 : job.batches;
     const int64_t elements = batches * job.heads * steps * job.width;
-    mlxk::parallel_for(groups * ranges, inline_elements / (elements + 1) + 1, [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) {
-        const int64_t group = i / ranges, begin = i % ranges * steps;
-        const int64_t end = begin + steps < job.positions ? begin + steps : job.positions;
-        range(job, group * batches, (group + 1) * batches, begin, end);
-      }
-      if (job.streams) stream_fence();
-    });
+    mlxk::parallel_for(
+        groups * ranges, inline_elements / (elements + 1) + 1, [&](int64_t first, int64_t last) {
+          for (int64_t i = first; i < last; ++i) {
+            const int64_t group = i / ranges, begin = i % ranges * steps;
+            const int64_t end = begin + steps < job.positions ? begin + steps : job.positions;
+            range(job, group * batches, (group + 1) * batches, begin, end);
+          }
+          if (job.streams) stream_fence();
+        });
   }
 };
 
@@ -218,5 +232,7 @@ static size_t rope_workspace(const KernelCall& call) {
 }  // namespace
 
 MLXK_STEM(rope, table) {
-  table.add("rope", {.run = rope, .workspace = rope_workspace, .accepts = mlxk::Accepts::rows, .donates = 0});
+  table.add(
+      "rope",
+      {.run = rope, .workspace = rope_workspace, .accepts = mlxk::Accepts::rows, .donates = 0});
 }

@@ -97,6 +97,9 @@ double exact_floor(double x) { return std::floor(x); }
 double exact_ceil(double x) { return std::ceil(x); }
 double exact_trunc(double x) { return std::trunc(x); }
 double exact_round(double x) { return std::nearbyint(x); }
+double exact_exp_of_nonpositive(double x) {
+  return std::fabs(x) > 87 ? 0 : std::exp(-std::fabs(x));
+}
 double exact_abs(double x) { return std::fabs(x); }
 
 struct Bound {
@@ -107,6 +110,7 @@ struct Bound {
 #define LIBRARY(function) [](double x) { return std::function(x); }
 const Bound unary_bounds[] = {
     {"exp", LIBRARY(exp), 1, 1},
+    {"exp_of_nonpositive", exact_exp_of_nonpositive, 1, 1},
     {"log", LIBRARY(log), 1, 1},
     {"sqrt", exact_sqrt, 0.5, 0.5},
     {"rsqrt", exact_rsqrt, 1, 1},

@@ -2,21 +2,21 @@
 //
 // With P = softmax(S), S = scale * Q Kᵀ + mask, and the cotangent C of P V:
 //   gV = Pᵀ C,   gP = C Vᵀ,   gS = P ∘ (gP - d), where d is the sum of C ∘ out along a row,
-//   gK = scale * gSᵀ Q,   gQ = scale * gS K,   gmask = gS summed over what the mask is broadcast along.
+//   gK = scale * gSᵀ Q,   gQ = scale * gS K,   gmask = gS summed over what the mask is broadcast
+//   along.
 //
-// Sums over keys and over rows run in one order, however the work is cut: so one pass, which makes every tile once but
-// can only be cut by heads, and two passes, which make it twice and can be cut at will, give the same bits.
+// Sums over keys and over rows run in one order, however the work is cut: so one pass, which makes
+// every tile once but can only be cut by heads, and two passes, which make it twice and can be cut
+// at will, give the same bits.
 #pragma once
 
-#include "cpu/attention/tile.h"
 #include "cpu/attention/forward.h"
 
 namespace {
 
 constexpr int64_t row_block = 48;
 
-template <class S, class T>
-struct Backward {
+template <class S, class T> struct Backward {
   struct Scratch {
     int64_t width, value_width, keys;  // distances of rows
     T *q, *c, *k, *keys_turned, *values_turned, *weights, *slopes, *gk, *gv, *gq, *d, *gmask;
@@ -26,7 +26,8 @@ struct Backward {
       width = Tile<T>::stride(p.width);
       value_width = Tile<T>::stride(p.value_width);
       keys = Tile<T>::stride(key_block);
-      const int64_t key_rows = up_to(key_block, Tile<T>::rows), most = width > value_width ? width : value_width;
+      const int64_t key_rows = up_to(key_block, Tile<T>::rows),
+                    most = width > value_width ? width : value_width;
       Cutter cut{memory};
       q = cut.take<T>(row_block, width);
       c = cut.take<T>(row_block, value_width);
@@ -52,7 +53,8 @@ struct Backward {
 
   const Problem& p;
   const KernelCall& call;
-  const Rows q{call.inputs[0]}, k{call.inputs[1]}, v{call.inputs[2]}, c{call.inputs[3]}, out{call.inputs[4]};
+  const Rows q{call.inputs[0]}, k{call.inputs[1]}, v{call.inputs[2]}, c{call.inputs[3]},
+      out{call.inputs[4]};
 
   Backward(const Problem& problem, const KernelCall& kernel_call) : p(problem), call(kernel_call) {}
 
@@ -60,7 +62,8 @@ struct Backward {
   T statistic(uint32_t input, int64_t b, int64_t h, int64_t row) const {
     const Tensor& t = call.inputs[input];
     const int64_t head = h * p.group + row % p.group, query = row / p.group;
-    return static_cast<const T*>(t.data)[b * t.strides[0] + head * t.strides[1] + query * t.strides[2]];
+    return static_cast<const T*>(
+        t.data)[b * t.strides[0] + head * t.strides[1] + query * t.strides[2]];
   }
 
   int64_t sees(const Block& rows) const {
@@ -73,7 +76,8 @@ struct Backward {
       load_scaled(v.at<const S>(b, h, first + j), p.value_width, T{1}, s.k + j * s.value_width);
     }
     turn(s.k, s.value_width, n, p.value_width, s.values_turned, s.keys);
-    for (int64_t j = 0; j < n; ++j) load_scaled(k.at<const S>(b, h, first + j), p.width, T{1}, s.k + j * s.width);
+    for (int64_t j = 0; j < n; ++j)
+      load_scaled(k.at<const S>(b, h, first + j), p.width, T{1}, s.k + j * s.width);
     turn(s.k, s.width, n, p.width, s.keys_turned, s.keys);
   }
 
@@ -85,7 +89,8 @@ struct Backward {
         clear(s.c + i * s.value_width, p.value_width);
         continue;
       }
-      load_scaled(q.of<const S>(p, rows.b, rows.h, rows.row(i)), p.width, static_cast<T>(p.scale), s.q + i * s.width);
+      load_scaled(q.of<const S>(p, rows.b, rows.h, rows.row(i)), p.width, static_cast<T>(p.scale),
+                  s.q + i * s.width);
       T* const cotangent = s.c + i * s.value_width;
       load_scaled(c.of<const S>(p, rows.b, rows.h, rows.row(i)), p.value_width, T{1}, cotangent);
       s.d[i] = dot(cotangent, out.of<const S>(p, rows.b, rows.h, rows.row(i)), p.value_width);
@@ -103,15 +108,20 @@ struct Backward {
   // P and gS for some rows and keys [first, first + n), zero behind them.
   void make_tile(const Block& rows, int64_t first, int64_t n, const Scratch& s) const {
     const bool forbids = p.causal || (p.mask && p.mask->dtype == Dtype::bool_);
-    multiply<T, Into::set>(rows.count, n, p.width, {s.q, s.width, 1}, s.keys_turned, s.keys, s.weights, s.keys);
-    multiply<T, Into::set>(rows.count, n, p.value_width, {s.c, s.value_width, 1}, s.values_turned, s.keys, s.slopes, s.keys);
+    multiply<T, Into::set>(rows.count, n, p.width, {s.q, s.width, 1}, s.keys_turned, s.keys,
+                           s.weights, s.keys);
+    multiply<T, Into::set>(rows.count, n, p.value_width, {s.c, s.value_width, 1}, s.values_turned,
+                           s.keys, s.slopes, s.keys);
     for (int64_t i = 0; i < rows.count; ++i) {
       T* const weights = s.weights + i * s.keys;
       T* const slopes = s.slopes + i * s.keys;
       const int64_t row = rows.row(i);
-      if (p.mask || p.visible(row) < first + n) mask_scores<S>(p, rows.b, rows.h, row, first, n, weights);
-      const T greatest = statistic(5, rows.b, rows.h, row), share = 1 / statistic(6, rows.b, rows.h, row);
-      const Vec<T> high = ms::splat<Vec<T>>(greatest), scale = ms::splat<Vec<T>>(share), d = ms::splat<Vec<T>>(s.d[i]);
+      if (p.mask || p.visible(row) < first + n)
+        mask_scores<S>(p, rows.b, rows.h, row, first, n, weights);
+      const T greatest = statistic(5, rows.b, rows.h, row),
+              share = 1 / statistic(6, rows.b, rows.h, row);
+      const Vec<T> high = ms::splat<Vec<T>>(greatest), scale = ms::splat<Vec<T>>(share),
+                   d = ms::splat<Vec<T>>(s.d[i]);
       for (int64_t j = 0; j < n; j += lanes<T>) {
         const Vec<T> weight = ms::exp_of_nonpositive(load(weights + j) - high) * scale;
         store(weights + j, weight);
@@ -125,11 +135,14 @@ struct Backward {
   }
 
   void add_to_keys(const Block& rows, int64_t n, const Scratch& s) const {
-    multiply<T, Into::add>(n, p.value_width, rows.count, {s.weights, 1, s.keys}, s.c, s.value_width, s.gv, s.value_width);
-    multiply<T, Into::add>(n, p.width, rows.count, {s.slopes, 1, s.keys}, s.q, s.width, s.gk, s.width);
+    multiply<T, Into::add>(n, p.value_width, rows.count, {s.weights, 1, s.keys}, s.c, s.value_width,
+                           s.gv, s.value_width);
+    multiply<T, Into::add>(n, p.width, rows.count, {s.slopes, 1, s.keys}, s.q, s.width, s.gk,
+                           s.width);
   }
   void add_to_rows(const Block& rows, int64_t n, const Scratch& s, T* gq) const {
-    multiply<T, Into::add>(rows.count, p.width, n, {s.slopes, s.keys, 1}, s.k, s.width, gq, s.width);
+    multiply<T, Into::add>(rows.count, p.width, n, {s.slopes, s.keys, 1}, s.k, s.width, gq,
+                           s.width);
   }
 
   void store_keys(int64_t b, int64_t h, int64_t first, int64_t n, const Scratch& s) const {
@@ -142,16 +155,20 @@ struct Backward {
   void store_rows(const Block& rows, const T* gq, const Scratch& s) const {
     const Rows to(call.outputs[0]);
     for (int64_t i = 0; i < rows.count; ++i) {
-      store_scaled(gq + i * s.width, p.width, static_cast<T>(p.scale), to.of<S>(p, rows.b, rows.h, rows.row(i)));
+      store_scaled(gq + i * s.width, p.width, static_cast<T>(p.scale),
+                   to.of<S>(p, rows.b, rows.h, rows.row(i)));
     }
   }
 
   Block block(int64_t b, int64_t h, int64_t first) const {
     return {b, h, first, 1, p.rows() - first < row_block ? p.rows() - first : row_block};
   }
-  int64_t keys_from(int64_t first) const { return p.keys - first < key_block ? p.keys - first : key_block; }
+  int64_t keys_from(int64_t first) const {
+    return p.keys - first < key_block ? p.keys - first : key_block;
+  }
 
-  // All rows against the keys from `first` on. gq: the sums of all rows of the head, or null where they are made elsewhere.
+  // All rows against the keys from `first` on. gq: the sums of all rows of the head, or null where
+  // they are made elsewhere.
   void keys_pass(int64_t b, int64_t h, int64_t first, const Scratch& s, T* gq) const {
     const int64_t n = keys_from(first);
     load_keys(b, h, first, n, s);
@@ -190,8 +207,10 @@ struct Backward {
       row_blocks = (p.rows() + row_block - 1) / row_block;
       // Five products a tile by heads, or seven cut at will.
       const int64_t threads = mlxk::thread_count();
-      one_pass = 5 * ((pairs + threads - 1) / threads) * threads <= 7 * pairs || key_blocks * row_blocks < 4;
-      const int64_t most = one_pass ? pairs : pairs * (key_blocks > row_blocks ? key_blocks : row_blocks);
+      one_pass = 5 * ((pairs + threads - 1) / threads) * threads <= 7 * pairs ||
+                 key_blocks * row_blocks < 4;
+      const int64_t most =
+          one_pass ? pairs : pairs * (key_blocks > row_blocks ? key_blocks : row_blocks);
       const int64_t work = pairs * p.rows() * p.keys * (p.width + p.value_width);
       workers = work < inline_work ? 1 : worker_count(most);
     }
@@ -208,7 +227,8 @@ struct Backward {
     const Cut cut(p);
     const size_t bytes = Scratch(p, cut.gq_rows(p), nullptr).bytes;
     const auto scratch = [&](int64_t worker) {
-      return Scratch(p, cut.gq_rows(p), static_cast<char*>(call.workspace) + static_cast<size_t>(worker) * bytes);
+      return Scratch(p, cut.gq_rows(p),
+                     static_cast<char*>(call.workspace) + static_cast<size_t>(worker) * bytes);
     };
     if (cut.one_pass) {
       run_tasks(cut.pairs, cut.workers, [&](int64_t pair, int64_t worker) {
@@ -216,21 +236,24 @@ struct Backward {
         const int64_t b = pair / p.heads, h = pair % p.heads;
         clear(s.gq, up_to(p.rows(), row_block) * s.width);
         for (int64_t j = 0; j < p.keys; j += key_block) keys_pass(b, h, j, s, s.gq);
-        for (int64_t i = 0; i < p.rows(); i += row_block) store_rows(block(b, h, i), s.gq + i * s.width, s);
+        for (int64_t i = 0; i < p.rows(); i += row_block)
+          store_rows(block(b, h, i), s.gq + i * s.width, s);
       });
       return;
     }
     run_tasks(cut.pairs * cut.key_blocks, cut.workers, [&](int64_t task, int64_t worker) {
       const int64_t pair = task / cut.key_blocks;
-      keys_pass(pair / p.heads, pair % p.heads, task % cut.key_blocks * key_block, scratch(worker), nullptr);
+      keys_pass(pair / p.heads, pair % p.heads, task % cut.key_blocks * key_block, scratch(worker),
+                nullptr);
     });
     run_tasks(cut.pairs * cut.row_blocks, cut.workers, [&](int64_t task, int64_t worker) {
       const int64_t pair = task / cut.row_blocks;
-      rows_pass(block(pair / p.heads, pair % p.heads, task % cut.row_blocks * row_block), scratch(worker));
+      rows_pass(block(pair / p.heads, pair % p.heads, task % cut.row_blocks * row_block),
+                scratch(worker));
     });
   }
 
-  // ---- the mask --------------------------------------------------------------------------------------------------
+  // ---- the mask ---------------------------------------------------------------------------------
 
   struct MaskCut {
     int64_t row_blocks, tasks, workers;
@@ -248,10 +271,12 @@ struct Backward {
     const size_t bytes = Scratch(p, 0, nullptr).bytes;
     const int64_t mask_batch = p.mask->shape[0], mask_heads = p.mask->shape[1];
     run_tasks(cut.tasks, cut.workers, [&](int64_t task, int64_t worker) {
-      const Scratch s(p, 0, static_cast<char*>(call.workspace) + static_cast<size_t>(worker) * bytes);
+      const Scratch s(p, 0,
+                      static_cast<char*>(call.workspace) + static_cast<size_t>(worker) * bytes);
       const int64_t place = task / cut.row_blocks, query = task % cut.row_blocks * row_block;
       const int64_t b = place / mask_heads, head = place % mask_heads;
-      const int64_t b_end = mask_batch == 1 ? p.batch : b + 1, head_end = mask_heads == 1 ? p.query_heads() : head + 1;
+      const int64_t b_end = mask_batch == 1 ? p.batch : b + 1,
+                    head_end = mask_heads == 1 ? p.query_heads() : head + 1;
       const int64_t count = p.queries - query < row_block ? p.queries - query : row_block;
       for (int64_t j = 0; j < p.keys; j += key_block) {
         const int64_t n = keys_from(j);
@@ -260,14 +285,15 @@ struct Backward {
           for (int64_t h = head; h < head_end; ++h) add_to_mask(one, h, query, count, j, n, s);
         }
         for (int64_t i = 0; i < count; ++i) {
-          S* const to = static_cast<S*>(call.outputs[0].data) + (place * p.queries + query + i) * p.keys + j;
+          S* const to =
+              static_cast<S*>(call.outputs[0].data) + (place * p.queries + query + i) * p.keys + j;
           store_scaled(s.gmask + i * s.keys, n, T{1}, to);
         }
       }
     });
   }
-  void add_to_mask(int64_t b, int64_t query_head, int64_t query, int64_t count, int64_t first, int64_t n,
-                   const Scratch& s) const {
+  void add_to_mask(int64_t b, int64_t query_head, int64_t query, int64_t count, int64_t first,
+                   int64_t n, const Scratch& s) const {
     const int64_t h = query_head / p.group;
     const Block rows{b, h, query * p.group + query_head % p.group, p.group, count};
     load_keys(b, h, first, n, s);

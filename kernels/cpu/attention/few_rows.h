@@ -1,6 +1,8 @@
-// Attention of a few rows, as in generating one token after the other: every key and value is read once, where it lies.
+// Attention of a few rows, as in generating one token after the other: every key and value is read
+// once, where it lies.
 //
-// Long sequences are cut into pieces by length alone; each gives unnormalised sums, which are put together afterwards.
+// Long sequences are cut into pieces by length alone; each gives unnormalised sums, which are put
+// together afterwards.
 #pragma once
 
 #include "cpu/attention/forward.h"
@@ -10,8 +12,7 @@ namespace {
 constexpr int64_t few_rows_limit = 12;
 constexpr int64_t piece_keys = 1024;
 
-template <class S, class T>
-struct FewRows {
+template <class S, class T> struct FewRows {
   static constexpr int width = lanes<T>;
   using V = Vec<T>;
 
@@ -61,9 +62,12 @@ struct FewRows {
   static void run(const Problem& p, const KernelCall& call) {
     const Cut cut(p);
     char* const memory = static_cast<char*>(call.workspace);
-    const size_t scratch_bytes = Scratch(p, nullptr).bytes, partial_bytes = Partial(p, nullptr).bytes;
+    const size_t scratch_bytes = Scratch(p, nullptr).bytes,
+                 partial_bytes = Partial(p, nullptr).bytes;
     char* const partials = memory + static_cast<size_t>(cut.workers) * scratch_bytes;
-    const auto partial = [&](int64_t task) { return Partial(p, partials + static_cast<size_t>(task) * partial_bytes); };
+    const auto partial = [&](int64_t task) {
+      return Partial(p, partials + static_cast<size_t>(task) * partial_bytes);
+    };
     run_tasks(cut.tasks, cut.workers, [&](int64_t task, int64_t worker) {
       const int64_t pair = task / cut.pieces, first = task % cut.pieces * piece_keys;
       const int64_t last = task % cut.pieces == cut.pieces - 1 ? p.keys : first + piece_keys;
@@ -74,8 +78,8 @@ struct FewRows {
       const Partial total = partial(pair * cut.pieces);
       for (int64_t i = 1; i < cut.pieces; ++i) merge(p, total, partial(pair * cut.pieces + i));
       for (int64_t r = 0; r < p.rows(); ++r) {
-        finish_row<S>(p, call, pair / p.heads, pair % p.heads, r, total.sums + r * total.stride, total.greatest[r],
-                      total.sum[r]);
+        finish_row<S>(p, call, pair / p.heads, pair % p.heads, r, total.sums + r * total.stride,
+                      total.greatest[r], total.sum[r]);
       }
     }
   }
@@ -94,8 +98,8 @@ struct FewRows {
   }
 
   // All rows of a head, keys [first, last).
-  static void piece(const Problem& p, const KernelCall& call, int64_t b, int64_t h, int64_t first, int64_t last,
-                    const Scratch& s, const Partial& found) {
+  static void piece(const Problem& p, const KernelCall& call, int64_t b, int64_t h, int64_t first,
+                    int64_t last, const Scratch& s, const Partial& found) {
     const Rows q(call.inputs[0]), k(call.inputs[1]), v(call.inputs[2]);
     const int64_t rows = p.rows();
     for (int64_t r = 0; r < rows; ++r) {
@@ -107,8 +111,8 @@ struct FewRows {
     for (int64_t j = first; j < last; j += key_block) {
       const int64_t n = last - j < key_block ? last - j : key_block;
       by_fours(rows, [&](auto count, int64_t r) {
-        dots<count.value>(s.q + r * s.width, s.width, k.at<const S>(b, h, j), k.row_stride, n, p.width,
-                          s.scores + r * key_block);
+        dots<count.value>(s.q + r * s.width, s.width, k.at<const S>(b, h, j), k.row_stride, n,
+                          p.width, s.scores + r * key_block);
       });
       T shrink[few_rows_limit];
       for (int64_t r = 0; r < rows; ++r) {
@@ -119,19 +123,18 @@ struct FewRows {
         shrink[r] = exponentials(scores, padded, found.greatest + r, found.sum + r);
       }
       by_fours(rows, [&](auto count, int64_t r) {
-        add_values<count.value>(s.scores + r * key_block, shrink + r, v.at<const S>(b, h, j), v.row_stride, n,
-                                p.value_width, found.sums + r * found.stride, found.stride);
+        add_values<count.value>(s.scores + r * key_block, shrink + r, v.at<const S>(b, h, j),
+                                v.row_stride, n, p.value_width, found.sums + r * found.stride,
+                                found.stride);
       });
     }
   }
 
-  template <int n>
-  struct Count {
+  template <int n> struct Count {
     static constexpr int value = n;
   };
   // body(Count, first row) for four rows at once, and for what is left.
-  template <class Body>
-  static void by_fours(int64_t rows, const Body& body) {
+  template <class Body> static void by_fours(int64_t rows, const Body& body) {
     int64_t r = 0;
     for (; r + 4 <= rows; r += 4) body(Count<4>(), r);
     if (rows - r == 3) body(Count<3>(), r);
@@ -141,14 +144,17 @@ struct FewRows {
 
   // scores[r][j] = q[r] . k[j] for R rows and n keys.
   template <int R>
-  static void dots(const T* q, int64_t q_stride, const S* k, int64_t k_stride, int64_t n, int64_t depth, T* scores) {
+  static void dots(const T* q, int64_t q_stride, const S* k, int64_t k_stride, int64_t n,
+                   int64_t depth, T* scores) {
     constexpr int at_once = R == 1 ? 8 : R == 2 ? 4 : 3;
     int64_t j = 0;
-    for (; j + at_once <= n; j += at_once) some_dots<R, at_once>(q, q_stride, k + j * k_stride, k_stride, depth, scores + j);
+    for (; j + at_once <= n; j += at_once)
+      some_dots<R, at_once>(q, q_stride, k + j * k_stride, k_stride, depth, scores + j);
     for (; j < n; ++j) some_dots<R, 1>(q, q_stride, k + j * k_stride, k_stride, depth, scores + j);
   }
   template <int R, int K>
-  static MLXK_MEMBER void some_dots(const T* q, int64_t q_stride, const S* k, int64_t k_stride, int64_t depth, T* scores) {
+  static MLXK_MEMBER void some_dots(const T* q, int64_t q_stride, const S* k, int64_t k_stride,
+                                    int64_t depth, T* scores) {
     V sums[R][K] = {};
     int64_t d = 0;
     for (; d + width <= depth; d += width) {
@@ -165,16 +171,18 @@ struct FewRows {
     for (int i = 0; i < K; ++i) {
       for (int r = 0; r < R; ++r) {
         T total = sum_lanes<T>(sums[r][i]);
-        for (int64_t rest = d; rest < depth; ++rest) total += q[r * q_stride + rest] * widen<T>(k[i * k_stride + rest]);
+        for (int64_t rest = d; rest < depth; ++rest)
+          total += q[r * q_stride + rest] * widen<T>(k[i * k_stride + rest]);
         scores[r * key_block + i] = total;
       }
     }
   }
 
-  // sums[r] = sums[r] * shrink[r] + scores[r] . v for R rows and n keys, a few keys at a time so that v streams.
+  // sums[r] = sums[r] * shrink[r] + scores[r] . v for R rows and n keys, a few keys at a time so
+  // that v streams.
   template <int R>
-  static void add_values(const T* scores, const T* shrink, const S* v, int64_t v_stride, int64_t n, int64_t columns, T* sums,
-                         int64_t stride) {
+  static void add_values(const T* scores, const T* shrink, const S* v, int64_t v_stride, int64_t n,
+                         int64_t columns, T* sums, int64_t stride) {
     for (int r = 0; r < R; ++r) {
       for (int64_t i = 0; i < columns; ++i) sums[r * stride + i] *= shrink[r];
     }
@@ -183,11 +191,12 @@ struct FewRows {
     for (; j + at_once <= n; j += at_once) {
       some_values<R, at_once>(scores + j, v + j * v_stride, v_stride, columns, sums, stride);
     }
-    for (; j < n; ++j) some_values<R, 1>(scores + j, v + j * v_stride, v_stride, columns, sums, stride);
+    for (; j < n; ++j)
+      some_values<R, 1>(scores + j, v + j * v_stride, v_stride, columns, sums, stride);
   }
   template <int R, int K>
-  static MLXK_MEMBER void some_values(const T* scores, const S* v, int64_t v_stride, int64_t columns, T* sums,
-                                      int64_t stride) {
+  static MLXK_MEMBER void some_values(const T* scores, const S* v, int64_t v_stride,
+                                      int64_t columns, T* sums, int64_t stride) {
     int64_t i = 0;
     for (; i + 2 * width <= columns; i += 2 * width) {
       V total[R][2];
@@ -214,7 +223,8 @@ struct FewRows {
     }
     for (; i < columns; ++i) {
       for (int r = 0; r < R; ++r) {
-        for (int k = 0; k < K; ++k) sums[r * stride + i] += scores[r * key_block + k] * widen<T>(v[k * v_stride + i]);
+        for (int k = 0; k < K; ++k)
+          sums[r * stride + i] += scores[r * key_block + k] * widen<T>(v[k * v_stride + i]);
       }
     }
   }

@@ -1,23 +1,25 @@
-// Attention by tiles with an online softmax: Milakov and Gimelshein, Online normalizer calculation for softmax, 2018; Dao,
-// Fu, Ermon, Rudra and Re, FlashAttention, 2022.
+// Attention by tiles with an online softmax: Milakov and Gimelshein, Online normalizer calculation
+// for softmax, 2018; Dao, Fu, Ermon, Rudra and Re, FlashAttention, 2022.
 //
-// A task takes a block of the rows of a head through all keys, a block of keys at a time. Its scores never leave the cache.
-// How rows are cut into tasks depends on the number of threads, what becomes of a row does not.
+// A task takes a block of the rows of a head through all keys, a block of keys at a time. Its
+// scores never leave the cache. How rows are cut into tasks depends on the number of threads, what
+// becomes of a row does not.
 #pragma once
 
-#include "cpu/attention/tile.h"
+#include "cpu/attention/problem.h"
+#include "cpu/tile.h"
 #include "cpu/workers.h"
 
 namespace {
 
 constexpr int64_t key_block = 128;
-constexpr int64_t row_group = 24;    // rows whose scores are computed at once
-constexpr int64_t most_rows = 192;   // of a task: they share a block of keys that was brought to scratch memory
+constexpr int64_t row_group = 24;   // rows whose scores are computed at once
+constexpr int64_t most_rows = 192;  // of a task: they share the blocks of keys it packs
 
-// The scores of one row for a block of keys become exponentials relative to the greatest score so far; returns what the
-// sums of earlier blocks shrink by. `padded` scores: those behind the last key are minus infinity.
-template <class T>
-static T exponentials(T* scores, int64_t padded, T* greatest, T* sum) {
+// The scores of one row for a block of keys become exponentials relative to the greatest score so
+// far; returns what the sums of earlier blocks shrink by. `padded` scores: those behind the last
+// key are minus infinity.
+template <class T> static T exponentials(T* scores, int64_t padded, T* greatest, T* sum) {
   constexpr int width = lanes<T>;
   const T least = -static_cast<T>(__builtin_inf());
   Vec<T> high[2] = {ms::splat<Vec<T>>(least), ms::splat<Vec<T>>(least)};
@@ -25,7 +27,8 @@ static T exponentials(T* scores, int64_t padded, T* greatest, T* sum) {
     high[0] = ms::greater(load(scores + j), high[0]);
     high[1] = ms::greater(load(scores + j + width), high[1]);
   }
-  const T before = *greatest, now = ms::greater(greatest_lane<T>(ms::greater(high[0], high[1])), before);
+  const T before = *greatest,
+          now = ms::greater(greatest_lane<T>(ms::greater(high[0], high[1])), before);
   // Where everything is minus infinity so far, nothing is counted yet.
   const Vec<T> shift = ms::splat<Vec<T>>(now == least ? static_cast<T>(0) : now);
   Vec<T> total[2] = {};
@@ -44,8 +47,7 @@ static T exponentials(T* scores, int64_t padded, T* greatest, T* sum) {
 }
 
 // A further score that no value belongs to; returns what the output shrinks by.
-template <class S, class T>
-static T add_sink(const Problem& p, int64_t head, T* greatest, T* sum) {
+template <class S, class T> static T add_sink(const Problem& p, int64_t head, T* greatest, T* sum) {
   if (!p.sinks) return 1;
   const T sink = widen<T>(static_cast<const S*>(p.sinks->data)[head * p.sinks->strides[0]]);
   const T before = *greatest, now = ms::greater(sink, before);
@@ -57,8 +59,8 @@ static T add_sink(const Problem& p, int64_t head, T* greatest, T* sum) {
 
 // Writes the output of a row from its unnormalised sums, and the row's statistics for the gradient.
 template <class S, class T>
-static void finish_row(const Problem& p, const KernelCall& call, int64_t b, int64_t h, int64_t r, const T* sums, T greatest,
-                       T sum) {
+static void finish_row(const Problem& p, const KernelCall& call, int64_t b, int64_t h, int64_t r,
+                       const T* sums, T greatest, T sum) {
   const int64_t head = h * p.group + r % p.group, index = statistic_index(p, b, h, r);
   const T shrink = add_sink<S>(p, head, &greatest, &sum);
   S* const out = Rows(call.outputs[0]).of<S>(p, b, h, r);
@@ -71,8 +73,7 @@ static void finish_row(const Problem& p, const KernelCall& call, int64_t b, int6
   static_cast<T*>(call.outputs[2].data)[index] = sum;
 }
 
-template <class S, class T>
-struct Forward {
+template <class S, class T> struct Forward {
   struct Scratch {
     int64_t width, value_width, keys;  // distances of rows
     T *q, *out, *keys_turned, *values, *scores, *greatest, *sum;
@@ -117,7 +118,8 @@ struct Forward {
     run_tasks(cut.tasks, cut.workers, [&](int64_t task, int64_t worker) {
       const int64_t pair = task / cut.blocks, first = task % cut.blocks * cut.rows;
       const int64_t count = p.rows() - first < cut.rows ? p.rows() - first : cut.rows;
-      Scratch scratch(p, cut.rows, static_cast<char*>(call.workspace) + static_cast<size_t>(worker) * bytes);
+      Scratch scratch(p, cut.rows,
+                      static_cast<char*>(call.workspace) + static_cast<size_t>(worker) * bytes);
       block(p, call, pair / p.heads, pair % p.heads, first, count, scratch);
     });
   }
@@ -127,8 +129,8 @@ struct Forward {
   }
 
   // Rows [first, first + count) of a head.
-  static void block(const Problem& p, const KernelCall& call, int64_t b, int64_t h, int64_t first, int64_t count,
-                    const Scratch& s) {
+  static void block(const Problem& p, const KernelCall& call, int64_t b, int64_t h, int64_t first,
+                    int64_t count, const Scratch& s) {
     const Rows q(call.inputs[0]), k(call.inputs[1]), v(call.inputs[2]);
     const int64_t padded = up_to(count, Tile<T>::rows);
     for (int64_t r = 0; r < padded; ++r) {
@@ -157,31 +159,35 @@ struct Forward {
     }
   }
 
-  // How many keys have to be looked at for some rows. One that sees none attends to all of them alike.
+  // How many keys have to be looked at for some rows. One that sees none attends to all of them
+  // alike.
   static int64_t sees(const Problem& p, int64_t row, int64_t count) {
     return p.visible(row) <= 0 ? p.keys : p.visible(row + count - 1);
   }
 
-  static void load_keys(const Problem& p, const Rows& k, const Rows& v, int64_t b, int64_t h, int64_t first, int64_t n,
-                        const Scratch& s) {
+  static void load_keys(const Problem& p, const Rows& k, const Rows& v, int64_t b, int64_t h,
+                        int64_t first, int64_t n, const Scratch& s) {
     if constexpr (ms::same_type<S, T>::value) {
       turn(k.at<const T>(b, h, first), k.row_stride, n, p.width, s.keys_turned, s.keys);
     } else {
       T* const rows = s.values;  // their place until they are turned
-      for (int64_t j = 0; j < n; ++j) load_scaled(k.at<const S>(b, h, first + j), p.width, T{1}, rows + j * s.width);
+      for (int64_t j = 0; j < n; ++j)
+        load_scaled(k.at<const S>(b, h, first + j), p.width, T{1}, rows + j * s.width);
       turn(rows, s.width, n, p.width, s.keys_turned, s.keys);
     }
     for (int64_t j = 0; j < n; ++j) {
-      load_scaled(v.at<const S>(b, h, first + j), p.value_width, T{1}, s.values + j * s.value_width);
+      load_scaled(v.at<const S>(b, h, first + j), p.value_width, T{1},
+                  s.values + j * s.value_width);
     }
   }
 
   // A group of rows, from row `group` of the block on, and n keys.
-  static void attend(const Problem& p, int64_t b, int64_t h, int64_t block, int64_t group, int64_t rows, int64_t first,
-                     int64_t n, const Scratch& s) {
+  static void attend(const Problem& p, int64_t b, int64_t h, int64_t block, int64_t group,
+                     int64_t rows, int64_t first, int64_t n, const Scratch& s) {
     const int64_t padded = up_to(n, Tile<T>::cols);
     T shrink[row_group];
-    multiply<T, Into::set>(rows, n, p.width, {s.q + group * s.width, s.width, 1}, s.keys_turned, s.keys, s.scores, s.keys);
+    multiply<T, Into::set>(rows, n, p.width, {s.q + group * s.width, s.width, 1}, s.keys_turned,
+                           s.keys, s.scores, s.keys);
     for (int64_t r = 0; r < rows; ++r) {
       T* const scores = s.scores + r * s.keys;
       const int64_t row = block + group + r;
@@ -190,8 +196,9 @@ struct Forward {
       shrink[r] = exponentials(scores, padded, s.greatest + group + r, s.sum + group + r);
     }
     for (int64_t r = rows; r < up_to(rows, Tile<T>::rows); ++r) shrink[r] = 0;
-    multiply<T, Into::scale_and_add>(rows, p.value_width, n, {s.scores, s.keys, 1}, s.values, s.value_width,
-                                     s.out + group * s.value_width, s.value_width, shrink);
+    multiply<T, Into::scale_and_add>(rows, p.value_width, n, {s.scores, s.keys, 1}, s.values,
+                                     s.value_width, s.out + group * s.value_width, s.value_width,
+                                     shrink);
   }
 };
 

@@ -7,13 +7,14 @@ namespace scalar_test::MLXK_ISA {
 const Suite& suite();
 }
 
-// Conversions, dressed as formulas; integers come out as the bits of a float.
+// What is no formula by itself, dressed as one; integers come out as the bits of a float.
 namespace mlxk_scalar {
 
 #define CONVERSION(name, expression)                                             \
   struct op_##name {                                                             \
     template <class F> static MLXK_MEMBER auto apply(F x) { return expression; } \
   };
+CONVERSION(exp_of_nonpositive, exp_of_nonpositive(-magnitude(x)))
 CONVERSION(round_f16, round_f16(x))
 CONVERSION(round_bf16, round_bf16(x))
 CONVERSION(through_f16, f16_to_float<F>(float_to_f16(x)))
@@ -143,12 +144,12 @@ constexpr Entry entries[] = {
 #define MLXK_BINARY(name, classes, result, expression) MLXK_FOR_##classes(ENTRY, name, result, 2)
 #include "scalar/binary.def"
 #undef MLXK_BINARY
-    MLXK_FOR_BIUFC(ENTRY, clip, same, 3) ENTRY(float, float32, round_f16, same, 1)
-        ENTRY(float, float32, round_bf16, same, 1) ENTRY(float, float32, through_f16, same, 1)
-            ENTRY(float, float32, through_bf16, same, 1) ENTRY(float, float32, signed_bits, same, 1)
-                ENTRY(float, float32, unsigned_bits, same, 1)
-                    ENTRY(double, float64, signed_bits, same, 1)
-                        ENTRY(double, float64, unsigned_bits, same, 1)};
+    MLXK_FOR_BIUFC(ENTRY, clip, same, 3) ENTRY(float, float32, round_f16, same, 1) ENTRY(
+        float, float32, exp_of_nonpositive, same, 1) ENTRY(float, float32, round_bf16, same, 1)
+        ENTRY(float, float32, through_f16, same, 1) ENTRY(float, float32, through_bf16, same, 1)
+            ENTRY(float, float32, signed_bits, same, 1) ENTRY(
+                float, float32, unsigned_bits, same, 1) ENTRY(double, float64, signed_bits, same, 1)
+                ENTRY(double, float64, unsigned_bits, same, 1)};
 
 #define MLXK_ISA_QUOTED(isa) #isa
 #define MLXK_ISA_TEXT(isa) MLXK_ISA_QUOTED(isa)

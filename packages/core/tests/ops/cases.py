@@ -126,7 +126,7 @@ def wide(x: np.ndarray) -> np.ndarray:
 def case(name: str, *inputs: Spec, **options: Any) -> Case:
     """A record whose reference and op have one name, unless given."""
     base = name.partition(".")[0]
-    options.setdefault("call", getattr(mx, base))
+    options.setdefault("call", getattr(mx, base, None))
     options.setdefault("reference", getattr(np, base, None))
     options.setdefault("inputs", inputs or (Spec(),))
     options.setdefault("differentiable", tuple(range(len(options["inputs"]))))

@@ -36,12 +36,12 @@ def complete(op: Op, composed: Callable[..., Any]) -> None:
         from ..transforms.jvp import push_forward
         from ..transforms.tracing import traced
 
-        moving = [i for i, tangent in enumerate(tangents) if tangent is not None]
+        moving = {i: tangent for i, tangent in enumerate(tangents) if tangent is not None}
         with traced([inputs[i] for i in moving]) as leaves:
             whole = list(inputs)
             for i, leaf in zip(moving, leaves, strict=True):
                 whole[i] = leaf
-            return push_forward(outputs_of(whole, params), leaves, [tangents[i] for i in moving])
+            return push_forward(outputs_of(whole, params), leaves, list(moving.values()))
 
     if not op.has_vjp:
         if op.multiple:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 from mlx.kernels import Dtype, array
@@ -98,12 +99,19 @@ def rope(
         traditional=bool(traditional),
         base=0.0 if base is None else float(base),
         scale=float(scale),
-        offset=0 if has_offsets else as_int(offset, "offset", "rope"),
+        offset=0 if isinstance(offset, array) else _checked_offset(offset),
         inverse=False,
         has_offsets=has_offsets,
         has_freqs=freqs is not None,
         stream=stream,
     )
+
+
+def _checked_offset(offset: Any) -> int:
+    try:
+        return index(offset)
+    except TypeError:
+        raise ValueError(f"[rope] offset is {offset!r}; it must be an integer.") from None
 
 
 def _checked_offsets(offset: array, shape: Shape, stream: StreamOrDevice) -> array:
