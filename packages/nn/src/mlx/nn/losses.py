@@ -67,16 +67,16 @@ def cross_entropy(
         raise ValueError(
             f"Targets shape {targets.shape} does not match logits shape {logits.shape}."
         )
-    if as_probabilities:
-        score = mx.sum(logits * targets, axis=axis)
+    fused = (
+        not (as_probabilities or label_smoothing)
+        and axis % logits.ndim == logits.ndim - 1
+        and logits.dtype in (mx.float16, mx.bfloat16, mx.float32)
+        and mx.issubdtype(targets.dtype, mx.integer)
+    )
+    if fused:
+        loss = mx.fast.cross_entropy(logits, targets).astype(logits.dtype)
     else:
-        score = mx.take_along_axis(logits, mx.expand_dims(targets, axis), axis).squeeze(axis)
-    logsumexp = mx.logsumexp(logits, axis=axis)
-    if label_smoothing > 0:
-        mean = mx.mean(logits, axis=axis)
-        loss = logsumexp - (1 - label_smoothing) * score - label_smoothing * mean
-    else:
-        loss = logsumexp - score
+        loss = _cross_entropy(logits, targets, axis, label_smoothing)
     if weights is not None:
         if weights.shape != loss.shape:
             raise ValueError(
@@ -85,6 +85,21 @@ def cross_entropy(
             )
         loss = loss * weights
     return _reduce(loss, reduction)
+
+
+def _cross_entropy(
+    logits: mx.array, targets: mx.array, axis: int, label_smoothing: float
+) -> mx.array:
+    """The losses by operations: along any axis, with any targets."""
+    if targets.ndim == logits.ndim:
+        score = mx.sum(logits * targets, axis=axis)
+    else:
+        score = mx.take_along_axis(logits, mx.expand_dims(targets, axis), axis).squeeze(axis)
+    logsumexp = mx.logsumexp(logits, axis=axis)
+    if label_smoothing > 0:
+        mean = mx.mean(logits, axis=axis)
+        return logsumexp - (1 - label_smoothing) * score - label_smoothing * mean
+    return logsumexp - score
 
 
 def binary_cross_entropy(

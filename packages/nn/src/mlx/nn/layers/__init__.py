@@ -12,3 +12,17 @@ from mlx.nn.layers.linear import Identity as Identity
 from mlx.nn.layers.linear import Linear as Linear
 from mlx.nn.layers.normalization import LayerNorm as LayerNorm
 from mlx.nn.layers.normalization import RMSNorm as RMSNorm
+from mlx.nn.layers.positional_encoding import ALiBi as ALiBi
+from mlx.nn.layers.positional_encoding import RoPE as RoPE
+from mlx.nn.layers.positional_encoding import (
+    SinusoidalPositionalEncoding as SinusoidalPositionalEncoding,
+)
+from mlx.nn.layers.recurrent import GRU as GRU
+from mlx.nn.layers.recurrent import LSTM as LSTM
+from mlx.nn.layers.recurrent import RNN as RNN
+from mlx.nn.layers.transformer import MultiHeadAttention as MultiHeadAttention
+from mlx.nn.layers.transformer import Transformer as Transformer
+from mlx.nn.layers.transformer import TransformerDecoder as TransformerDecoder
+from mlx.nn.layers.transformer import TransformerDecoderLayer as TransformerDecoderLayer
+from mlx.nn.layers.transformer import TransformerEncoder as TransformerEncoder
+from mlx.nn.layers.transformer import TransformerEncoderLayer as TransformerEncoderLayer

@@ -1,0 +1,255 @@
+"""Recurrent layers: RNN, GRU and LSTM over the steps of a sequence.
+
+The products of the inputs are computed for all steps at once; a step is then one product and a
+few elementwise operations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import mlx.core as mx
+from mlx.nn.layers.base import Module
+
+
+def _inputs(name: str, x: mx.array, weight: mx.array, bias: mx.array | None) -> mx.array:
+    """The products of the inputs of all steps: (..., steps, features) to (..., steps, gates)."""
+    if x.ndim < 2 or x.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"[{name}] The input has shape {x.shape}; it must be (steps, {weight.shape[1]}) or "
+            f"(batch, steps, {weight.shape[1]})."
+        )
+    if x.shape[-2] == 0:
+        raise ValueError(f"[{name}] The input of shape {x.shape} has no steps.")
+    return x @ weight.T if bias is None else mx.addmm(bias, x, weight.T)
+
+
+def _state(name: str, x: mx.array, size: int, state: mx.array | None, what: str) -> mx.array:
+    """The state before the first step, of shape (..., size): what is given, or zeros."""
+    shape = (*x.shape[:-2], size)
+    if state is None:
+        return mx.zeros(shape, x.dtype)
+    if state.shape != shape:
+        raise ValueError(f"[{name}] {what} has shape {state.shape}; it must be {shape}.")
+    return state
+
+
+def _steps(x: mx.array) -> list[mx.array]:
+    """The slices of x along its axis of steps."""
+    return [mx.squeeze(part, -2) for part in mx.split(x, x.shape[-2], axis=-2)]
+
+
+class RNN(Module):
+    r"""An Elman network: :math:`h_{t+1} = \text{nonlinearity}(W_{ih} x_t + W_{hh} h_t + b)`.
+
+    Elman, Finding Structure in Time, 1990. Parameters start uniform in
+    :math:`\pm 1 / \sqrt{\text{hidden size}}`.
+
+    Args:
+        input_size: size of an input.
+        hidden_size: size of the hidden state.
+        bias: whether to add one.
+        nonlinearity: function of the new state. Default: ``mx.tanh``.
+
+    Attributes:
+        Wxh: shape ``(hidden_size, input_size)``.
+        Whh: shape ``(hidden_size, hidden_size)``.
+        bias: shape ``(hidden_size,)``.
+
+    Raises:
+        ValueError: if ``nonlinearity`` is not callable.
+
+    Example:
+        >>> import mlx.core as mx
+        >>> import mlx.nn as nn
+        >>> nn.RNN(3, 4)(mx.ones((2, 5, 3))).shape
+        (2, 5, 4)
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: Callable[[mx.array], mx.array] | None = None,
+    ) -> None:
+        super().__init__()
+        self.nonlinearity = mx.tanh if nonlinearity is None else nonlinearity
+        if not callable(self.nonlinearity):
+            raise ValueError(f"[RNN] nonlinearity is {nonlinearity!r}, not a function.")
+        scale = 1 / math.sqrt(hidden_size)
+        self.hidden_size = hidden_size
+        self.Wxh = mx.random.uniform(-scale, scale, (hidden_size, input_size))
+        self.Whh = mx.random.uniform(-scale, scale, (hidden_size, hidden_size))
+        self.bias = mx.random.uniform(-scale, scale, (hidden_size,)) if bias else None
+
+    def _extra_repr(self) -> str:
+        return (
+            f"input_dims={self.Wxh.shape[1]}, hidden_size={self.hidden_size}, "
+            f"nonlinearity={self.nonlinearity}, bias={self.bias is not None}"
+        )
+
+    def __call__(self, x: mx.array, hidden: mx.array | None = None) -> mx.array:
+        """The hidden states of all steps.
+
+        Args:
+            x: shape (steps, input) or (batch, steps, input).
+            hidden: the state before the first step, (hidden,) or (batch, hidden). Default: zeros.
+
+        Returns:
+            Shape (steps, hidden) or (batch, steps, hidden).
+        """
+        inputs = _inputs("RNN", x, self.Wxh, self.bias)
+        state = _state("RNN", inputs, self.hidden_size, hidden, "hidden")
+        weight, states = self.Whh.T, []
+        for step in _steps(inputs):
+            state = self.nonlinearity(mx.addmm(step, state, weight))
+            states.append(state)
+        return mx.stack(states, axis=-2)
+
+
+class GRU(Module):
+    r"""Gated recurrent units.
+
+    .. math::
+
+        r_t &= \sigma(W_{xr} x_t + W_{hr} h_t + b_r) \\
+        z_t &= \sigma(W_{xz} x_t + W_{hz} h_t + b_z) \\
+        n_t &= \tanh(W_{xn} x_t + b_n + r_t (W_{hn} h_t + b_{hn})) \\
+        h_{t+1} &= (1 - z_t) n_t + z_t h_t
+
+    Cho et al., Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine
+    Translation, 2014. Parameters start uniform in :math:`\pm 1 / \sqrt{\text{hidden size}}`.
+
+    Args:
+        input_size: size of an input.
+        hidden_size: size of the hidden state.
+        bias: whether to add biases.
+
+    Attributes:
+        Wx: shape ``(3 * hidden_size, input_size)``: r, z, n.
+        Wh: shape ``(3 * hidden_size, hidden_size)``.
+        b: shape ``(3 * hidden_size,)``.
+        bhn: shape ``(hidden_size,)``.
+
+    Example:
+        >>> import mlx.core as mx
+        >>> import mlx.nn as nn
+        >>> nn.GRU(3, 4)(mx.ones((2, 5, 3))).shape
+        (2, 5, 4)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
+        super().__init__()
+        self.hidden_size = hidden_size
+        scale = 1 / math.sqrt(hidden_size)
+        self.Wx = mx.random.uniform(-scale, scale, (3 * hidden_size, input_size))
+        self.Wh = mx.random.uniform(-scale, scale, (3 * hidden_size, hidden_size))
+        self.b = mx.random.uniform(-scale, scale, (3 * hidden_size,)) if bias else None
+        self.bhn = mx.random.uniform(-scale, scale, (hidden_size,)) if bias else None
+
+    def _extra_repr(self) -> str:
+        return (
+            f"input_dims={self.Wx.shape[1]}, hidden_size={self.hidden_size}, "
+            f"bias={self.b is not None}"
+        )
+
+    def __call__(self, x: mx.array, hidden: mx.array | None = None) -> mx.array:
+        """The hidden states of all steps.
+
+        Args:
+            x: shape (steps, input) or (batch, steps, input).
+            hidden: the state before the first step, (hidden,) or (batch, hidden). Default: zeros.
+
+        Returns:
+            Shape (steps, hidden) or (batch, steps, hidden).
+        """
+        inputs = _inputs("GRU", x, self.Wx, self.b)
+        state = _state("GRU", inputs, self.hidden_size, hidden, "hidden")
+        weight, states = self.Wh.T, []
+        for step in _steps(inputs):
+            state = self._step(step, state @ weight, state)
+            states.append(state)
+        return mx.stack(states, axis=-2)
+
+    def _step(self, x: mx.array, h: mx.array, state: mx.array) -> mx.array:
+        """The next state, from the products of a step's input and of the state."""
+        xr, xz, xn = mx.split(x, 3, axis=-1)
+        hr, hz, hn = mx.split(h, 3, axis=-1)
+        r, z = mx.sigmoid(xr + hr), mx.sigmoid(xz + hz)
+        n = mx.tanh(xn + r * (hn if self.bhn is None else hn + self.bhn))
+        return (1 - z) * n + z * state
+
+
+class LSTM(Module):
+    r"""Long short-term memory.
+
+    .. math::
+
+        i_t &= \sigma(W_{xi} x_t + W_{hi} h_t + b_i) \\
+        f_t &= \sigma(W_{xf} x_t + W_{hf} h_t + b_f) \\
+        g_t &= \tanh(W_{xg} x_t + W_{hg} h_t + b_g) \\
+        o_t &= \sigma(W_{xo} x_t + W_{ho} h_t + b_o) \\
+        c_{t+1} &= f_t c_t + i_t g_t \\
+        h_{t+1} &= o_t \tanh(c_{t+1})
+
+    Hochreiter and Schmidhuber, Long Short-Term Memory, 1997. Parameters start uniform in
+    :math:`\pm 1 / \sqrt{\text{hidden size}}`.
+
+    Args:
+        input_size: size of an input.
+        hidden_size: size of the hidden and of the cell state.
+        bias: whether to add one.
+
+    Attributes:
+        Wx: shape ``(4 * hidden_size, input_size)``: i, f, g, o.
+        Wh: shape ``(4 * hidden_size, hidden_size)``.
+        bias: shape ``(4 * hidden_size,)``.
+
+    Example:
+        >>> import mlx.core as mx
+        >>> import mlx.nn as nn
+        >>> [state.shape for state in nn.LSTM(3, 4)(mx.ones((2, 5, 3)))]
+        [(2, 5, 4), (2, 5, 4)]
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
+        super().__init__()
+        self.hidden_size = hidden_size
+        scale = 1 / math.sqrt(hidden_size)
+        self.Wx = mx.random.uniform(-scale, scale, (4 * hidden_size, input_size))
+        self.Wh = mx.random.uniform(-scale, scale, (4 * hidden_size, hidden_size))
+        self.bias = mx.random.uniform(-scale, scale, (4 * hidden_size,)) if bias else None
+
+    def _extra_repr(self) -> str:
+        return (
+            f"input_dims={self.Wx.shape[1]}, hidden_size={self.hidden_size}, "
+            f"bias={self.bias is not None}"
+        )
+
+    def __call__(
+        self, x: mx.array, hidden: mx.array | None = None, cell: mx.array | None = None
+    ) -> tuple[mx.array, mx.array]:
+        """The hidden and the cell states of all steps.
+
+        Args:
+            x: shape (steps, input) or (batch, steps, input).
+            hidden: the state before the first step, (hidden,) or (batch, hidden). Default: zeros.
+            cell: the cell state before the first step, of the same shape. Default: zeros.
+
+        Returns:
+            Two arrays of shape (steps, hidden) or (batch, steps, hidden).
+        """
+        inputs = _inputs("LSTM", x, self.Wx, self.bias)
+        of_shape = partial(_state, "LSTM", inputs, self.hidden_size)
+        state, cell = of_shape(hidden, "hidden"), of_shape(cell, "cell")
+        weight, states, cells = self.Wh.T, [], []
+        for step in _steps(inputs):
+            i, f, g, o = mx.split(mx.addmm(step, state, weight), 4, axis=-1)
+            cell = mx.sigmoid(f) * cell + mx.sigmoid(i) * mx.tanh(g)
+            state = mx.sigmoid(o) * mx.tanh(cell)
+            states.append(state)
+            cells.append(cell)
+        return mx.stack(states, axis=-2), mx.stack(cells, axis=-2)

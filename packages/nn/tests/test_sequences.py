@@ -1,0 +1,78 @@
+"""Attention, Transformer, recurrent layers and positions: MLX's answers, states, misuse."""
+
+import json
+from pathlib import Path
+
+import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
+import pytest
+from golden_sequences import MODULES, VALUES, face, values
+
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "sequences.json").read_text())
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_values(name):
+    for got, want in zip(values(name), GOLDEN["values"][name], strict=True):
+        np.testing.assert_allclose(got.ravel(), want, rtol=2e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_printing_and_parameters(name):
+    assert face(name) == GOLDEN["modules"][name]
+
+
+def test_causal_mask_and_word_agree():
+    layer, x = nn.MultiHeadAttention(16, 4), mx.random.normal((2, 7, 16))
+    mask = layer.create_additive_causal_mask(7)
+    np.testing.assert_allclose(
+        np.array(layer(x, x, x, mask)), np.array(layer(x, x, x, "causal")), rtol=1e-5, atol=1e-6
+    )
+    half = nn.MultiHeadAttention.create_additive_causal_mask(3, mx.float16)
+    assert half.dtype == mx.float16
+    assert half.min().item() == mx.finfo(mx.float16).min
+
+
+@pytest.mark.parametrize("layer", [nn.RNN(3, 4), nn.GRU(3, 4), nn.LSTM(3, 4)], ids=repr)
+def test_recurrent_layers_step_by_step(layer):
+    """Going on from a state is the same as the whole sequence; gradients reach every weight."""
+    x = mx.random.normal((2, 6, 3))
+    whole = layer(x)
+    first, *cells = layer(x[:, :4]) if isinstance(layer, nn.LSTM) else (layer(x[:, :4]),)
+    rest = layer(x[:, 4:], first[:, -1], *(cell[:, -1] for cell in cells))
+    for a, b in ((whole, rest),) if isinstance(rest, mx.array) else zip(whole, rest, strict=True):
+        np.testing.assert_allclose(np.array(a[:, 4:]), np.array(b), rtol=1e-5, atol=1e-6)
+
+    def loss(x):
+        out = layer(x)
+        return (out if isinstance(out, mx.array) else out[0]).square().sum()
+
+    _, gradients = nn.value_and_grad(layer, loss)(x)
+    for gradient in gradients.values():
+        assert mx.any(gradient != 0).item()
+    _, compiled = mx.compile(nn.value_and_grad(layer, loss))(x)
+    for key, gradient in gradients.items():
+        np.testing.assert_allclose(
+            np.array(compiled[key]), np.array(gradient), rtol=1e-5, atol=1e-6
+        )
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: nn.MultiHeadAttention(7, 2), "2 heads do not divide"),
+        (lambda: nn.MultiHeadAttention(8, 0), "0 heads do not divide"),
+        (lambda: nn.MultiHeadAttention(8, 2)(*[mx.ones((2, 8))] * 3), "queries have shape"),
+        (lambda: nn.SinusoidalPositionalEncoding(5), "positive and even"),
+        (lambda: nn.RNN(3, 4, nonlinearity="tanh"), "not a function"),
+        (lambda: nn.RNN(3, 4)(mx.ones((2, 5, 4))), r"\[RNN\] The input has shape"),
+        (lambda: nn.GRU(3, 4)(mx.ones((3,))), r"\[GRU\] The input has shape"),
+        (lambda: nn.LSTM(3, 4)(mx.ones((2, 0, 3))), "no steps"),
+        (lambda: nn.LSTM(3, 4)(mx.ones((2, 5, 3)), mx.ones((4,))), "hidden has shape"),
+        (lambda: nn.LSTM(3, 4)(mx.ones((5, 3)), None, mx.ones((2, 4))), "cell has shape"),
+    ],
+)
+def test_misuse(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
