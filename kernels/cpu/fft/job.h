@@ -22,6 +22,7 @@ struct Job {
   int64_t given;            // elements of a line that the input has, at most as many as are needed
   int64_t needed, results;  // elements of a line that go in and come out
   int64_t in_stride, out_stride;
+  int64_t in_step, out_step;  // elements from line to line, or no_step
   int64_t lines;
   bool packed;        // real numbers of even n, two as one complex number
   bool batches;       // row_lanes lines at once (batch.h), else one by one (line.h)
@@ -41,6 +42,19 @@ static bool by_batch(const Job& job) {
   const bool contiguous = job.in_stride == 1 && job.out_stride == 1;
   if (contiguous && method_of(job.length, false) == Method::line) return false;
   return 2 * job.lines >= row_lanes || job.length < row_lanes;
+}
+
+// From line to line, where all lines are equally far apart.
+constexpr int64_t no_step = INT64_MIN;
+static int64_t step_of(const Tensor& t, const Tensor& out, int axis) {
+  int64_t step = 0, lines = 1;
+  for (int d = t.ndim - 1; d >= 0; --d) {
+    if (d == axis || out.shape[d] == 1) continue;
+    if (lines == 1) step = t.strides[d];
+    if (t.strides[d] != step * lines) return no_step;
+    lines *= out.shape[d];
+  }
+  return step;
 }
 
 // How an op is called: params axis, n, power (the result is divided by n to it), and a flag. n is 0
@@ -68,12 +82,15 @@ static Job job_of(const KernelCall& call, Kind kind) {
   job.in_stride = job.given <= 1 ? 1 : job.in->strides[job.axis];
   job.out_stride = job.results == 1 ? 1 : job.out->strides[job.axis];
   job.lines = job.out->size / job.results;
+  job.in_step = step_of(*job.in, *job.out, job.axis);
+  job.out_step = step_of(*job.out, *job.out, job.axis);
   job.batches = by_batch(job);
   return job;
 }
 
 // Where a line begins, in elements of the tensor.
-static int64_t line_offset(const Job& job, const Tensor& t, int64_t line) {
+static int64_t line_offset(const Job& job, const Tensor& t, int64_t step, int64_t line) {
+  if (step != no_step) return line * step;
   int64_t at = 0;
   for (int d = t.ndim - 1; d >= 0; --d) {
     if (d == job.axis) continue;
@@ -86,10 +103,11 @@ static int64_t line_offset(const Job& job, const Tensor& t, int64_t line) {
 
 static const float* line_in(const Job& job, int64_t line) {
   return static_cast<const float*>(job.in->data) +
-         line_offset(job, *job.in, line) * job.in_floats();
+         line_offset(job, *job.in, job.in_step, line) * job.in_floats();
 }
 static float* line_out(const Job& job, int64_t line) {
-  return static_cast<float*>(job.out->data) + line_offset(job, *job.out, line) * job.out_floats();
+  return static_cast<float*>(job.out->data) +
+         line_offset(job, *job.out, job.out_step, line) * job.out_floats();
 }
 
 }  // namespace

@@ -18,8 +18,8 @@ static size_t line_bytes(const Plan& plan) {
   return plan.bytes + plan.task_bytes * static_cast<size_t>(thread_count() - 1);
 }
 
-// Runs body(unit, memory) for all units on a number of tasks; each has `bytes` of the memory for
-// itself.
+// Runs body(unit, memory) for all units on a number of tasks, which claim some at a time; each has
+// `bytes` of the memory for itself.
 template <class Body>
 static void share_out(int64_t units, int tasks, char* memory, size_t bytes, const Body& body) {
   if (tasks <= 1) {
@@ -27,10 +27,14 @@ static void share_out(int64_t units, int tasks, char* memory, size_t bytes, cons
     return;
   }
   int64_t next = 0;
+  const int64_t some = units / (16 * tasks) + 1;
   parallel_for(tasks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
-      for (int64_t unit; (unit = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED)) < units;) {
-        body(unit, memory + static_cast<size_t>(task) * bytes);
+      for (int64_t first; (first = __atomic_fetch_add(&next, some, __ATOMIC_RELAXED)) < units;) {
+        const int64_t last = first + some < units ? first + some : units;
+        for (int64_t unit = first; unit < last; ++unit) {
+          body(unit, memory + static_cast<size_t>(task) * bytes);
+        }
       }
     }
   });
