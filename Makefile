@@ -94,6 +94,10 @@ symbols: .venv/pyvenv.cfg ## Check that no weak symbol leaves an instruction set
 	@$(BUILD_UV) python kernels/hatch_build.py mlxk
 	$(UV) python tools/symbols.py $(IN_PLACE)
 
+.PHONY: peers
+peers: .venv/pyvenv.cfg ## Compare with PyTorch, exchange arrays with PyTorch and JAX; KEEP=1 keeps
+	$(UV) python tools/peers.py $(if $(KEEP),--keep)
+
 .PHONY: wheels
 wheels: ## Build wheels and sdists of all distributions into dist/
 	uv build --all-packages --out-dir dist

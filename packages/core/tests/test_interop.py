@@ -56,6 +56,30 @@ def test_float64_of_other_libraries_becomes_float32() -> None:
         mx.asarray(plain, copy=False)
 
 
+def test_array_copies_what_knows_only_dlpack() -> None:
+    plain = np.zeros(3, np.float32)
+    a = mx.array(Foreign(plain))
+    plain[0] = 9
+    assert a.tolist() == [0, 0, 0]
+    assert mx.array(Foreign(np.ones(2))).dtype == mx.float32
+    assert mx.array(Foreign(np.ones(2)), mx.float64).dtype == mx.float64
+
+
+def test_a_write_elsewhere_reaches_one_element() -> None:
+    for a in (mx.zeros(4), mx.broadcast_to(mx.array(0.0), (4,))):
+        np.asarray(a)[1] = 5
+        assert a.tolist() == [0, 5, 0, 0]
+    assert mx.zeros(2).tolist() == [0, 0]
+
+
+def test_negative_strides_are_not_handed_out() -> None:
+    # PyTorch ends the process when it gets them.
+    a = mx.arange(4)[::-1]
+    shared = np.from_dlpack(a)
+    assert shared.strides == (4,)
+    assert shared.tolist() == [3, 2, 1, 0]
+
+
 def test_own_arrays_give_new_handles() -> None:
     a = mx.array([1, 2])
     for b in (mx.asarray(a), mx.asarray(a, copy=False), mx.asarray(a, copy=True)):

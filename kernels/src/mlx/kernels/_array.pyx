@@ -441,8 +441,8 @@ cdef class array:
         return shared.copy() if copy else shared
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
-        """A DLPack capsule of the same memory; of a copy where the memory is read-only."""
-        writable_memory(self)
+        """A DLPack capsule of the same memory, or of a copy that any library can take."""
+        plain_memory(self)
         return export_dlpack(mlxk_output(self.edge))
 
     def __dlpack_device__(self):

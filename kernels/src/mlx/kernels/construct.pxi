@@ -72,13 +72,17 @@ cdef object foreign(object value, int dtype):
             code = 10
     elif not has_buffer(value):
         if hasattr(kind, "__dlpack__"):
-            return from_dlpack(value)
+            return dlpack_copy(value, dtype)
         if not hasattr(kind, "__array__"):
             return None
         value = value.__array__()
     try:
         PyObject_GetBuffer(value, &view, PyBUF_FORMAT | PyBUF_STRIDES)
     except (BufferError, ValueError, TypeError) as error:
+        try:
+            return dlpack_copy(value, dtype)  # JAX's bfloat16 has no buffer format
+        except (AttributeError, BufferError, RuntimeError, TypeError, ValueError):
+            pass
         raise ValueError(
             f"[array] the elements of the {kind.__name__} cannot be read: {error}"
         ) from None
@@ -87,6 +91,11 @@ cdef object foreign(object value, int dtype):
     finally:
         PyBuffer_Release(&view)
     return wrap(edge)
+
+
+cdef array dlpack_copy(object value, int dtype):
+    cdef array shared = from_dlpack(value)
+    return wrap(copied(mlxk_output(shared.edge), dtype == -1 or dtype == 11))
 
 
 # An operand beside arrays of `dtype` (-1: none): cast to it, as NumPy values are weak. NotImplemented where the object
@@ -136,22 +145,25 @@ cdef array row_major_copy(array source):
     wait_ready(source)
     if is_row_major(mlxk_output(source.edge)):
         return source
-    return wrap(copied(mlxk_output(source.edge)))
+    return wrap(copied(mlxk_output(source.edge), False))
 
 
-# What another library may write to: not the memory of a constant that many handles share.
+# What another library may write to: not the memory of a constant that many handles share, nor one element that stands
+# for many, as in mx.zeros.
 cdef int own_memory(array handle) except -1:
     wait_ready(handle)
-    if handle.edge.node().op == op_constant:
-        handle.edge = copied(mlxk_output(handle.edge))
+    if handle.edge.node().op == op_constant or repeats(mlxk_output(handle.edge)):
+        handle.edge = copied(mlxk_output(handle.edge), False)
     return 0
 
 
-# What a library that knows no read-only memory may write to: not a mapped file.
-cdef int writable_memory(array handle) except -1:
+# What any library may take: not a mapped file, for DLPack 0.8 knows no read-only memory, and no negative strides, which
+# end the process in PyTorch.
+cdef int plain_memory(array handle) except -1:
     own_memory(handle)
-    if not (mlxk_output(handle.edge).buffer.get().flags & buffer_writable):
-        handle.edge = copied(mlxk_output(handle.edge))
+    cdef const Output* output = &mlxk_output(handle.edge)
+    if not (output.buffer.get().flags & buffer_writable) or is_backwards(output[0]):
+        handle.edge = copied(output[0], False)
     return 0
 
 
@@ -159,7 +171,9 @@ cdef extern from "Python.h":
     bint has_buffer "PyObject_CheckBuffer"(object)
 
 cdef extern from "export.h" namespace "mlxk::face":
-    Edge copied(const Output&) except +raise_python
+    Edge copied(const Output&, bint) except +raise_python
+    bint is_backwards(const Output&)
+    bint repeats(const Output&)
     Edge data_edge(const void*, size_t, const Dims&, CDtype) except +raise_python
     Edge shared_bytes(object, int64_t, Dims, CDtype) except +raise_python
 

@@ -263,8 +263,22 @@ inline void release_view(Py_buffer* view) {
   view->internal = nullptr;
 }
 
-// A row-major copy of an evaluated output whose bytes are there.
-inline Edge copied(const Output& output) {
+inline bool repeats(const Output& output) {
+  for (size_t i = 0; i < output.shape.size(); ++i) {
+    if (output.strides[i] == 0 && output.shape[i] > 1) return true;
+  }
+  return false;
+}
+
+inline bool is_backwards(const Output& output) {
+  for (size_t i = 0; i < output.shape.size(); ++i) {
+    if (output.strides[i] < 0 && output.shape[i] > 1) return true;
+  }
+  return false;
+}
+
+// A row-major copy of an evaluated output whose bytes are there. `narrow`: float64 becomes float32.
+inline Edge copied(const Output& output, bool narrow) {
   const size_t n = output.shape.size();
   const Py_ssize_t item = static_cast<Py_ssize_t>(itemsize(output.dtype));
   Py_buffer view = {};
@@ -279,7 +293,7 @@ inline Edge copied(const Output& output) {
   }
   view.shape = lengths.data();
   view.strides = lengths.data() + n;
-  return from_view(view, false, static_cast<int>(output.dtype));
+  return from_view(view, narrow, static_cast<int>(output.dtype));
 }
 
 inline Edge data_edge(const void* bytes, size_t size, const Dims& shape, Dtype dtype) {
