@@ -89,19 +89,66 @@ TEST(long_lines_are_shared) {
   }
 }
 
-TEST(partition_puts_kth_in_its_place) {
-  Array x = make_array(Dtype::float32, {2, 99}), out = make_array(Dtype::float32, {2, 99});
-  Array order = make_array(Dtype::uint32, {2, 99});
-  fill(x, 1);
-  for (int64_t kth : {0, 40, 98}) {
+// The kth in its place, and the same order of values and of places.
+static void check_partition(Dtype dtype, int64_t lines, int64_t n, int64_t kth, double high) {
+  const Shape shape{lines, n};
+  Array x = make_array(dtype, shape), out = make_array(dtype, shape);
+  Array order = make_array(Dtype::uint32, shape), sorted = make_array(dtype, shape);
+  fill(x, 1, 0, high);
+  if (n < 60000) {
     run_kernel("partition", {x}, {out}, {kth, 1});
     run_kernel("argpartition", {x}, {order}, {kth, 1});
-    for (int64_t line : {0, 1}) {
-      const double pivot = out[line * 99 + kth].real();
-      for (int64_t i = 0; i < 99; ++i) {
-        CHECK(i < kth ? out[line * 99 + i].real() <= pivot : out[line * 99 + i].real() >= pivot);
-        CHECK(out[line * 99 + i] ==
-              x[line * 99 + static_cast<int64_t>(order[line * 99 + i].real())]);
+  } else {
+    CHECK(same_at_all_thread_counts("partition", {x}, {out}, {kth, 1}));
+    CHECK(same_at_all_thread_counts("argpartition", {x}, {order}, {kth, 1}));
+  }
+  run_kernel("sort", {x}, {sorted}, {1});
+  bool right = true;
+  std::vector<bool> seen(static_cast<size_t>(lines * n));
+  for (int64_t line = 0; line < lines; ++line) {
+    const double pivot = sorted[line * n + kth].real();
+    right &= out[line * n + kth].real() == pivot;
+    for (int64_t i = 0; i < n; ++i) {
+      const double value = out[line * n + i].real();
+      right &= i < kth ? value <= pivot : value >= pivot;
+      const int64_t place = line * n + static_cast<int64_t>(order[line * n + i].real());
+      right &= value == x[place].real() && !seen[static_cast<size_t>(place)];
+      seen[static_cast<size_t>(place)] = true;
+    }
+  }
+  if (!right) {
+    fail(__FILE__, __LINE__, describe(x, Layout::contiguous) + " kth " + std::to_string(kth));
+  }
+}
+
+TEST(partition_puts_kth_in_its_place) {
+  for (Dtype d : {Dtype::float32, Dtype::int32, Dtype::uint32, Dtype::float16, Dtype::int64}) {
+    for (double high : {3.0, 60000.0}) {  // many ties, few ties
+      for (int64_t kth : {0, 40, 98}) check_partition(d, 2, 99, kth, high);
+      for (int64_t kth : {0, 7, 1500, 2999}) check_partition(d, 70, 3000, kth, high);
+    }
+  }
+  for (double high : {3.0, 1e6}) {
+    for (int64_t kth : {0, 299990, 150000}) check_partition(Dtype::float32, 1, 300000, kth, high);
+  }
+}
+
+// Runs of every length up to what the network sorts, and orders that are hard for pivots.
+TEST(sorts_every_length_and_order) {
+  for (Dtype d : {Dtype::float32, Dtype::int32, Dtype::uint64}) {
+    for (int64_t n = 1; n < 300; ++n) check_sorts(d, {2, n}, 1, Layout::contiguous);
+    for (int64_t n : {5000, 262145, 2097159}) {
+      for (int order : {0, 1, 2}) {
+        Array x = make_array(d, {n}), out = make_array(d, {n});
+        for (int64_t i = 0; i < n; ++i)
+          x.set(i, static_cast<double>(order == 0 ? i : order == 1 ? n - i : std::min(i, n - i)));
+        run_kernel("sort", {x}, {out}, {0});
+        bool right = true;
+        for (int64_t i = 0; i < n; ++i) {
+          const int64_t want = order == 2 ? (i + 1) / 2 : order == 1 ? i + 1 : i;
+          right &= out[i].real() == static_cast<double>(want);
+        }
+        CHECK(right);
       }
     }
   }
