@@ -1,26 +1,60 @@
-// Convolutions of one to three spatial axes, channels last.
+// "conv" (image, weights) and "conv_weight" (image, cotangent of the outputs), the gradient of the
+// weights. One to three spatial axes, channels last, of float16, bfloat16, float32 or float64; sums
+// of 16-bit inputs are computed in float32.
+#include "cpu/conv/depthwise_gradient.h"
 #include "cpu/conv/weight_gradient.h"
 
 namespace {
 
-template <template <class, class> class Kernel> void run_conv(const KernelCall& call) {
+// Each has an algorithm for filters that share channels and one for those that do not.
+struct Convolution {
+  template <class S, class T> using Dense = Forward<S, T>;
+  template <class S, class T> using Sparse = Depthwise<S, T>;
+  static Problem read(const KernelCall& call) {
+    return read_problem(call, call.inputs[0], call.inputs[1], call.outputs[0]);
+  }
+};
+struct WeightsOf {
+  template <class S, class T> using Dense = WeightGradient<S, T>;
+  template <class S, class T> using Sparse = DepthwiseGradient<S, T>;
+  static Problem read(const KernelCall& call) {
+    return read_problem(call, call.inputs[0], call.outputs[0], call.inputs[1]);
+  }
+};
+
+bool is_empty(const Problem& p) { return p.pixels() * p.channels * p.filters * p.taps() == 0; }
+
+template <class Which, class S, class T> void run_as(const KernelCall& call) {
+  const Problem p = Which::read(call);
+  if (is_empty(p)) return zero(static_cast<S*>(call.outputs[0].data), call.outputs[0].size);
+  if (is_depthwise<T>(p)) return Which::template Sparse<S, T>::run(call, p);
+  Which::template Dense<S, T>::run(call, p);
+}
+
+template <class Which> void run(const KernelCall& call) {
   switch (call.outputs[0].dtype) {
-    case Dtype::float16: return Kernel<f16_bits, float>::run(call);
-    case Dtype::bfloat16: return Kernel<bf16_bits, float>::run(call);
-    case Dtype::float64: return Kernel<double, double>::run(call);
-    default: return Kernel<float, float>::run(call);
+    case Dtype::float16: return run_as<Which, f16_bits, float>(call);
+    case Dtype::bfloat16: return run_as<Which, bf16_bits, float>(call);
+    case Dtype::float64: return run_as<Which, double, double>(call);
+    default: return run_as<Which, float, float>(call);
   }
 }
 
-template <template <class, class> class Kernel> size_t conv_workspace(const KernelCall& call) {
-  return call.outputs[0].dtype == Dtype::float64 ? Kernel<double, double>::workspace(call)
-                                                 : Kernel<float, float>::workspace(call);
+template <class Which, class T> size_t workspace_as(const KernelCall& call) {
+  const Problem p = Which::read(call);
+  if (is_empty(p)) return 0;
+  if (is_depthwise<T>(p)) return Which::template Sparse<T, T>::workspace(p);
+  return Which::template Dense<T, T>::workspace(p);
+}
+
+template <class Which> size_t workspace(const KernelCall& call) {
+  return call.outputs[0].dtype == Dtype::float64 ? workspace_as<Which, double>(call)
+                                                 : workspace_as<Which, float>(call);
 }
 
 }  // namespace
 
 MLXK_STEM(conv, table) {
-  table.add("conv", {.run = run_conv<Forward>, .workspace = conv_workspace<Forward>});
-  table.add("conv_weight",
-            {.run = run_conv<WeightGradient>, .workspace = conv_workspace<WeightGradient>});
+  table.add("conv", {.run = run<Convolution>, .workspace = workspace<Convolution>});
+  table.add("conv_weight", {.run = run<WeightsOf>, .workspace = workspace<WeightsOf>});
 }

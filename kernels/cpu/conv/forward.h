@@ -100,17 +100,6 @@ template <class S, class T> struct Weights {
           }
         });
   }
-
-  // The phase with a number; returns what is left of the number.
-  static int64_t read_phase(const Problem& p, const Plan& plan, int64_t number, int64_t* index,
-                            Phase* phase) {
-    for (int i = 2; i >= 0; --i) {
-      index[i] = number % plan.phases[i];
-      number /= plan.phases[i];
-      phase[i] = p.axes[i].phase(index[i]);
-    }
-    return number;
-  }
 };
 
 template <class S, class T> struct Forward {
@@ -225,14 +214,8 @@ template <class S, class T> struct Forward {
     for (; i < n; ++i) to[i] = narrow<S>(from[i]);
   }
 
-  static void run(const KernelCall& call) {
-    const Problem p = read_problem(call, call.inputs[0], call.inputs[1], call.outputs[0]);
-    if (call.outputs[0].size == 0) return;
-    if (p.channels == 0 || p.taps() == 0) {
-      zero(static_cast<S*>(call.outputs[0].data), call.outputs[0].size);
-      return;
-    }
-    const Plan plan = make_plan(p, region_elements);
+  static void run(const KernelCall& call, const Problem& p) {
+    const Plan plan = make_plan(p, {region_elements});
     const Weights<S, T> weights{p, plan, Volume(call.inputs[1]), static_cast<T*>(call.workspace)};
     weights.pack();
     const int64_t panels = weights.panels();
@@ -256,7 +239,7 @@ template <class S, class T> struct Forward {
         int64_t index[3];
         Phase phase[3];
         const int64_t group =
-            Weights<S, T>::read_phase(problem, plan, i / splits / plan.block_count(), index, phase);
+            read_phase(problem, plan, i / splits / plan.block_count(), index, phase);
         Task task{group, split * panels_a_task,
                   smaller(panels_a_task, panels - split * panels_a_task),
                   Window(plan, problem, phase, block),
@@ -266,8 +249,7 @@ template <class S, class T> struct Forward {
     });
   }
 
-  static size_t workspace(const KernelCall& call) {
-    const Problem p = read_problem(call, call.inputs[0], call.inputs[1], call.outputs[0]);
+  static size_t workspace(const Problem& p) {
     return static_cast<size_t>(p.groups * p.taps() * p.channels * round_up(p.filters, lanes<T>)) *
            sizeof(T);
   }

@@ -8,13 +8,24 @@
 
 namespace {
 
+// n contiguous elements to the compute type: short rows, so inline.
+template <class S, class T> MLXK_FN void copy_row(const S* from, int64_t n, T* to) {
+  int64_t i = 0;
+  for (; i + lanes<T> <= n; i += lanes<T>) store(to + i, load_as(from + i));
+  for (; i < n; ++i) to[i] = widen<T>(from[i]);
+}
+
 // Pixels `pixel_stride` apart, each `channels` elements, `channel_stride` apart.
 template <class S, class T>
 static void copy_pixels(const S* from, int64_t pixel_stride, int64_t pixels, int64_t channel_stride,
                         int64_t channels, T* to) {
   if (channel_stride == 1 && pixel_stride == channels) {
-    load_row<S, T>(from, 1, pixels * channels, to);
-  } else if (channel_stride == 1 || channels >= pixels) {
+    copy_row(from, pixels * channels, to);
+  } else if (channel_stride == 1) {
+    for (int64_t i = 0; i < pixels; ++i) {
+      copy_row(from + i * pixel_stride, channels, to + i * channels);
+    }
+  } else if (channels >= pixels) {
     for (int64_t i = 0; i < pixels; ++i) {
       load_row<S, T>(from + i * pixel_stride, channel_stride, channels, to + i * channels);
     }
@@ -23,6 +34,17 @@ static void copy_pixels(const S* from, int64_t pixel_stride, int64_t pixels, int
       const S* const plane = from + c * channel_stride;
       for (int64_t i = 0; i < pixels; ++i) to[i * channels + c] = widen<T>(plane[i * pixel_stride]);
     }
+  }
+}
+
+// The same where a channel is seen by `repeat` filters one after another, from filter `first` on.
+template <class S, class T>
+static void repeat_channels(const S* from, int64_t pixel_stride, int64_t pixels,
+                            int64_t channel_stride, int64_t first, int64_t filters, int64_t repeat,
+                            T* to) {
+  for (int64_t f = 0; f < filters; ++f) {
+    const S* const plane = from + (first + f) / repeat * channel_stride;
+    for (int64_t i = 0; i < pixels; ++i) to[i * filters + f] = widen<T>(plane[i * pixel_stride]);
   }
 }
 
@@ -36,6 +58,7 @@ struct Window {
   int64_t first[4], count[4];  // outputs: images, depth, height, width
   int64_t first_tap[3], tap_count[3];
   int64_t first_channel, channels;
+  int64_t repeat = 1;  // filters that see one channel, where each has its own
   Extent extent[3];
   int64_t strides[4];  // of the packed region: image, depth, height, width
 
@@ -63,6 +86,13 @@ struct Window {
     strides[0] = stride;
   }
 
+  // All taps.
+  void look_at(int64_t channel, int64_t n) {
+    const int64_t none[3] = {}, taps[3] = {phase[0].taps, phase[1].taps, phase[2].taps};
+    look_through(none, taps, channel, n);
+  }
+  bool sees_something() const { return tap_count[0] * tap_count[1] * tap_count[2] * channels > 0; }
+
   // The input coordinate of position `at` along depth (0) or height (1).
   int64_t coordinate(int i, int64_t at) const {
     const Phase& p = phase[i];
@@ -78,16 +108,20 @@ struct Window {
     const int64_t begin = smaller(at < 0 ? ceil_div(-at, step) : 0, n);
     const int64_t end = larger(smaller(at < in ? ceil_div(in - at, step) : 0, n), begin);
     zero(to, begin * channels);
-    if (end > begin) {
-      copy_pixels(line + (at + begin * step) * x.strides[2], step * x.strides[2], end - begin,
-                  x.inner_stride, channels, to + begin * channels);
+    const S* const first = line + (at + begin * step) * x.strides[2];
+    if (end > begin && repeat > 1) {
+      repeat_channels(first, step * x.strides[2], end - begin, x.inner_stride, first_channel,
+                      channels, repeat, to + begin * channels);
+    } else if (end > begin) {
+      copy_pixels(first, step * x.strides[2], end - begin, x.inner_stride, channels,
+                  to + begin * channels);
     }
     zero(to + end * channels, (n - end) * channels);
   }
 
   template <class S, class T>
   void pack(const Problem& p, const Volume& x, int64_t group, T* to) const {
-    const int64_t channel = group * p.channels + first_channel;
+    const int64_t channel = repeat > 1 ? 0 : group * p.channels + first_channel;
     const S* const base = reinterpret_cast<const S*>(x.data) + channel * x.inner_stride;
     const Phase& w = phase[2];
     const int64_t left = w.origin + first[3] * w.step + first_tap[2] * w.pitch;

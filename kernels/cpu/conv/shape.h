@@ -158,7 +158,13 @@ struct Plan {
   int64_t block_count() const { return blocks[0] * blocks[1] * blocks[2] * blocks[3]; }
 };
 
-static Plan make_plan(const Problem& p, int64_t region_elements) {
+struct Limits {
+  int64_t region_elements;
+  int64_t pixels = block_pixels;
+  int64_t products = products_a_pass;
+};
+
+static Plan make_plan(const Problem& p, const Limits& limits) {
   Plan plan{};
   Phase fullest[3];
   int64_t outputs[4] = {p.batch, 0, 0, 0};
@@ -170,7 +176,7 @@ static Plan make_plan(const Problem& p, int64_t region_elements) {
     outputs[1 + i] = fullest[i].outputs;
     plan.taps[i] = fullest[i].taps;
   }
-  int64_t room = block_pixels;
+  int64_t room = limits.pixels;
   for (int i = 3; i >= 0; --i) {
     const int64_t count = ceil_div(outputs[i], larger(room, 1));
     plan.block[i] = ceil_div(outputs[i], larger(count, 1));
@@ -184,7 +190,7 @@ static Plan make_plan(const Problem& p, int64_t region_elements) {
   };
   const int64_t least_channels = smaller(p.channels, 16);
   const auto halve = [](int64_t* n) { *n = ceil_div(*n, 2); };
-  while (positions() * least_channels > region_elements) {
+  while (positions() * least_channels > limits.region_elements) {
     if (plan.block[0] > 1)
       halve(&plan.block[0]);
     else if (plan.block[1] > 1)
@@ -204,7 +210,7 @@ static Plan make_plan(const Problem& p, int64_t region_elements) {
   }
   const int64_t taps = plan.taps[0] * plan.taps[1] * plan.taps[2];
   const int64_t fitting =
-      smaller(region_elements / positions(), larger(16, products_a_pass / taps));
+      smaller(limits.region_elements / positions(), larger(16, limits.products / taps));
   plan.channels = p.channels;
   if (fitting < p.channels) {
     const int64_t most = larger(fitting / 16 * 16, 16);
@@ -214,6 +220,17 @@ static Plan make_plan(const Problem& p, int64_t region_elements) {
   for (int i = 0; i < 3; ++i) plan.tap_chunks *= ceil_div(fullest[i].taps, plan.taps[i]);
   for (int i = 0; i < 4; ++i) plan.blocks[i] = ceil_div(outputs[i], larger(plan.block[i], 1));
   return plan;
+}
+
+// The phase with a number; returns what is left of the number.
+static int64_t read_phase(const Problem& p, const Plan& plan, int64_t number, int64_t* index,
+                          Phase* phase) {
+  for (int i = 2; i >= 0; --i) {
+    index[i] = number % plan.phases[i];
+    number /= plan.phases[i];
+    phase[i] = p.axes[i].phase(index[i]);
+  }
+  return number;
 }
 
 // Calls body(first tap of each axis, tap counts, first channel, channel count) for every chunk of a

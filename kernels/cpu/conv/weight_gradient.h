@@ -209,12 +209,9 @@ template <class S, class T> struct WeightGradient {
     return met == p.taps();
   }
 
-  static void run(const KernelCall& call) {
+  static void run(const KernelCall& call, const Problem& p) {
     const Tensor& out = call.outputs[0];
-    const Problem p = read_problem(call, call.inputs[0], out, call.inputs[1]);
-    if (out.size == 0) return;
-    if (p.pixels() == 0) return zero(static_cast<S*>(out.data), out.size);
-    const Plan plan = make_plan(p, region_elements);
+    const Plan plan = make_plan(p, {region_elements});
     if (!all_taps_meet(p, plan)) zero(static_cast<S*>(out.data), out.size);
     const Weights<S, T> sums{p, plan, Volume(out), static_cast<T*>(call.workspace)};
     const int64_t pieces = count_pieces(p, plan, sums);
@@ -236,33 +233,31 @@ template <class S, class T> struct WeightGradient {
     const int64_t parts = problem.groups * plan.phase_count();
     const int64_t tasks = parts * chunks * splits * pieces;
     const double share = static_cast<double>(tasks) / problem.flops();
-    mlxk::parallel_for(tasks, static_cast<int64_t>(share * inline_flops) + 1,
-                       [&](int64_t begin, int64_t end) {
-                         for (int64_t i = begin; i < end; ++i) {
-                           int64_t index[3];
-                           Phase phase[3];
-                           const int64_t group = Weights<S, T>::read_phase(
-                               problem, plan, i / (pieces * splits * chunks), index, phase);
-                           compute(i % pieces, i / pieces % splits, group, phase, index,
-                                   i / (pieces * splits) % chunks);
-                         }
-                       });
+    mlxk::parallel_for(
+        tasks, static_cast<int64_t>(share * inline_flops) + 1, [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) {
+            int64_t index[3];
+            Phase phase[3];
+            const int64_t group =
+                read_phase(problem, plan, i / (pieces * splits * chunks), index, phase);
+            compute(i % pieces, i / pieces % splits, group, phase, index,
+                    i / (pieces * splits) % chunks);
+          }
+        });
     const int64_t grain = parts * panels * inline_elements / (piece_size() * pieces) + 1;
     mlxk::parallel_for(parts * panels, grain, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         int64_t index[3];
         Phase phase[3];
-        const int64_t group = Weights<S, T>::read_phase(problem, plan, i / panels, index, phase);
+        const int64_t group = read_phase(problem, plan, i / panels, index, phase);
         write(group, i % panels, phase, index);
       }
     });
   }
 
-  static size_t workspace(const KernelCall& call) {
-    const Problem p = read_problem(call, call.inputs[0], call.outputs[0], call.inputs[1]);
-    if (p.pixels() == 0 || call.outputs[0].size == 0) return 0;
-    const Plan plan = make_plan(p, region_elements);
-    const Weights<S, T> sums{p, plan, Volume(call.outputs[0]), nullptr};
+  static size_t workspace(const Problem& p) {
+    const Plan plan = make_plan(p, {region_elements});
+    const Weights<S, T> sums{p, plan, Volume(Tensor{}), nullptr};
     return static_cast<size_t>(p.groups * sums.group_size() * count_pieces(p, plan, sums)) *
            sizeof(T);
   }
