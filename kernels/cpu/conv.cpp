@@ -2,14 +2,15 @@
 // weights. One to three spatial axes, channels last, of float16, bfloat16, float32 or float64; sums
 // of 16-bit inputs are computed in float32.
 #include "cpu/conv/depthwise_gradient.h"
-#include "cpu/conv/weight_gradient.h"
+#include "cpu/conv/winograd.h"
 
 namespace {
 
-// Each has an algorithm for filters that share channels and one for those that do not.
+// Algorithms for filters that share channels, for those that do not, and for 3x3 taps in float32.
 struct Convolution {
   template <class S, class T> using Dense = Forward<S, T>;
   template <class S, class T> using Sparse = Depthwise<S, T>;
+  template <class S> using Filtering = Winograd<S>;
   static Problem read(const KernelCall& call) {
     return read_problem(call, call.inputs[0], call.inputs[1], call.outputs[0]);
   }
@@ -17,6 +18,7 @@ struct Convolution {
 struct WeightsOf {
   template <class S, class T> using Dense = WeightGradient<S, T>;
   template <class S, class T> using Sparse = DepthwiseGradient<S, T>;
+  template <class S> using Filtering = WinogradGradient<S>;
   static Problem read(const KernelCall& call) {
     return read_problem(call, call.inputs[0], call.outputs[0], call.inputs[1]);
   }
@@ -28,6 +30,9 @@ template <class Which, class S, class T> void run_as(const KernelCall& call) {
   const Problem p = Which::read(call);
   if (is_empty(p)) return zero(static_cast<S*>(call.outputs[0].data), call.outputs[0].size);
   if (is_depthwise<T>(p)) return Which::template Sparse<S, T>::run(call, p);
+  if constexpr (ms::same_type<T, float>::value) {
+    if (is_winograd(p)) return Which::template Filtering<S>::run(call, p);
+  }
   Which::template Dense<S, T>::run(call, p);
 }
 
@@ -44,6 +49,9 @@ template <class Which, class T> size_t workspace_as(const KernelCall& call) {
   const Problem p = Which::read(call);
   if (is_empty(p)) return 0;
   if (is_depthwise<T>(p)) return Which::template Sparse<T, T>::workspace(p);
+  if constexpr (ms::same_type<T, float>::value) {
+    if (is_winograd(p)) return Which::template Filtering<T>::workspace(p);
+  }
   return Which::template Dense<T, T>::workspace(p);
 }
 

@@ -165,6 +165,20 @@ TEST(beyond_one_block) {
                {.low = {1, 1}, .high = {1, 1}});
 }
 
+// 3x3 taps that are multiplied in transformed tiles: whole and cut ones, several chunks and panels.
+TEST(minimal_filtering) {
+  for (Dtype dtype : floats) {
+    for (bool flip : {false, true}) {
+      const Choice padded{.low = {1, 1}, .high = {1, 1}, .flip = flip};
+      check_shapes(dtype, Layout::contiguous, {3, 9, 11, 20}, {18, 3, 3, 20}, padded);
+      check_shapes(dtype, Layout::transposed, {8, 7, 8, 8}, {9, 3, 3, 8}, padded);
+    }
+    check_shapes(dtype, Layout::contiguous, {2, 12, 14, 16}, {32, 3, 3, 8},
+                 {.low = {0, 2}, .high = {2, 0}, .groups = 2});
+    check_shapes(dtype, Layout::contiguous, {1, 14, 14, 150}, {70, 3, 3, 150});
+  }
+}
+
 TEST(nothing_to_sum_over) {
   const Choice c{.stride = {2, 1}, .input_dilation = {2, 1}};
   check_shapes(Dtype::float32, Layout::contiguous, {1, 3, 4, 2}, {3, 2, 1, 2},

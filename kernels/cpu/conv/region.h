@@ -199,6 +199,7 @@ struct Pixels {
 struct Walk {
   int64_t count[3], step[3], length;
 
+  explicit Walk(int64_t length) : count{1, 1, 1}, step{}, length(length) {}
   explicit Walk(const Window& w) : length(w.channels) {
     for (int i = 0; i < 3; ++i) {
       count[i] = w.tap_count[i];
