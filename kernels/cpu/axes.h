@@ -134,7 +134,7 @@ constexpr int64_t long_row = 64;
 static __attribute__((unused)) bool by_rows(const Plan& plan) {
   const Axis& reduced = plan.reduced.inner();
   const Axis& kept = plan.kept.inner();
-  if (plan.outputs == 1) return true;
+  if (plan.outputs == 1 || plan.length == 0) return true;
   if (reduced.in == 1 && reduced.size >= long_row) return true;
   if (kept.in == 1) return false;
   if (kept.size < 32) return true;

@@ -112,6 +112,16 @@ int64_t element_count(const Dims& shape) {
   return count;
 }
 
+size_t byte_count(const Dims& shape, size_t itemsize) {
+  constexpr size_t most = size_t{1} << 48;
+  const size_t count = static_cast<size_t>(element_count(shape));
+  if (count > most / itemsize) {
+    raise(ErrorKind::memory, "[eval] an array of shape %s with %zu bytes an element is larger than any memory.",
+          shape.str().c_str(), itemsize);
+  }
+  return count * itemsize;
+}
+
 Dims row_major(const Dims& shape) {
   const size_t n = shape.size();
   if (n == 0) return {};

@@ -215,13 +215,12 @@ void Lowering::emit_group(size_t count) {
   }
   Dtype output_dtypes[max_fused_outputs];
   uint16_t output_count = 0;
-  const int64_t elements = element_count(shape);
   for (size_t i = 0; i < count; ++i) {
     LoweredValue& own = values_[mark_index(group_[i])];
     if (!own.live && left[i] == 0) continue;
     const Dtype dtype = steps_[i].dtype;
     own.slot = static_cast<int32_t>(
-        add_slot(Slot::Kind::planned, elements * itemsize(dtype), first->stream));
+        add_slot(Slot::Kind::planned, byte_count(shape, itemsize(dtype)), first->stream));
     own.layout = contiguous_layout(shape, dtype);
     steps_[i].output = static_cast<int16_t>(output_count);
     output_dtypes[output_count++] = dtype;

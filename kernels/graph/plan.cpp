@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "graph/lower.h"
+#include "mlxk/error.h"
 #include "runtime/execute.h"
 
 namespace mlxk {
@@ -15,6 +16,7 @@ constexpr size_t line = 64;
 constexpr size_t most_ranges =
     4096;  // free ranges that are remembered: beyond, the arena grows instead of the search
 constexpr uint32_t taken = UINT32_MAX / 2;
+constexpr size_t most_arena_bytes = size_t{1} << 60;
 
 size_t rounded(size_t bytes) { return bytes ? (bytes + line - 1) / line * line : line; }
 
@@ -188,6 +190,9 @@ class Planner {
     if (slot.exclusive || !ranges(slot.stream).take(bytes, &slot.offset)) {
       slot.offset = arena_;
       arena_ += bytes;
+      if (arena_ > most_arena_bytes) {
+        raise(ErrorKind::memory, "[eval] the intermediate results are larger than any memory.");
+      }
     }
   }
 

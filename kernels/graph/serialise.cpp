@@ -144,17 +144,17 @@ void write_data(Writer* writer, Node* node) {
     const Output& output = node->outputs[i];
     writer->kind(output);
     const int64_t size = element_count(output.shape);
-    const size_t at = writer->bytes.size();
-    writer->bytes.resize(at + size * itemsize(output.dtype));
+    const size_t at = writer->bytes.size(), bytes = byte_count(output.shape, itemsize(output.dtype));
+    writer->bytes.resize(at + bytes);
     if (!size) continue;
     const int32_t ndim = static_cast<int32_t>(output.shape.size());
     const Dims strides = row_major(output.shape);
     char* from = static_cast<char*>(output.buffer->bytes) + output.offset;
     // A copy between: the bytes of the file are not aligned.
-    BufferRef aligned = allocate(size * itemsize(output.dtype));
+    BufferRef aligned = allocate(bytes);
     copy_tensor({from, output.shape.data(), output.strides.data(), size, ndim, output.dtype},
                 {aligned->bytes, output.shape.data(), strides.data(), size, ndim, output.dtype});
-    std::memcpy(writer->bytes.data() + at, aligned->bytes, size * itemsize(output.dtype));
+    std::memcpy(writer->bytes.data() + at, aligned->bytes, bytes);
   }
 }
 

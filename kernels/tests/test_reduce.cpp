@@ -183,6 +183,23 @@ TEST(truth_of_odd_values) {
   CHECK_EQ(y[0].real(), 1.0);
 }
 
+TEST(nothing_reduced_gives_identities) {
+  for (const Layout layout : all_layouts) {
+    for (const Shape& shape : {Shape{2, 0}, Shape{100, 0}, Shape{0, 40}, Shape{3, 0, 50}}) {
+      for (int64_t axis = 0; axis < static_cast<int64_t>(shape.size()); ++axis) {
+        const Array x = make_array(Dtype::float32, shape, layout);
+        const Array y = make_array(Dtype::float32, reduced_shape(shape, {axis}));
+        run_kernel("sum", {x}, {y}, {mlxk::Dims{axis}, false});
+        for (int64_t i = 0; i < y.size(); ++i) CHECK_EQ(y[i].real(), 0.0);
+      }
+    }
+  }
+  const Array x = make_array(Dtype::uint32, {2, 0});
+  const Array y = make_array(Dtype::uint32, {2});
+  run_kernel("sum", {x}, {y}, {mlxk::Dims{1}, false});
+  CHECK_EQ(y[1].real(), 0.0);
+}
+
 TEST(a_hundred_million_ones) {
   const Array one = make_array(Dtype::float32, {1});
   one.set(0, 1);

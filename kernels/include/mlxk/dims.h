@@ -52,6 +52,9 @@ class Dims {
 
 // Number of elements; raises a value error where the product overflows 2^62.
 int64_t element_count(const Dims& shape);
+// Bytes of so many elements side by side; raises a memory error beyond what any machine could hold. Sums of many such
+// numbers fit a size_t.
+size_t byte_count(const Dims& shape, size_t itemsize);
 // Strides of a row-major contiguous array, in elements.
 Dims row_major(const Dims& shape);
 // NumPy's rule; raises "[broadcast_shapes] Shapes (2, 3) and (4,) cannot be broadcast."

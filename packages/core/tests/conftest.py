@@ -1,6 +1,6 @@
-"""Lets the tests of ops import the op table beside them."""
+"""Lets tests import the op table and what makes fuzzed calls, beside them."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "ops"))
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("ops", "fuzz")]

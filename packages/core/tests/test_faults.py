@@ -69,6 +69,10 @@ RAISING: list[Raising] = [
     ("item", lambda: a34().item(), ValueError, r"\(3, 4\)|12"),
     ("truth", lambda: bool(a34()), ValueError, r"\(3, 4\)|12"),
     ("as_strided", lambda: mx.eval(mx.as_strided(a34(), (100,), (1,), 0)), ValueError, "100"),
+    ("view_dtype", lambda: mx.view(a34(), 3), TypeError, "int, not a Dtype"),
+    ("at_of_list", lambda: mx.ArrayAt([], 0), TypeError, "list, not an array"),
+    ("huge", lambda: mx.eval(mx.hamming(2**62)), MemoryError, "larger than any memory"),
+    ("huge_compiled", lambda: mx.eval(mx.compile(mx.zeros)(2**62)), MemoryError, "memory"),
     ("grad_of_vector", lambda: mx.grad(lambda x: x)(a34()), ValueError, r"\(3, 4\)"),
     ("vmap_sizes", lambda: mx.vmap(mx.add)(a34(), mx.ones((2, 4))), ValueError, "3.*2"),
 ]

@@ -234,7 +234,7 @@ cdef class array:
     @property
     def nbytes(self):
         """The bytes of all elements."""
-        return element_count(self.edge.shape()) * c_itemsize(self.edge.dtype())
+        return self.size * self.itemsize  # of a broadcast array more than 64 bits may hold
 
     # ---- its values ----------------------------------------------------------------------------
 
@@ -466,7 +466,7 @@ cdef class array:
         cdef array whole = row_major_copy(self)
         cdef const Output* output = &mlxk_output(whole.edge)
         cdef const char* first = <const char*>output.buffer.get().bytes + output.offset
-        return first[: whole.nbytes], self.shape, dtype_names[mlxk_code(self.edge.dtype())]
+        return first[: <size_t>whole.nbytes], self.shape, dtype_names[mlxk_code(self.edge.dtype())]
 
     def __setstate__(self, state):
         content, shape, name = state

@@ -112,7 +112,7 @@ inline Edge from_view(const Py_buffer& view, bool narrow, int dtype_or_none) {
   }
   const int64_t count = element_count(shape);
   const size_t item = itemsize(dtype);
-  BufferRef buffer = allocate(static_cast<size_t>(count) * item);
+  BufferRef buffer = allocate(byte_count(shape, item));
   char* to = static_cast<char*>(buffer->bytes);
   const char* from = static_cast<const char*>(view.buf);
   CopyRun run = nullptr;
@@ -240,7 +240,10 @@ inline int fill_view(PyObject* owner, const Output& output, Py_buffer* view, int
   for (size_t i = 0; i < n; ++i) {
     memory->lengths[i] = output.shape[i];
     memory->lengths[n + i] = output.strides[i] * item;
-    size *= output.shape[i];
+    if (__builtin_mul_overflow(size, static_cast<Py_ssize_t>(output.shape[i]), &size)) {
+      PyErr_SetString(PyExc_BufferError, "[array] this array has more bytes than a buffer may have.");
+      return -1;
+    }
   }
   buffer->flags |= buffer_exported;
   view->buf = static_cast<char*>(buffer->bytes) + output.offset;
@@ -286,7 +289,7 @@ inline Edge copied(const Output& output, bool narrow) {
   view.buf = static_cast<char*>(output.buffer->bytes) + output.offset;
   view.itemsize = item;
   view.ndim = static_cast<int>(n);
-  view.len = element_count(output.shape) * item;
+  view.len = static_cast<Py_ssize_t>(byte_count(output.shape, itemsize(output.dtype)));
   for (size_t i = 0; i < n; ++i) {
     lengths[i] = output.shape[i];
     lengths[n + i] = output.strides[i] * item;

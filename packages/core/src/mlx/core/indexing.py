@@ -21,7 +21,7 @@ from mlx.kernels import Dtype, array
 
 from .dtypes import bool_, int32, int64, integer, issubdtype
 from .op import Op, full_like
-from .ops.axes import broadcast_shape
+from .ops.axes import broadcast_shape, check_array
 from .ops.binary import floor_divide
 from .ops.nonzero import count_true, nonzero, places_of
 from .ops.shape import broadcast_to, reshape
@@ -474,6 +474,7 @@ class ArrayAt:
     __module__ = "mlx.core"
 
     def __init__(self, a: array, key: Any = Ellipsis, *, chosen: bool = False) -> None:
+        check_array("at", a)
         self._array = a
         self._mask = _mask(key)
         self._key = _read(a, key) if chosen and self._mask is None else None

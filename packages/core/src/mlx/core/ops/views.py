@@ -303,11 +303,14 @@ def view(a: Numeric, dtype: Dtype, stream: StreamOrDevice = None) -> array:
 
     Raises:
         ValueError: If the bytes of the last axis are no whole number of elements.
+        TypeError: If ``dtype`` is no Dtype.
 
     Example:
         >>> mx.view(mx.array(1.0), mx.int32)
         array(1065353216, dtype=int32)
     """
+    if not isinstance(dtype, Dtype):
+        raise TypeError(f"[view] dtype is {type(dtype).__name__}, not a Dtype.")
     return _view(as_array(a, "view"), dtype=dtype, stream=stream)
 
 

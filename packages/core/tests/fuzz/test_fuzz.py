@@ -1,0 +1,124 @@
+"""Random arguments at every public name, in a child process: nothing but exceptions comes back.
+
+The ordinary run takes seconds. ``make fuzz MINUTES=60`` goes on for as long as it is told.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from fuzz_calls import calls, targets
+from hypothesis import HealthCheck, given, settings
+from hypothesis import seed as seeded
+from hypothesis import strategies as st
+
+MINUTES = float(os.environ.get("FUZZ_MINUTES", "0"))
+DEADLINE = 60.0  # seconds for a batch of calls, which take milliseconds
+CALLS = 20  # in a batch, at most
+LIFE = 300  # batches of one child
+
+TARGETS = list(targets())
+
+
+class Child:
+    """A process that makes calls, started again when it has ended."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[str] | None = None
+        self.batches = 0
+        handle, self.progress = tempfile.mkstemp()
+        os.close(handle)
+        self.said = Path(tempfile.mkstemp()[1])
+
+    def start(self) -> subprocess.Popen[str]:
+        if self.process and (self.process.poll() is not None or self.batches >= LIFE):
+            self.end()
+        if self.process is None:
+            self.batches = 0
+            self.process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("fuzz_child.py")), self.progress],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.said.open("w"),
+                text=True,
+            )
+        return self.process
+
+    def end(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.communicate()
+        self.process = None
+
+    def run(self, batch: list[str]) -> list[str]:
+        """What is to be complained about."""
+        process = self.start()
+        assert process.stdin
+        assert process.stdout
+        self.batches += 1
+        try:
+            process.stdin.write(json.dumps(batch) + "\n")
+            process.stdin.flush()
+            ready, _, _ = select.select([process.stdout], [], [], DEADLINE)
+            line = process.stdout.readline() if ready else ""
+        except BrokenPipeError:
+            ready, line = [process.stdout], ""
+        if line:
+            return json.loads(line)
+        if not ready:
+            process.send_signal(signal.SIGABRT)  # faulthandler says where it was
+        code = process.wait(30)
+        number = int(Path(self.progress).read_text().strip() or 0)
+        what = "ended" if ready else "did not come back"
+        said = self.said.read_text()[-3000:]
+        self.process = None
+        return [f"{batch[number]}\nthe process {what} with code {code}\n{said}"]
+
+
+@pytest.fixture(scope="module")
+def child() -> Child:
+    return Child()
+
+
+def attempt(child: Child, examples: int, start: int | None = None) -> None:
+    """Runs random batches; fails with the smallest one found that is not taken well."""
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=start is None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.lists(calls(TARGETS), min_size=1, max_size=CALLS))
+    def batches(batch: list[str]) -> None:
+        complaints = child.run(batch)
+        assert not complaints, "\n\n".join(complaints)
+
+    (batches if start is None else seeded(start)(batches))()
+
+
+def test_targets_are_found() -> None:
+    sources = {target.source for target in TARGETS}
+    assert {"mx.add", "mx.array", "mx.array.__getitem__", "mx.random.normal"} <= sources
+    assert len(sources) > 400
+
+
+def test_bad_calls_only_raise(child: Child) -> None:
+    try:
+        if not MINUTES:
+            return attempt(child, examples=150)
+        end = time.monotonic() + 60 * MINUTES
+        while time.monotonic() < end:
+            attempt(child, examples=500, start=int.from_bytes(os.urandom(4), "little"))
+    finally:
+        child.end()
