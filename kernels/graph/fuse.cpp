@@ -97,6 +97,7 @@ void Lowering::add_to_group(Node* node, const OpInfo& info) {
   }
   values_[mark_index(node)].step = static_cast<uint16_t>(group_size_);
   group_[group_size_++] = node;
+  if (program->checked) close_group();  // each op is looked at alone
 }
 
 void Lowering::close_group() {

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 
+#include "mlxk/debug.h"
 #include "mlxk/error.h"
 
 namespace mlxk {
@@ -494,6 +495,7 @@ void Lowering::lower_node(Node* node) {
     case Kind::reduction:
     case Kind::structural: lower_kernel(node, its); break;
     case Kind::call: lower_call(node); break;
+    case Kind::control: lower_control(node); break;
     case Kind::constant: break;
     case Kind::data: raise(ErrorKind::runtime, "[eval] a data node has no buffer.");
     case Kind::placeholder: {
@@ -635,11 +637,29 @@ void evaluate_captured(const Graph& graph) {
 
 }  // namespace
 
+void prepare(const Graph& graph) {
+  if (graph.program && graph.program->checked == checks_nans()) return;
+  prepare_inside(graph.outputs.data(), graph.outputs.size());
+  graph.program = lower(graph);
+}
+
+void prepare_inside(const Edge* roots, size_t count) {
+  std::vector<Node*> nodes;
+  order(roots, count, false, &nodes);
+  for (const Node* node : nodes) {
+    if (op(node->op).kind != Kind::control) continue;
+    for (size_t i = 0; i < node->params.size(); ++i) {
+      if (node->params[i].tag() == Value::Tag::graph) prepare(*node->params[i].graph());
+    }
+  }
+}
+
 ProgramRef lower(const Graph& graph) {
   evaluate_captured(graph);
   Lowering lowering;
   auto program = std::make_shared<Program>();
   program->keep_chains = true;
+  program->checked = checks_nans();
   lowering.lower_graph(graph, program.get());
   return program;
 }

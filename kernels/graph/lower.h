@@ -71,6 +71,9 @@ bool is_row_major(const Dims& shape, const Dims& strides);
 size_t layout_bytes(const Layout& layout);  // of a row-major array of this shape and dtype
 Immediate constant_bytes(const Node* node);
 
+// Prepares the graphs that unevaluated nodes above the roots hold, as checks_nans() wants them.
+void prepare_inside(const Edge* roots, size_t count);
+
 // Gives every slot its memory: in-place reuse, donation, ranges of the arena.
 void plan(Program* program);
 
@@ -118,6 +121,9 @@ class Lowering {
   void prepare(const Edge& edge);
   void mark_live(Node* node);
   void lower_call(Node* node);
+  void lower_control(Node* node);  // control.cpp
+  void check_control(const Control& control, const std::vector<ProgramRef>& inside,
+                     const Node* node) const;
   uint32_t add_value_range(Node* node, uint32_t count);
   LoweredValue& value(const Edge& edge) { return values_[mark_index(edge.node()) + edge.output()]; }
   LoweredValue& materialised(

@@ -83,6 +83,7 @@ class Planner {
   // May output `o` of the instruction be written over input `d`?
   bool fits(const Instruction& instruction, uint32_t index, const Operand& o,
             const Operand& d) const {
+    if (p_.checked) return false;  // what went in is looked at afterwards
     const Slot& from = p_.slots[d.slot];
     const Slot& to = p_.slots[o.slot];
     if (from.kind != Slot::Kind::input && from.kind != Slot::Kind::planned) return false;
@@ -140,6 +141,17 @@ class Planner {
         for (uint32_t o = 0; o < instruction.output_count; ++o) {
           const int32_t donor = called.slots[called.output_slots[o]].donor;
           if (donor >= 0) try_pair(o, called.slots[donor].index);
+        }
+        break;
+      }
+      case Instruction::Kind::control: {
+        const Control& control = p_.controls[instruction.index];
+        // Not over an input of the Program: a loop that has begun can still be interrupted.
+        for (uint32_t i = 0; i < control.carries.size(); ++i) {
+          const uint32_t d = control.first + control.second + i;
+          if (control.carries[i].how == Control::Carry::in_place &&
+              p_.slots[inputs[d].slot].kind == Slot::Kind::planned)
+            try_pair(i, d);
         }
         break;
       }

@@ -370,6 +370,7 @@ class Reader {
           made = movement(op, inputs[0], Params(std::move(list)), stream);
         }
         break;
+      case Kind::control:
       case Kind::structural: {
         const Edge held =
             Edge::adopt(structural(op, inputs.data(), static_cast<uint32_t>(inputs.size()),
@@ -377,6 +378,10 @@ class Reader {
                                    static_cast<uint32_t>(shapes.size()), stream),
                         0);
         if (check_structural) check_structural(held.node());
+        for (size_t i = 0; i < held.node()->params.size(); ++i) {
+          const Value& param = held.node()->params[i];
+          if (param.tag() == Value::Tag::graph) prepare(*param.graph());
+        }
         std::vector<Edge> edges;
         for (uint32_t i = 0; i < shapes.size(); ++i) edges.emplace_back(held.node(), i);
         return edges;

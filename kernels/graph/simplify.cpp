@@ -51,6 +51,7 @@ struct Simplifier {
 }  // namespace
 
 void simplify(Graph* graph) {
+  graph->program.reset();
   std::vector<Node*> nodes;
   const uint64_t stop = next_epoch();
   for (const Edge& edge : graph->inputs) edge.node()->mark = stop;

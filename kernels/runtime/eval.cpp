@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "graph/lower.h"
+#include "mlxk/debug.h"
 #include "mlxk/error.h"
 #include "runtime/execute.h"
 
@@ -96,6 +97,7 @@ void run_stream(Job& job, size_t stream_index, const Instruction** failing) {
   const bool alone = program.streams.size() == 1;
   const StreamId stream = program.streams[stream_index];
   const Frame frame{job.bases.data(), job.tensors.data() + stream_index * program.max_operands};
+  const Interruptible here(!job.overwrote);
   for (const EventRef& event : job.waits) event->wait();
   for (const Instruction& instruction : program.instructions) {
     if (!alone && instruction.stream != stream) continue;
@@ -169,7 +171,9 @@ class Evaluation {
 
   void run(const Edge* roots, size_t count, bool async) {
     Program& program = job_->program;
-    program.keep_chains = always_verify();
+    program.checked = checks_nans();
+    program.keep_chains = always_verify() || program.checked;
+    if (program.checked) prepare_inside(roots, count);
     lowering_->lower_roots(roots, count, &program);
     if (program.keep_chains) verify(program);
     if (program.instructions.empty() && lowering_->bindings.empty()) return;
@@ -268,7 +272,7 @@ class Evaluation {
 
   bool small(bool async) const {
     const Program& program = job_->program;
-    if (program.streams.size() > 1 || program.blocking ||
+    if (program.streams.size() > 1 || program.blocking || program.lasting ||
         program.instructions.size() > small_instructions)
       return false;
     int64_t elements = 0;

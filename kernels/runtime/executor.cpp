@@ -14,26 +14,38 @@ std::string (*describe_source)(uint32_t source) = nullptr;
 
 size_t line_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-void run_program(const Program& program, const Tensor* inputs, const Tensor* outputs,
-                 void* workspace) {
-  char* arena = static_cast<char*>(workspace);
+// The data of a slot of each kind, then the instructions.
+template <class InputAt, class OutputAt>
+void run_in(const Program& program, void* memory, const InputAt& input_at,
+            const OutputAt& output_at) {
+  char* arena = static_cast<char*>(memory);
   const Frame frame = make_frame(program, arena + program.arena_bytes);
   for (size_t i = 0; i < program.slots.size(); ++i) {
     const Slot& slot = program.slots[i];
     switch (slot.kind) {
-      case Slot::Kind::input: frame.bases[i] = inputs[slot.index].data; break;
+      case Slot::Kind::input: frame.bases[i] = input_at(slot.index); break;
       case Slot::Kind::constant: frame.bases[i] = program.constants[slot.index]->bytes; break;
       case Slot::Kind::output:
-        frame.bases[i] = slot.storage == i ? outputs[slot.index].data : frame.bases[slot.storage];
+        frame.bases[i] = slot.storage == i ? output_at(slot.index) : frame.bases[slot.storage];
         break;
       case Slot::Kind::planned: frame.bases[i] = arena + slot.offset; break;
     }
   }
-  for (const Instruction& instruction : program.instructions)
-    run_instruction(program, instruction, frame);
+  const Instruction* at = nullptr;
+  try {
+    for (const Instruction& instruction : program.instructions) {
+      at = &instruction;
+      run_instruction(program, instruction, frame);
+    }
+  } catch (...) { std::rethrow_exception(located_error(at->source)); }
 }
 
 }  // namespace
+
+void run_program(const Program& program, void* memory, void* const* inputs, void* const* outputs) {
+  run_in(
+      program, memory, [&](uint32_t i) { return inputs[i]; }, [&](uint32_t i) { return outputs[i]; });
+}
 
 size_t frame_size(const Program& program) {
   return line_up(program.slots.size() * sizeof(void*)) +
@@ -74,11 +86,17 @@ void run_instruction(const Program& program, const Instruction& instruction, con
       if (outputs[0].size) copy_tensor(inputs[0], outputs[0]);
       break;
     case Instruction::Kind::call:
-      run_program(*program.programs[instruction.index], inputs, outputs, workspace);
+      run_in(
+          *program.programs[instruction.index], workspace,
+          [&](uint32_t i) { return inputs[i].data; }, [&](uint32_t i) { return outputs[i].data; });
+      break;
+    case Instruction::Kind::control:
+      run_control(program, instruction, inputs, outputs, workspace);
       break;
     case Instruction::Kind::record:
     case Instruction::Kind::wait: break;
   }
+  if (program.checked) check_finite(program, instruction, inputs, outputs);
 }
 
 void set_source_names(std::string (*describe)(uint32_t source)) { describe_source = describe; }
@@ -87,12 +105,12 @@ std::exception_ptr located_error(uint32_t source) {
   try {
     throw;
   } catch (const Error& error) {
-    if (!source || !describe_source) return std::current_exception();
+    if (error.located || !source || !describe_source) return std::current_exception();
     try {
       const std::string where = describe_source(source);
       if (where.empty()) return std::current_exception();
       return std::make_exception_ptr(
-          Error(error.kind, std::string(error.what()) + " The array was made at " + where + "."));
+          Error(error.kind, std::string(error.what()) + " The array was made at " + where + ".", true));
     } catch (...) { return std::current_exception(); }
   } catch (const std::bad_alloc&) {
     return std::make_exception_ptr(Error(ErrorKind::memory, "[eval] out of memory."));

@@ -136,9 +136,28 @@ class Printer {
     }
   }
 
+  void control(const Control& control) {
+    if (control.form == Control::Form::scan) {
+      out_ += "    " + number(static_cast<uint64_t>(control.length)) + " steps";
+      out_ += control.reverse ? " from the last\n" : "\n";
+    }
+    constexpr const char* ways[] = {"kept", "in place", "alternating"};
+    for (size_t i = 0; i < control.carries.size(); ++i)
+      out_ += "    carry " + number(i) + " " + ways[static_cast<int>(control.carries[i].how)] + "\n";
+    for (const Control::Part& part : control.parts) {
+      std::string inside = print(*p_.programs[part.program]);
+      for (size_t at = 0; at < inside.size();) {
+        const size_t end = inside.find('\n', at) + 1;
+        out_ += "    " + inside.substr(at, end - at);
+        at = end;
+      }
+    }
+  }
+
   void instruction(uint32_t index) {
     const Instruction& it = p_.instructions[index];
-    constexpr const char* kinds[] = {"fused", "kernel", "copy", "call", "record", "wait"};
+    constexpr const char* kinds[] = {"fused",   "kernel", "copy", "call",
+                                     "control", "record", "wait"};
     out_ += number(index) + ": ";
     if (p_.streams.size() > 1) {
       // Streams are named by their order of appearance: ids depend on what ran before.
@@ -157,6 +176,7 @@ class Printer {
       for (size_t i = 0; i < params.size(); ++i) out_ += (i ? ", " : "(") + params[i].str();
       if (params.size()) out_ += ")";
     }
+    if (it.kind == Instruction::Kind::control) out_ += " " + op(it.op).name;
     out_ += " ";
     operands(it.operands + it.input_count, it.output_count);
     out_ += " <- ";
@@ -164,6 +184,7 @@ class Printer {
     if (it.workspace >= 0) out_ += " workspace %" + number(static_cast<uint64_t>(it.workspace));
     out_ += "\n";
     if (it.kind == Instruction::Kind::fused && p_.keep_chains) chain(p_.chains[it.index]);
+    if (it.kind == Instruction::Kind::control) control(p_.controls[it.index]);
   }
 
   const Program& p_;
@@ -214,6 +235,7 @@ void Program::clear() {
   empty(&dims);
   empty(&params);
   empty(&programs);
+  empty(&controls);
   empty(&streams);
   empty(&chains);
   empty(&chain_steps);
@@ -222,7 +244,7 @@ void Program::clear() {
   code.clear();
   arena_bytes = frame_bytes = 0;
   max_operands = event_count = 0;
-  blocking = keep_chains = false;
+  blocking = lasting = keep_chains = checked = false;
 }
 
 std::string print(const Program& program) { return Printer(program).text(); }

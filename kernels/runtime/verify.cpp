@@ -154,6 +154,7 @@ class Verifier {
       check(inputs[0].layout.size == outputs[0].layout.size, "instruction %u copies between sizes",
             index);
     }
+    if (it.kind == Instruction::Kind::control) control(index, it);
     if (it.kind == Instruction::Kind::call) {
       const Program& called = *p_.programs[it.index];
       check(called.inputs.size() == it.input_count && called.output_slots.size() == it.output_count,
@@ -161,6 +162,23 @@ class Verifier {
       const size_t frame = called.arena_bytes + called.frame_bytes;
       check(!frame || (it.workspace >= 0 && p_.slots[it.workspace].bytes >= frame),
             "instruction %u lacks a frame", index);
+    }
+  }
+
+  void control(uint32_t index, const Instruction& it) const {
+    check(it.index < p_.controls.size(), "instruction %u has no control", index);
+    const Control& control = p_.controls[it.index];
+    for (const Control::Part& part : control.parts) {
+      check(part.program < p_.programs.size(), "instruction %u runs no Program", index);
+      const Program& inside = *p_.programs[part.program];
+      check(it.workspace >= 0 && part.memory + inside.arena_bytes + inside.frame_bytes <=
+                                     p_.slots[it.workspace].bytes,
+            "instruction %u lacks a frame", index);
+      check(part.of.size() == inside.results.size(), "instruction %u leaves results", index);
+      for (const Control::Result& result : part.of) {
+        check(result.output < static_cast<int32_t>(inside.output_slots.size()),
+              "instruction %u binds no output", index);
+      }
     }
   }
 

@@ -10,12 +10,14 @@
 
 namespace mlxk {
 
-enum class ErrorKind : uint8_t { value, type, index, memory, runtime };
+enum class ErrorKind : uint8_t { value, type, index, memory, runtime, floating_point };
 
 class Error : public std::runtime_error {
  public:
-  Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind(kind) {}
+  Error(ErrorKind kind, const std::string& message, bool located = false)
+      : std::runtime_error(message), kind(kind), located(located) {}
   const ErrorKind kind;
+  const bool located;  // the message names a Python line
 };
 
 // printf-style; the message reads `[function] value and rule.`

@@ -11,9 +11,13 @@
 
 namespace mlxk {
 
+struct Program;
+
 struct Graph {
   std::vector<Edge> inputs;  // placeholder (or leaf) outputs
   std::vector<Edge> outputs;
+  // What prepare() made of it: a control node holds graphs, and each run of it these Programs.
+  mutable std::shared_ptr<const Program> program;
 };
 
 // Unevaluated ancestors of the roots in a topological order; ties break by sequence number.
@@ -30,6 +34,14 @@ void dependents(const Edge* roots, size_t root_count, const Edge* leaves, size_t
 // The graph with its inputs replaced: new nodes for everything that depends on an input (inlining a
 // compiled call).
 std::vector<Edge> substitute(const Graph& graph, const Edge* arguments, size_t count);
+
+// A recorded function as a graph that stands for itself: its inputs are placeholders for the captured
+// arrays (edges that the outputs need and that depend on no input), then the given ones; all nodes
+// between are new. The captured edges are appended.
+Graph close_over(const Graph& recorded, std::vector<Edge>* captured);
+
+// Lowers the graph, unless that has been done.
+void prepare(const Graph& graph);
 
 // Common subexpressions, dead code, identity casts: under compile only. No rewrite changes a bit.
 void simplify(Graph* graph);

@@ -23,6 +23,7 @@ enum class Kind : uint8_t {
   movement,     // a view, or a copy where no view exists; rule of the same name in graph/views.cpp
   structural,   // inference in Python; kernel of the same name
   call,         // a compiled function: params: the Graph and its Program (opaque)
+  control,      // runs graphs of its parameters, over and over or by choice: scan, while_loop, cond
 };
 
 // Which dtypes an elementwise or reduction op computes in, given the promoted dtype of its inputs.

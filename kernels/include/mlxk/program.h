@@ -47,8 +47,37 @@ struct Operand {       // a layout on a slot
   uint32_t slot = 0;
 };
 
+// A loop over a Program, or a choice between two: how they are fed, and where their results go.
+// Offsets are in the instruction's workspace.
+struct Control {
+  enum class Form : uint8_t { scan, loop, branch };
+  struct Result {
+    int32_t output = -1;  // the output slot that is written where the result belongs, or -1: a copy
+    Dims strides;         // row-major
+  };
+  struct Part {
+    uint32_t program = 0;  // in Program::programs
+    size_t memory = 0;     // its arena and frame
+    size_t inputs = 0, outputs = 0, results = 0;  // lists of pointers
+    std::vector<Result> of;
+    std::vector<size_t> scratch;  // of each output slot that no result is bound to
+  };
+  enum class Carry : uint8_t { kept, in_place, alternating };
+  struct Carried {
+    Carry how = Carry::alternating;
+    size_t bytes = 0, spare = 0;  // alternating: the second buffer
+  };
+  Form form = Form::scan;
+  bool reverse = false;
+  uint32_t first = 0, second = 0;  // captured arrays of the first and of the second Program
+  int64_t length = 0;
+  std::vector<Part> parts;  // scan: the body; loop: test and body; branch: the two sides
+  std::vector<Carried> carries;
+  size_t flag = 0;  // loop: where the test goes
+};
+
 struct Instruction {
-  enum class Kind : uint8_t { fused, kernel, copy, call, record, wait };
+  enum class Kind : uint8_t { fused, kernel, copy, call, control, record, wait };
   Kind kind = Kind::fused;
   StreamId stream = 0;
   OpId op = 0;
@@ -56,7 +85,7 @@ struct Instruction {
   uint32_t operands = 0;  // offset in Program::operands: the inputs, then the outputs
   uint32_t input_count = 0, output_count = 0;
   int32_t workspace = -1;  // slot
-  uint32_t index = 0;      // in chains, params, programs or events, by kind
+  uint32_t index = 0;      // in chains, params, programs, controls or events, by kind
   union {
     const Kernel* kernel = nullptr;
     const void* code;  // fused: what FusedEngine::compile wrote
@@ -103,6 +132,7 @@ struct Program {
   std::vector<Dims> dims;
   std::vector<Params> params;
   std::vector<ProgramRef> programs;
+  std::vector<Control> controls;
   std::vector<StreamId> streams;
   std::vector<ChainRecord> chains;
   std::vector<FusedStep> chain_steps;
@@ -114,7 +144,9 @@ struct Program {
   uint32_t max_operands = 0;
   uint32_t event_count = 0;
   bool blocking = false;  // must run on its streams' own threads
+  bool lasting = false;   // has loops: how long it takes says no size
   bool keep_chains = false;
+  bool checked = false;  // the results of each instruction are searched for NaN and infinities
 
   void clear();  // for the next graph; keeps the memory
 };

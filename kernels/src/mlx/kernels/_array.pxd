@@ -1,5 +1,7 @@
 # What the other modules of the package use of _array.
+from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t
+from libcpp cimport bool as cbool
 
 from mlx.kernels.library cimport CDtype, Edge, Op, Opaque, Params, StreamId, Value, shared_ptr
 
@@ -19,3 +21,4 @@ cdef const Op* op_of(int op_id) except NULL
 cdef int params_of(object values, Params* out) except -1
 cdef object value_object(const Value& value)
 cdef uint32_t fix_source_of(uint32_t source) noexcept
+cdef void read_graphs_with(cbool (*reader)(PyObject*, Value*) noexcept) noexcept

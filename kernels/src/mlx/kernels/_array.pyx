@@ -69,6 +69,7 @@ cdef extern from "export.h" namespace "mlxk::face":
 cdef extern from "values.h" namespace "mlxk::face":
     int (*dtype_code)(object)
     PyObject* (*dtype_object)(int)
+    cbool (*graph_value)(PyObject*, Value*)
     cbool to_value(object, Value*) except False
     cbool to_params(object, Params*) except False
     cbool to_named_params(object, object, Params*) except False
@@ -100,6 +101,12 @@ cdef dict hooks = {}
 
 include "dtypes.pxi"
 include "construct.pxi"
+
+
+# What _graph.pyx calls: parameters of ops may be graphs.
+cdef void read_graphs_with(cbool (*reader)(PyObject*, Value*) noexcept) noexcept:
+    global graph_value
+    graph_value = reader
 
 
 cdef object wrap_edge(const Edge& edge):

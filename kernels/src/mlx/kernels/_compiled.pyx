@@ -4,9 +4,14 @@
 
 from types import MethodType
 
+from libcpp cimport bool as cbool
+
 from mlx.kernels._array cimport stream_id
 from mlx.kernels._graph cimport Graph, Program, call_handles
 from mlx.kernels._tree cimport flatten_key
+
+cdef extern from "mlxk/debug.h" namespace "mlxk" nogil:
+    cbool c_checks_nans "mlxk::checks_nans"()
 
 cdef bint is_on = True
 
@@ -48,7 +53,7 @@ cdef class CompiledFunction:
     def __call__(self, *args, **kwargs):
         cdef tuple found
         cdef list results
-        if not is_on or not self.recordings:
+        if not is_on or c_checks_nans() or not self.recordings:
             return self.compiled(args, kwargs)
         try:
             arrays, key, is_traced = flatten_key((args, kwargs, self.inputs))

@@ -14,7 +14,7 @@ from libcpp.string cimport string
 from libcpp.utility cimport move
 from libcpp.vector cimport vector
 
-from mlx.kernels._array cimport array, dtype_of, Dtype, fix_source_of, stream_id, value_object, wrap_edge
+from mlx.kernels._array cimport array, dtype_of, Dtype, fix_source_of, read_graphs_with, stream_id, value_object, wrap_edge
 from mlx.kernels.library cimport *
 
 
@@ -25,6 +25,8 @@ cdef extern from "mlxk/graph.h" namespace "mlxk" nogil:
     void c_simplify "mlxk::simplify"(CGraph*) except +raise_python
     string print_graph "mlxk::print"(const CGraph&) except +raise_python
     vector[uint8_t] c_serialise "mlxk::serialise"(const CGraph&) except +raise_python
+    CGraph c_close_over "mlxk::close_over"(const CGraph&, vector[Edge]*) except +raise_python
+    void c_prepare "mlxk::prepare"(const CGraph&) except +raise_python
     CGraph c_parse "mlxk::parse"(const uint8_t*, size_t) except +raise_python
 
 cdef extern from "mlxk/program.h" namespace "mlxk" nogil:
@@ -63,6 +65,9 @@ cdef extern from *:
     static inline std::shared_ptr<const mlxk::Graph> mlxk_graph_of(const mlxk::Value& value) {
       return value.graph();
     }
+    static inline void mlxk_set_graph(mlxk::Value* out, std::shared_ptr<const mlxk::Graph> graph) {
+      *out = mlxk::Value(std::move(graph));
+    }
     // One opaque number for an output: a node's address is a multiple of eight.
     static inline uint64_t mlxk_key(const mlxk::Edge& edge) {
       return (reinterpret_cast<uint64_t>(edge.node()) >> 3 << 16) + edge.output();
@@ -74,6 +79,7 @@ cdef extern from *:
     cbool mlxk_is_graph(const Value&)
     shared_ptr[const CGraph] mlxk_graph_of(const Value&)
     uint64_t mlxk_key(const Edge&)
+    void mlxk_set_graph(Value*, shared_ptr[const CGraph])
 
 
 # ---- nodes -------------------------------------------------------------------------------------
@@ -295,6 +301,11 @@ def is_traced(array a not None):
     return live_trace(a.edge.node().trace) != 0
 
 
+def trace_bits(array a not None):
+    """The masks of the open traces that the array belongs to."""
+    return live_trace(a.edge.node().trace) & ~placeholder_trace
+
+
 def has_placeholder(array a not None):
     """Whether the array depends on a placeholder."""
     return (a.edge.node().trace & placeholder_trace) != 0
@@ -380,6 +391,20 @@ cdef class Graph:
         c_simplify(made.get())
         return graph_object(<shared_ptr[const CGraph]>made)
 
+    def closed(self):
+        """The graph as one that holds no array of others, and the arrays that it captured.
+
+        Its inputs are placeholders: first for what is captured, then for the inputs of this one.
+        """
+        cdef vector[Edge] captured
+        cdef shared_ptr[CGraph] made = make_shared[CGraph]()
+        made.get()[0] = c_close_over(self.held.get()[0], &captured)
+        return graph_object(<shared_ptr[const CGraph]>made), handles(captured)
+
+    def prepare(self):
+        """Lowers the graph, unless that has been done: control ops run graphs that are prepared."""
+        c_prepare(self.held.get()[0])
+
     def print(self):
         """A stable text of the graph."""
         return print_graph(self.held.get()[0]).decode()
@@ -399,6 +424,16 @@ cdef class Graph:
         cdef shared_ptr[CGraph] made = make_shared[CGraph]()
         made.get()[0] = c_parse(<const uint8_t*><const char*>content, len(content))
         return graph_object(<shared_ptr[const CGraph]>made)
+
+
+cdef cbool read_graph(PyObject* value, Value* out) noexcept:
+    if not isinstance(<object>value, Graph):
+        return False
+    mlxk_set_graph(out, (<Graph><object>value).held)
+    return True
+
+
+read_graphs_with(read_graph)
 
 
 @cython.final

@@ -51,6 +51,10 @@ cdef extern from "mlxk/threads.h" namespace "mlxk" nogil:
     int c_thread_count "mlxk::thread_count"()
     void c_set_thread_count "mlxk::set_thread_count"(int) except +raise_python
 
+cdef extern from "mlxk/debug.h" namespace "mlxk" nogil:
+    cbool c_checks_nans "mlxk::checks_nans"()
+    void c_set_checks_nans "mlxk::set_checks_nans"(cbool)
+
 cdef extern from "lock.h" namespace "mlxk::face":
     void install_lock(unsigned long)
 
@@ -100,6 +104,14 @@ def async_eval(*trees):
         collect(tree, &roots)
     if roots.size():
         c_eval(roots.data(), roots.size(), True)
+
+
+def checks_nans(on=None):
+    """Whether evaluations look for NaN and infinities; given a bool, sets it. Returns the former."""
+    cdef cbool former = c_checks_nans()
+    if on is not None:
+        c_set_checks_nans(on)
+    return former
 
 
 def wait(array a not None):

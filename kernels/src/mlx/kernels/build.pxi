@@ -25,6 +25,7 @@ def source_line(int source):
 cdef dict kind_codes = {
     "constant": 0, "data": 1, "placeholder": 2, "elementwise": 3, "cast": 4, "reduction": 5,
     "movement": 6, "structural": 7, "call": 8,
+    "control": 9,
 }
 cdef dict domain_codes = {
     "any": 0, "numeric": 1, "inexact": 2, "real": 3, "integral": 4, "boolean": 5, "complex": 6,
@@ -69,8 +70,8 @@ def register_op(
 
     Args:
         name: The op's one name: of its scalar formula, movement rule and kernels.
-        kind: ``"elementwise"``, ``"cast"``, ``"reduction"``, ``"movement"`` or ``"structural"``;
-            for the built-in ops also theirs.
+        kind: ``"elementwise"``, ``"cast"``, ``"reduction"``, ``"movement"``, ``"structural"``
+            or ``"control"``; for the built-in ops also theirs.
         domain: The dtypes it computes in: ``"any"``, ``"numeric"``, ``"inexact"``, ``"real"``,
             ``"integral"``, ``"boolean"`` or ``"complex"``.
         result: The dtype it gives: ``"same"``, ``"boolean"``, ``"real"``, ``"sum"``, ``"index"``.

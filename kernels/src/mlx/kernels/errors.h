@@ -23,6 +23,7 @@ inline void raise_python() noexcept {
       case ErrorKind::type: type = PyExc_TypeError; break;
       case ErrorKind::index: type = PyExc_IndexError; break;
       case ErrorKind::memory: type = PyExc_MemoryError; break;
+      case ErrorKind::floating_point: type = PyExc_FloatingPointError; break;
       case ErrorKind::runtime: break;
     }
     PyErr_SetString(type, error.what());

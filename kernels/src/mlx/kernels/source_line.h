@@ -216,8 +216,10 @@ inline std::string source_text(uint32_t source) {
 inline uint32_t fix_source(uint32_t source) { return std::exchange(sources().fixed, source); }
 
 inline void start_sources() {
-  const char* debug = std::getenv("MLX_DEBUG");
-  sources().by_api = debug && *debug && std::strcmp(debug, "0") != 0;
+  for (const char* variable : {"MLX_DEBUG", "MLX_DEBUG_NANS", "MLX_CHECK_BOUNDS"}) {
+    const char* debug = std::getenv(variable);
+    sources().by_api |= debug && *debug && std::strcmp(debug, "0") != 0;
+  }
 }
 
 }  // namespace mlxk::face

@@ -87,6 +87,8 @@ inline void drop_owner(void* object) noexcept { drop_object(static_cast<PyObject
 // Set by _array.pyx: the Dtype of an object or -1, and the Dtype object of a code (borrowed).
 static int (*dtype_code)(PyObject* object) = nullptr;
 static PyObject* (*dtype_object)(int code) = nullptr;
+// Set by _graph.pyx through _array: the graph of a Graph object; false where it is none.
+static bool (*graph_value)(PyObject* object, Value* out) = nullptr;
 
 // Returns false with a Python error set.
 inline bool to_value(PyObject* object, Value* out, int depth = 0) {
@@ -138,7 +140,7 @@ inline bool to_value(PyObject* object, Value* out, int depth = 0) {
         Value(std::complex<double>(PyComplex_RealAsDouble(object), PyComplex_ImagAsDouble(object)));
   } else if (const int code = dtype_code(object); code >= 0) {
     *out = Value(static_cast<Dtype>(code));
-  } else {
+  } else if (!graph_value || !graph_value(object, out)) {
     *out = Value(std::shared_ptr<Opaque>(std::make_shared<PythonObject>(object)));
   }
   return true;

@@ -37,7 +37,9 @@ def _target(source: str, value: Any, method: bool = False) -> Target:
     except (TypeError, ValueError):
         parameters = None
     words = re.findall(r"[\"'`]([\w,>.\-]{1,20})[\"'`]", inspect.getdoc(value) or "")
-    return Target(source, parameters[1:] if method and parameters else parameters, tuple(words), method)
+    return Target(
+        source, parameters[1:] if method and parameters else parameters, tuple(words), method
+    )
 
 
 def _members(owner: type, source: str) -> Iterator[Target]:
@@ -54,7 +56,7 @@ def _members(owner: type, source: str) -> Iterator[Target]:
 
 def _modules() -> dict[str, types.ModuleType]:
     """mlx.core and the modules that it imports as such: the others are files, not names."""
-    statements = [node for node in ast.parse(inspect.getsource(mx)).body]
+    statements = ast.parse(inspect.getsource(mx)).body
     imported = [s for s in statements if isinstance(s, ast.ImportFrom) and s.level and not s.module]
     names = [alias.name for statement in imported for alias in statement.names]
     return {"mx": mx, **{f"mx.{name}": getattr(mx, name) for name in names}}
@@ -76,19 +78,47 @@ def targets() -> Iterator[Target]:
 
 # ---- arguments ---------------------------------------------------------------------------------
 
-DTYPES = (
-    "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 bfloat16 float32 float64 "
-    "complex64"
-).split()
+DTYPES = [
+    "bool",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "complex64",
+]
 SIZES = st.sampled_from([0, 1, 1, 2, 2, 3, 3, 4, 5])
 SHAPES = st.lists(SIZES, max_size=4)
 EXTREMES = [7, 31, 32, 33, 64, 100, 255, 256, 1000, 2**31 - 1, 2**31, -(2**31), 2**32, 2**40]
 EXTREMES += [2**62, 2**63 - 1, 2**63, -(2**63), 2**64, 10**30]
 INTEGERS = st.one_of(*[st.integers(-3, 5)] * 9, st.sampled_from(EXTREMES)).map(str)
 REALS = st.sampled_from(
-    "0.0 -0.0 0.5 1.0 -1.5 2.0 1e-5 1e-30 1e38 1e300 float('nan') float('inf') -float('inf')".split()
+    [
+        "0.0",
+        "-0.0",
+        "0.5",
+        "1.0",
+        "-1.5",
+        "2.0",
+        "1e-5",
+        "1e-30",
+        "1e38",
+        "1e300",
+        "float('nan')",
+        "float('inf')",
+        "-float('inf')",
+    ]
 )
-TUPLES = st.lists(INTEGERS, max_size=5).map(lambda items: "(" + "".join(f"{i}, " for i in items) + ")")
+TUPLES = st.lists(INTEGERS, max_size=5).map(
+    lambda items: "(" + "".join(f"{i}, " for i in items) + ")"
+)
 BOUNDS = st.one_of(st.just("None"), INTEGERS)
 SLICES = st.tuples(BOUNDS, BOUNDS, BOUNDS).map(lambda b: f"slice({', '.join(b)})")
 TYPES = st.sampled_from([f"mx.{'bool_' if d == 'bool' else d}" for d in DTYPES])
@@ -115,7 +145,23 @@ FUNCTIONS = st.sampled_from(
         "int",
     ]
 )
-WORDS = "set add sum none mean x i ij,jk->ik ...i,i constant edge float32 left ortho same".split()
+WORDS = [
+    "set",
+    "add",
+    "sum",
+    "none",
+    "mean",
+    "x",
+    "i",
+    "ij,jk->ik",
+    "...i,i",
+    "constant",
+    "edge",
+    "float32",
+    "left",
+    "ortho",
+    "same",
+]
 ODD = st.sampled_from(
     [
         "object()",

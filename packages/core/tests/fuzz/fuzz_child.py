@@ -144,6 +144,7 @@ def main() -> None:
     global HOME
     HOME = names["mx"].default_stream(names["mx"].cpu)
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
+    print("[]", file=replies, flush=True)
     for line in sys.stdin:
         complaints = []
         for number, source in enumerate(json.loads(line)):

@@ -1,4 +1,4 @@
-"""All words of length up to three over the transforms, on six functions.
+"""All words of length up to three over the transforms, on eight functions.
 
 A word transforms a function from the inside out. Each transform that changes what a function
 computes (grad, jvp, vmap) has a plain counterpart built of finite differences and loops; those that
@@ -49,7 +49,16 @@ def random(x: mx.array) -> mx.array:
     return mx.tanh(x) * noise + noise * x
 
 
-FUNCTIONS = [elementwise, matmul, indexing, sorting, random, several]
+def scanned(x: mx.array) -> mx.array:
+    last, ys = mx.scan(lambda c, v: (mx.sin(c) * v + x[1], mx.tanh(c) + v * c), x[2], x)
+    return ys * last
+
+
+def choosing(x: mx.array) -> mx.array:
+    return x * mx.cond(x[0] > 0.1, lambda v: mx.sin(v) * x, lambda v: mx.exp(v) + v, x * 2)
+
+
+FUNCTIONS = [elementwise, matmul, indexing, sorting, random, several, scanned, choosing]
 
 
 def t_grad(f: Function) -> Function:

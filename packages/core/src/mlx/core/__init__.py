@@ -6,6 +6,10 @@ from mlx.kernels import ArrayIterator, Dtype, array
 
 from . import cuda, distributed, fast, fft, linalg, metal, random
 from .constants import e, euler_gamma, inf, nan, newaxis, pi
+from .control.cond import cond
+from .control.scan import scan
+from .control.while_loop import while_loop
+from .debug import debug_nans
 from .device import (
     Device,
     DeviceType,

@@ -17,7 +17,7 @@ from mlx.kernels import array
 
 from ..op import Op
 from .custom import with_rules
-from .tracing import fresh, traced
+from .tracing import end_recording, fresh, traced
 from .vjp import pull_back
 
 
@@ -45,11 +45,12 @@ def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:
             arrays = [leaf for leaf in leaves if isinstance(leaf, array)]
             pulled = [c for c in kernels.tree_flatten(cotangents)[0] if isinstance(c, array)]
             later = Op.named["depends"](*arrays, *pulled, count=len(arrays)) if arrays else ()
-            with traced(later) as inside:
+            with traced(later, reverse=True) as inside:
                 handles = iter(fresh(inside))
                 inner = [next(handles) if isinstance(leaf, array) else leaf for leaf in leaves]
                 args_again, kwargs_again = kernels.tree_unflatten(structure, inner)
                 results = kernels.tree_flatten(fun(*args_again, **kwargs_again))[0]
+                end_recording()
                 found = iter(pull_back(results, pulled, inside))
             every = [next(found) if isinstance(leaf, array) else None for leaf in leaves]
             return kernels.tree_unflatten(structure, every)

@@ -28,8 +28,8 @@ from weakref import ref
 from mlx import kernels
 from mlx.kernels import array
 
-from ..op import Op, dynamic_shapes, tracing_shapes
-from .tracing import captures_leaves, fresh, recorded
+from ..op import dynamic_shapes, tracing_shapes
+from .tracing import captures_leaves, fresh, recorded, replayed
 
 # Programs that a function keeps; the one not used for longest goes first.
 _MOST_PROGRAMS = 64
@@ -141,17 +141,7 @@ class _Recording:
 
     def again(self, arguments: Sequence[array]) -> list[array]:
         """The results with every node made again: on other shapes."""
-        key = kernels.key
-        known = {key(x): value for x, value in zip(self.leaves, arguments, strict=True)}
-        for node in kernels.dependents(self.results, self.leaves):
-            inputs = [
-                known.get(place, x) for place, x in zip(node.input_keys, node.inputs, strict=True)
-            ]
-            op: Op = node.op
-            with kernels.rule_context(node):
-                made = op.again(inputs, op.bind(node.params))
-            known.update(zip(node.output_keys, made, strict=True))
-        return [known.get(key(x), x) for x in self.results]
+        return replayed(self.results, self.leaves, arguments)
 
 
 _OWN = "__mlx_recordings__"
@@ -203,7 +193,7 @@ class _Compiled:
             self.keep(key, recording)
         else:
             self.recordings.move_to_end(key)
-        if is_traced:
+        if is_traced or kernels.checks_nans():
             return self.finished(recording, self.inlined(recording, arguments))
         if self.shapeless:
             recording = self.with_shapes(key, recording, arguments)

@@ -13,6 +13,8 @@ kernel library, and calls one rule of each.
 
 from __future__ import annotations
 
+import functools
+import operator
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,35 +23,57 @@ from typing import Any
 from mlx import kernels
 from mlx.kernels import array
 
+from ..op import Op
+
 
 class _Open(threading.local):
     """The leaves of the traces that are open on this thread, the outermost first."""
 
     def __init__(self) -> None:
         self.leaves: list[Sequence[array]] = []
+        self.reverse: list[int] = []  # the masks of traces that will be walked from last to first
 
 
 _open = _Open()
 
 
 @contextmanager
-def traced(values: Sequence[array]) -> Iterator[list[array]]:
+def traced(values: Sequence[array], reverse: bool = False) -> Iterator[list[array]]:
     """Opens a trace and gives traced leaves for the values; closes it at the end.
 
     Args:
         values: The arguments.
+        reverse: Whether cotangents will be pulled back through what is recorded.
 
     Yields:
         One fresh handle for each, with its data.
     """
     mask = kernels.open_trace()
+    if reverse:
+        _open.reverse.append(mask)
     try:
         leaves = [kernels.trace_leaf(value, mask) for value in values]
         # The function gets handles of its own: it may rebind them.
         with recorded(leaves):
             yield leaves
     finally:
+        if reverse:
+            _open.reverse.pop()
         kernels.close_trace(mask)
+
+
+def end_recording() -> None:
+    """Says that the innermost reverse trace has recorded its function.
+
+    What the rules make from now on, no walk of this trace will reach.
+    """
+    _open.reverse[-1] = 0
+
+
+def reverse_trace(values: Sequence[array]) -> bool:
+    """Whether cotangents will be pulled back through what is made of these values."""
+    masks = functools.reduce(operator.or_, _open.reverse, 0)
+    return masks != 0 and any(kernels.trace_bits(value) & masks for value in values)
 
 
 @contextmanager
@@ -65,6 +89,23 @@ def recorded(leaves: Sequence[array]) -> Iterator[None]:
 def fresh(leaves: Sequence[array]) -> list[array]:
     """New handles on the same values."""
     return [leaf.__copy__() for leaf in leaves]
+
+
+def replayed(
+    outputs: Sequence[array], leaves: Sequence[array], arguments: Sequence[array]
+) -> list[array]:
+    """The outputs with every node made again on other leaves, also of other shapes."""
+    key = kernels.key
+    known = {key(x): value for x, value in zip(leaves, arguments, strict=True)}
+    for node in kernels.dependents(outputs, leaves):
+        inputs = [
+            known.get(place, x) for place, x in zip(node.input_keys, node.inputs, strict=True)
+        ]
+        op: Op = node.op
+        with kernels.rule_context(node):
+            made = op.again(inputs, op.bind(node.params))
+        known.update(zip(node.output_keys, made, strict=True))
+    return [known.get(key(x), x) for x in outputs]
 
 
 def captures_leaves(results: Sequence[array]) -> bool:

@@ -18,7 +18,7 @@ from mlx import kernels
 from mlx.kernels import array
 
 from ..op import Op, full_like
-from .tracing import arrays_of, as_list, fresh, inputs_of, traced
+from .tracing import arrays_of, as_list, end_recording, fresh, inputs_of, traced
 
 
 def pull_back(
@@ -111,7 +111,7 @@ def vjp(
     """
     primals = inputs_of("vjp", primals, "primals")
     cotangents = inputs_of("vjp", cotangents, "cotangents")
-    with traced(primals) as leaves:
+    with traced(primals, reverse=True) as leaves:
         outputs = as_list("vjp", fun(*fresh(leaves)))
         if len(outputs) != len(cotangents):
             raise ValueError(
@@ -123,6 +123,7 @@ def vjp(
                     f"[vjp] An output of shape {output.shape} and its cotangent of shape "
                     f"{cotangent.shape} do not agree."
                 )
+        end_recording()
         pulled = pull_back(outputs, cotangents, leaves)
         return outputs, fresh(_filled(pulled, leaves))
 
@@ -211,13 +212,14 @@ def _differentiated(
         _check_called_with(name, numbers, names, args, kwargs)
         chosen = ([args[i] for i in numbers], {key: kwargs[key] for key in names})
         values, structure = arrays_of(name, chosen)
-        with traced(values) as leaves:
+        with traced(values, reverse=True) as leaves:
             positional, named = kernels.tree_unflatten(structure, fresh(leaves))
             args_inside = list(args)
             for i, argument in zip(numbers, positional, strict=True):
                 args_inside[i] = argument
             returned = fun(*args_inside, **{**kwargs, **named})
             loss = _scalar(name, returned, with_value)
+            end_recording()
             cotangent = full_like(loss, 1)
             pulled = _filled(pull_back([loss], [cotangent], leaves), leaves)
         by_position, by_name = kernels.tree_unflatten(structure, pulled)

@@ -1,0 +1,1 @@
+"""Control flow that stays one node: scan, while_loop, cond. closure.py has what they share."""
