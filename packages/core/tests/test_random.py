@@ -12,7 +12,7 @@ import threefry_model as model
 
 # float64 normals come from a float32 erfinv, and ours rounds to another neighbour here and there.
 SINGLE = "mx.random.normal((3,), dtype=mx.float64, key=k)"
-CODES = [code for code in golden_codec.load("random") if "multivariate_normal" not in code]
+CODES = list(golden_codec.load("random"))
 RECORDS = golden_codec.load("random_samples")
 
 
@@ -98,6 +98,7 @@ SAMPLERS = {
     "categorical": lambda k: mx.random.categorical(mx.zeros((2, 4)), key=k),
     "nothing": lambda k: mx.random.uniform(shape=(0, 2), key=k),
     "scalar": lambda k: mx.random.gumbel(key=k),
+    "multivariate": lambda k: mx.random.multivariate_normal(mx.zeros((3,)), mx.eye(3), key=k),
 }
 
 
@@ -162,6 +163,42 @@ def test_categorical_frequencies() -> None:
     np.testing.assert_allclose(got, p, atol=5e-3)
 
 
+COVARIANCE = np.array([[2.0, 0.5, 0.0], [0.5, 1.0, -0.3], [0.0, -0.3, 0.5]], np.float32)
+
+
+def test_multivariate_normal_has_the_covariance() -> None:
+    mean = mx.array([1.0, -2.0, 3.0])
+    x = mx.random.multivariate_normal(mean, mx.array(COVARIANCE), (COUNT,), key=mx.random.key(3))
+    values = np.array(x, np.float64)
+    np.testing.assert_allclose(values.mean(0), np.array(mean), atol=0.02)
+    np.testing.assert_allclose(np.cov(values.T), COVARIANCE, atol=0.03)
+
+
+def test_multivariate_normal_in_batches() -> None:
+    key, mean = mx.random.key(9), mx.zeros((4, 3))
+    cov = mx.broadcast_to(mx.array(COVARIANCE), (4, 3, 3))
+    x = mx.random.multivariate_normal(mean, cov, key=key)
+    assert x.shape == (4, 3)
+    assert mx.allclose(x, mx.random.multivariate_normal(mean[0], cov[0], (4,), key=key), 1e-5)
+    singular = mx.random.multivariate_normal(mean, mx.ones((3, 3)), key=key)
+    assert mx.allclose(singular[:, :1], singular, atol=1e-3)
+
+
+def test_multivariate_normal_gradient() -> None:
+    """Also at the unit matrix, whose singular values are all the same."""
+    key, direction = mx.random.key(5), mx.array(COVARIANCE)
+
+    def f(mean: mx.array, cov: mx.array) -> mx.array:
+        return (mx.random.multivariate_normal(mean, cov, (50,), key=key) ** 2).mean()
+
+    for cov in (mx.eye(3), mx.array(COVARIANCE)):
+        slope = mx.grad(f, argnums=1)(mx.ones((3,)), cov)
+        ahead, behind = (f(mx.ones((3,)), cov + e * direction) for e in (1e-2, -1e-2))
+        want = ((ahead - behind) / 2e-2).item()
+        assert abs((slope * direction).sum().item() - want) < 2e-2 * (1 + abs(want))
+    assert mx.grad(f)(mx.ones((3,)), mx.eye(3)).shape == (3,)
+
+
 # ---- errors ------------------------------------------------------------------------------------
 
 
@@ -177,6 +214,16 @@ def test_categorical_frequencies() -> None:
         (lambda: mx.random.uniform(key=mx.zeros((2,))), ValueError, "A key has shape"),
         (lambda: mx.random.bernoulli(1), ValueError, "it must be a float"),
         (lambda: mx.random.permutation(-1), ValueError, "negative size"),
+        (
+            lambda: mx.random.multivariate_normal(mx.ones((2,)), mx.ones((3, 3))),
+            ValueError,
+            r"must be \(2, 2\)",
+        ),
+        (
+            lambda: mx.random.multivariate_normal(mx.ones((4, 2)), mx.eye(2), (3,)),
+            ValueError,
+            "cannot be broadcast",
+        ),
     ],
 )
 def test_errors(function: Any, error: type[Exception], message: str) -> None:

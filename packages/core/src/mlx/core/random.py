@@ -17,6 +17,7 @@ from typing import Any, NoReturn, SupportsIndex
 from mlx import kernels
 from mlx.kernels import Dtype, array
 
+from . import linalg
 from .dtypes import (
     bfloat16,
     bool_,
@@ -37,12 +38,14 @@ from .ops.axes import Numeric, as_array, as_shape, axis_of, broadcast_shape, che
 from .ops.binary import add, divide, maximum, minimum, multiply, subtract
 from .ops.compare import less
 from .ops.index import take
-from .ops.shape import broadcast_to, expand_dims, reshape, squeeze
+from .ops.matmul import matmul
+from .ops.shape import broadcast_to, expand_dims, reshape, squeeze, swapaxes
 from .ops.sort import argsort
 from .ops.unary import abs as _abs
-from .ops.unary import erf, erfinv, floor, log, log1p, negative, sign
+from .ops.unary import erf, erfinv, floor, log, log1p, negative, sign, sqrt
 from .ops.views import view
 from .stream import StreamOrDevice
+from .transforms.custom import custom_function
 
 __all__ = [
     "bernoulli",
@@ -50,6 +53,7 @@ __all__ = [
     "gumbel",
     "key",
     "laplace",
+    "multivariate_normal",
     "normal",
     "permutation",
     "randint",
@@ -340,6 +344,91 @@ def normal(
             factor = multiply(factor, _number(scale, dtype, "normal", stream), stream=stream)
         x = multiply(x, factor, stream=stream)
     return x if loc is None else add(x, _number(loc, dtype, "normal", stream), stream=stream)
+
+
+@custom_function
+def _square_root(cov: array) -> array:
+    """The symmetric ``R`` with ``R R = cov``; made of singular values, ``cov`` may be singular."""
+    u, s, vt = linalg.svd(cov)
+    return multiply(u, expand_dims(sqrt(s), -2)) @ vt
+
+
+def _root_slope(cov: array, c: array) -> array:
+    """The solution x of ``R x + x R = c``; the equation is its own transpose."""
+    values, vectors = linalg.eigh(cov)
+    roots = sqrt(maximum(values, 0))
+    turned = swapaxes(vectors, -1, -2)
+    between = expand_dims(roots, -1) + expand_dims(roots, -2)
+    return vectors @ divide(turned @ c @ vectors, between) @ turned
+
+
+@_square_root.vjp
+def _square_root_vjp(cov: array, c: array, out: array) -> array:
+    return _root_slope(cov, multiply(c + swapaxes(c, -1, -2), 0.5))
+
+
+@_square_root.jvp
+def _square_root_jvp(cov: array, tangent: array) -> array:
+    return _root_slope(cov, multiply(tangent + swapaxes(tangent, -1, -2), 0.5))
+
+
+@_square_root.vmap
+def _square_root_vmap(cov: array, axis: int) -> tuple[array, int]:
+    return _square_root(cov), axis
+
+
+def multivariate_normal(
+    mean: array,
+    cov: array,
+    shape: Sequence[int] = (),
+    dtype: Dtype | None = float32,
+    key: array | None = None,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Jointly normal numbers: ``mean + z √cov``, z standard normal, the root symmetric.
+
+    Args:
+        mean: Means (..., n).
+        cov: Covariances (..., n, n), symmetric and positive semi-definite; their batch broadcasts
+            with that of ``mean``.
+        shape: The shape of the batch, to which both broadcast; empty is their broadcast batch.
+        dtype: float32; None is float32.
+        key: The key; None draws from the default state.
+        stream: Stream or device to run on.
+
+    Returns:
+        Shape (*shape, n), float32.
+
+    Raises:
+        TypeError: If the shape is no sequence.
+        ValueError: If the shapes do not agree, or the dtype is another.
+
+    Example:
+        >>> mx.random.multivariate_normal(mx.zeros((2,)), mx.eye(2), (3,)).shape
+        (3, 2)
+    """
+    name = "multivariate_normal"
+    dtype = float32 if dtype is None else _dtype(name, dtype, (float32,))
+    check_array(name, mean, cov)
+    if mean.ndim < 1 or cov.ndim < 2:
+        raise ValueError(
+            f"[{name}] A mean of shape {mean.shape} and a covariance of shape {cov.shape} need at "
+            "least one and two dimensions."
+        )
+    size = mean.shape[-1]
+    if cov.shape[-2:] != (size, size):
+        raise ValueError(
+            f"[{name}] A mean of shape {mean.shape} and a covariance of shape {cov.shape} do not "
+            f"agree: the last axes of the covariance must be ({size}, {size})."
+        )
+    batch = broadcast_shape(name, mean.shape[:-1], cov.shape[:-2])
+    sizes = _shape(name, shape) or batch
+    if broadcast_shape(name, sizes, batch) != sizes:
+        raise ValueError(f"[{name}] The batch {batch} does not broadcast to {sizes}.")
+    root = _square_root(kernels.cast(cov, dtype, stream))
+    z = expand_dims(normal((*sizes, size), dtype, key=key, stream=stream), -2, stream=stream)
+    spread = squeeze(matmul(z, root, stream=stream), -2, stream=stream)
+    return add(spread, kernels.cast(mean, dtype, stream), stream=stream)
 
 
 def truncated_normal(
