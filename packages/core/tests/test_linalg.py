@@ -292,3 +292,78 @@ def test_compiled_step() -> None:
     for n in (3, 5):
         square = a[:n, :n]
         assert mx.allclose(shapeless(square), L.inv(square).sum() + L.slogdet(square)[1])
+
+
+# ---- beyond MLX --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(7, 3), (3, 7), (5, 5)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_lstsq(shape: tuple[int, int], dtype: str) -> None:
+    a, b = RNG.standard_normal(shape), RNG.standard_normal((shape[0], 2))
+    a[:, 2] = a[:, 0] + a[:, 1] if shape == (5, 5) else a[:, 2]
+    a, b = a.astype(dtype), b.astype(dtype)
+    for right in (b, b[:, 0]):
+        rcond = 1e-3 if shape == (5, 5) else None
+        got = L.lstsq(mx.array(a, getattr(mx, dtype)), mx.array(right, getattr(mx, dtype)), rcond)
+        want = np.linalg.lstsq(a, right, rcond)
+        for ours, numpy in zip(got, want, strict=True):
+            assert ours.shape == np.shape(numpy)
+            close(ours, numpy, 1e-3 if dtype != "float64" else 1e-9)
+
+
+def test_lstsq_gradient() -> None:
+    a = mx.array(RNG.standard_normal((6, 3)), mx.float64)
+    b = mx.array(RNG.standard_normal((6,)), mx.float64)
+    t = mx.array(RNG.standard_normal((6, 3)), mx.float64)
+    slope = mx.grad(lambda x: L.lstsq(x, b)[0].sum())(a)
+    difference = (L.lstsq(a + 1e-6 * t, b)[0] - L.lstsq(a - 1e-6 * t, b)[0]).sum().item() / 2e-6
+    assert abs((slope * t).sum().item() - difference) < 1e-6
+
+
+def test_matrix_rank() -> None:
+    stack = np.stack([np.eye(4), np.diag([1.0, 1, 0, 0]), np.ones((4, 4)), np.zeros((4, 4))])
+    x = mx.array(stack.astype("float32"))
+    assert L.matrix_rank(x).tolist() == [4, 2, 1, 0]
+    assert L.matrix_rank(x, hermitian=True).tolist() == [4, 2, 1, 0]
+    assert L.matrix_rank(mx.array([[1.0, 0.0], [0.0, 0.1]]), tol=0.5).item() == 1
+    assert L.matrix_rank(mx.array([0.0, 2.0])).item() == 1
+    assert L.matrix_rank(mx.zeros((2, 0, 3))).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("n", [-3, -1, 0, 1, 2, 7, 10])
+def test_matrix_power(n: int) -> None:
+    a = A[0] / 4
+    close(L.matrix_power(mx.array(a, mx.float64), n), np.linalg.matrix_power(a, n), 1e-9)
+
+
+def test_multi_dot() -> None:
+    sizes = [(10,), (10, 3), (3, 50), (50, 2), (2, 20), (20,)]
+    arrays = [RNG.standard_normal(size) for size in sizes]
+    for first, last in ((0, 6), (1, 6), (0, 5), (1, 5), (2, 4), (0, 2)):
+        chain = arrays[first:last]
+        got = L.multi_dot([mx.array(x, mx.float64) for x in chain])
+        close(got, np.linalg.multi_dot(chain), 1e-9)
+
+
+@pytest.mark.parametrize("p", [None, 2, -2, 1, -1, np.inf, -np.inf, "fro", "nuc"])
+def test_cond(p: Any) -> None:
+    close(L.cond(mx.array(A, mx.float64), p), np.linalg.cond(A, p), 1e-9)
+    if p in (None, 2):
+        assert L.cond(mx.ones((2, 2))).item() > 1e6
+        assert L.cond(mx.zeros((2, 2))).item() == np.inf
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: L.lstsq(mx.ones((3, 2)), mx.ones((4,))), r"\(m,\) or \(m, k\) are needed"),
+        (lambda: L.matrix_power(mx.ones((2, 3)), 2), "are not square"),
+        (lambda: L.multi_dot([mx.ones((2, 2))]), "two are needed"),
+        (lambda: L.multi_dot([mx.ones((2, 2)), mx.ones((2,)), mx.ones((2, 2))]), "Array 1 has"),
+        (lambda: L.cond(mx.ones((2, 3)), 1), "are not square"),
+    ],
+)
+def test_errors_beyond(call: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()

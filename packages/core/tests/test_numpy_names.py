@@ -64,3 +64,212 @@ def test_errors() -> None:
         mx.fliplr(mx.ones(3))
     with pytest.raises(IndexError, match=r"\[flipud\] Axis 0"):
         mx.flipud(mx.array(1))
+
+
+# ---- order and signs ---------------------------------------------------------------------------
+
+
+def test_copysign():
+    a, b = np.array([1.5, -2.0, 0.0, np.inf, np.nan]), np.array([-0.0, 0.0, -1.0, -np.nan, np.inf])
+    for dtype in (mx.float16, mx.bfloat16, mx.float32, mx.float64):
+        got = mx.copysign(mx.array(a, dtype), mx.array(b, dtype))
+        assert got.dtype == dtype
+        got, want = np.array(got.astype(mx.float64)), np.copysign(a, b)
+        np.testing.assert_array_equal(got, want)
+        np.testing.assert_array_equal(np.signbit(got)[:4], np.signbit(want)[:4])
+    assert mx.copysign(mx.array([3, -4]), -1).tolist() == [-3, -4]
+    slope = mx.grad(lambda x: mx.copysign(x, mx.array([-1.0, 1.0])).sum())
+    assert slope(mx.array([2.0, -3.0])).tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_lexsort(axis):
+    rng = np.random.default_rng(3)
+    keys = [rng.integers(0, 3, (5, 7)) for _ in range(3)]
+    got = mx.lexsort([mx.array(key) for key in keys], axis)
+    np.testing.assert_array_equal(np.array(got), np.lexsort(keys, axis))
+    whole = mx.lexsort(mx.array(np.stack(keys)), axis)
+    assert mx.array_equal(whole, got)
+
+
+# ---- quantiles ---------------------------------------------------------------------------------
+
+METHODS = ("linear", "lower", "higher", "nearest", "midpoint")
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("axis", [None, 0, (0, 2), -1])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_quantile(method, axis, keepdims):
+    x = np.random.default_rng(4).standard_normal((5, 6, 7)).astype(np.float32)
+    for q in (0.3, [0.0, 0.25, 1.0], [[0.1, 0.9]]):
+        got = mx.quantile(mx.array(x), q, axis, keepdims, method=method)
+        want = np.quantile(x.astype(np.float64), q, axis, method=method, keepdims=keepdims)
+        assert got.shape == want.shape
+        np.testing.assert_allclose(np.array(got), want, rtol=1e-5, atol=1e-6)
+    got = mx.percentile(mx.array(x), mx.array([20.0, 70.0]), axis, method=method)
+    want = np.percentile(x.astype(np.float64), [20.0, 70.0], axis, method=method)
+    np.testing.assert_allclose(np.array(got), want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_quantile_with_nan(method):
+    x = np.random.default_rng(5).standard_normal((4, 9))
+    x[0, 3] = x[1, 2:] = x[2] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for ours, numpy in (("quantile", np.quantile), ("nanquantile", np.nanquantile)):
+            got = getattr(mx, ours)(mx.array(x, mx.float64), [0.2, 0.5], 1, method=method)
+            np.testing.assert_allclose(np.array(got), numpy(x, [0.2, 0.5], 1, method=method))
+        got = mx.nanpercentile(mx.array(x, mx.float64), 30, 0, method=method)
+        np.testing.assert_allclose(np.array(got), np.nanpercentile(x, 30, 0, method=method))
+
+
+def test_quantile_gradient_and_batches():
+    x = mx.array([3.0, 1.0, 2.0, 8.0])
+    assert mx.grad(lambda a: mx.quantile(a, 0.5))(x).tolist() == [0.5, 0, 0.5, 0]
+    rows = mx.array(np.random.default_rng(6).standard_normal((3, 5)).astype(np.float32))
+    got = mx.vmap(lambda a: mx.quantile(a, [0.2, 0.4]))(rows)
+    assert mx.array_equal(got, mx.quantile(rows, [0.2, 0.4], 1).T)
+    infinite = mx.quantile(mx.array([1.0, np.inf, np.inf]), [0.5, 0.9])
+    assert infinite.tolist() == [np.inf, np.inf]
+
+
+# ---- samples -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bins", "range"), [(10, None), (1, None), (7, (-1.0, 2.0)), ([-2.0, 0.0, 0.5, 3.0], None)]
+)
+def test_histogram(bins, range):
+    rng = np.random.default_rng(7)
+    x, w = rng.standard_normal((2, 40, 10)).astype(np.float32)
+    x[0, :2] = [2.0, 0.5]
+    for options in ({}, {"density": True}, {"weights": w}, {"weights": w, "density": True}):
+        ours = {k: mx.array(v) if k == "weights" else v for k, v in options.items()}
+        got, edges = mx.histogram(mx.array(x), bins, range, **ours)
+        want, want_edges = np.histogram(x, bins, range, **options)
+        np.testing.assert_allclose(np.array(edges), want_edges, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(np.array(got), want, rtol=1e-4, atol=1e-5)
+    counts, edges = mx.histogram(mx.array([2, 2, 2]), 4)
+    want = np.histogram([2, 2, 2], 4)
+    np.testing.assert_array_equal(np.array(counts), want[0])
+    np.testing.assert_allclose(np.array(edges), want[1])
+    assert mx.histogram(mx.zeros((0,)), 3)[0].tolist() == [0, 0, 0]
+
+
+def test_bincount():
+    x = np.array([0, 1, 1, 5, 3, 1])
+    w = np.array([0.5, 1, 2, 3, 4, 5], np.float32)
+    assert mx.bincount(mx.array(x)).tolist() == np.bincount(x).tolist()
+    assert mx.bincount(mx.array(x), minlength=9).tolist() == np.bincount(x, minlength=9).tolist()
+    assert mx.bincount(mx.array(x), mx.array(w)).tolist() == np.bincount(x, w).tolist()
+    assert mx.bincount(mx.array(x), size=3).tolist() == [1, 3, 0]
+    assert mx.bincount(mx.zeros((0,), mx.int32), minlength=2).tolist() == [0, 0]
+    fixed = mx.compile(lambda a: mx.bincount(a, size=6))
+    assert fixed(mx.array(x)).tolist() == np.bincount(x).tolist()
+    rows = mx.array(np.stack([x, x[::-1] // 2]))
+    assert mx.vmap(lambda a: mx.bincount(a, size=6))(rows)[1].tolist() == [4, 1, 1, 0, 0, 0]
+    slope = mx.grad(lambda v: (mx.bincount(mx.array(x), v, size=6) * mx.arange(6)).sum())
+    assert slope(mx.array(w)).tolist() == x.tolist()
+
+
+@pytest.mark.parametrize("rowvar", [True, False])
+def test_cov(rowvar):
+    rng = np.random.default_rng(8)
+    m, y = rng.standard_normal((2, 3, 3 if not rowvar else 8))
+    m, y = (v if rowvar else rng.standard_normal((8, 3)) for v in (m, y))
+    count = 8
+    f, a = rng.integers(1, 4, count), rng.random(count)
+    arrays = [mx.array(v, mx.float64) for v in (m, y)]
+    for options in (
+        {},
+        {"bias": True},
+        {"ddof": 2},
+        {"fweights": f},
+        {"aweights": a},
+        {"fweights": f, "aweights": a, "ddof": 0},
+        {"fweights": f, "aweights": a},
+    ):
+        ours = {
+            k: mx.array(v, mx.float64) if isinstance(v, np.ndarray) else v
+            for k, v in options.items()
+        }
+        np.testing.assert_allclose(
+            np.array(mx.cov(arrays[0], rowvar=rowvar, **ours)),
+            np.cov(m, rowvar=rowvar, **options),
+        )
+        np.testing.assert_allclose(
+            np.array(mx.cov(*arrays, rowvar=rowvar, **ours)),
+            np.cov(m, y, rowvar=rowvar, **options),
+        )
+    np.testing.assert_allclose(np.array(mx.corrcoef(*arrays, rowvar)), np.corrcoef(m, y, rowvar))
+    assert mx.cov(mx.array([1.0, 2.0, 4.0])).shape == ()
+    np.testing.assert_allclose(mx.cov(mx.array([1.0, 2.0, 4.0])).item(), np.cov([1, 2, 4]), 1e-6)
+    z = rng.standard_normal((2, 5)) + 1j * rng.standard_normal((2, 5))
+    got = mx.cov(mx.array(z.astype(np.complex64)))
+    np.testing.assert_allclose(np.array(got), np.cov(z), rtol=1e-4, atol=1e-4)
+
+
+def test_interp():
+    rng = np.random.default_rng(9)
+    xp, fp = np.sort(rng.standard_normal(9)), rng.standard_normal(9)
+    x = np.concatenate([rng.standard_normal(20) * 2, xp, [-9, 9]])
+    X, XP, FP = (mx.array(v, mx.float64) for v in (x, xp, fp))
+    np.testing.assert_allclose(np.array(mx.interp(X, XP, FP)), np.interp(x, xp, fp))
+    got = mx.interp(X, XP, FP, left=-7.0, right=5.0)
+    np.testing.assert_allclose(np.array(got), np.interp(x, xp, fp, -7.0, 5.0))
+    got = mx.interp(X, XP, FP, period=1.5)
+    np.testing.assert_allclose(np.array(got), np.interp(x, xp, fp, period=1.5), atol=1e-12)
+    one = mx.interp(mx.array([0.0, 1.0, 2.0]), mx.array([1.0]), mx.array([4.0]))
+    assert one.tolist() == [4, 4, 4]
+    points, values = mx.array([0.0, 1.0, 3.0]), mx.array([0.0, 2.0, 0.0])
+    slopes = mx.grad(lambda v: mx.interp(v, points, values).sum())(mx.array([0.5, 2.0, 5.0]))
+    assert slopes.tolist() == [2, -1, 0]
+    slopes = mx.grad(lambda f: mx.interp(mx.array([0.25, 9.0]), points, f).sum())(values)
+    assert slopes.tolist() == [0.75, 0.25, 1]
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_trapezoid(axis):
+    rng = np.random.default_rng(10)
+    y = rng.standard_normal((4, 5, 6))
+    x = np.sort(rng.standard_normal(y.shape[axis]))
+    Y = mx.array(y, mx.float64)
+    np.testing.assert_allclose(
+        np.array(mx.trapezoid(Y, dx=0.5, axis=axis)), trapezoid(y, 0.5, axis)
+    )
+    got = mx.trapezoid(Y, mx.array(x, mx.float64), axis=axis)
+    moved = np.moveaxis(y, axis, -1)
+    want = ((moved[..., 1:] + moved[..., :-1]) / 2 * np.diff(x)).sum(-1)
+    np.testing.assert_allclose(np.array(got), want)
+    assert mx.trapezoid(mx.zeros((3, 0))).tolist() == [0, 0, 0]
+
+
+def trapezoid(y, dx, axis):
+    y = np.moveaxis(y, axis, -1)
+    return ((y[..., 1:] + y[..., :-1]) / 2 * dx).sum(-1)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: mx.quantile(mx.ones((3,)), 1.5), ValueError, r"q is 1.5; it must be in \[0, 1\]"),
+        (lambda: mx.percentile(mx.ones((3,)), -1), ValueError, r"in \[0, 100\]"),
+        (lambda: mx.quantile(mx.ones((3,)), 0.5, method="x"), ValueError, "method is 'x'"),
+        (lambda: mx.quantile(mx.zeros((0,)), 0.5), ValueError, "has no elements"),
+        (lambda: mx.bincount(mx.array([-1])), ValueError, "-1 is negative"),
+        (lambda: mx.bincount(mx.array([1.0])), ValueError, "is no list of integers"),
+        (lambda: mx.compile(mx.bincount)(mx.array([1])), ValueError, "give the size"),
+        (lambda: mx.histogram(mx.ones((2,)), 0), ValueError, "There are 0 bins"),
+        (lambda: mx.histogram(mx.ones((2,)), 2, (3, 1)), ValueError, "descends"),
+        (lambda: mx.interp(1.0, mx.ones((2,)), mx.ones((3,))), ValueError, "two equal lists"),
+        (lambda: mx.cov(mx.ones((2, 2, 2))), ValueError, "more than two axes"),
+        (lambda: mx.lexsort([]), ValueError, "no keys"),
+        (lambda: mx.lexsort([mx.ones((2,)), mx.ones((3,))]), ValueError, "differ in shape"),
+        (lambda: mx.copysign(mx.array(1j), 1), ValueError, "complex64"),
+    ],
+)
+def test_errors_name_the_rule(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -88,7 +88,9 @@ from .ops.join import *
 from .ops.matmul import *
 from .ops.nonzero import *
 from .ops.numpy_names import *
+from .ops.quantiles import *
 from .ops.reduce import *
+from .ops.samples import *
 from .ops.scan import *
 from .ops.search import *
 from .ops.shape import *

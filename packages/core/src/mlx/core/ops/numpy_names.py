@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from mlx import kernels
 from mlx.kernels import array
@@ -10,14 +11,26 @@ from mlx.kernels import array
 from ..dtypes import inexact, issubdtype
 from ..op import public
 from ..stream import StreamOrDevice
-from .axes import Axes, Numeric, as_array, as_inexact, as_int, axis_of, check_array
+from .axes import (
+    Axes,
+    Numeric,
+    as_array,
+    as_inexact,
+    as_int,
+    axis_of,
+    check_array,
+    check_not_complex,
+    promoted,
+)
 from .binary import divide, maximum, multiply, subtract
 from .compare import isnan, logical_not
+from .index import take_along_axis
 from .reduce import any, max, min, sum
 from .shape import swapaxes
+from .sort import argsort
 from .ternary import where
 from .unary import abs, sqrt, square
-from .views import flip
+from .views import flip, view
 
 
 def nansum(
@@ -273,6 +286,72 @@ def fmod(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> array:
     x, y = as_array(a, "fmod"), as_array(b, "fmod")
     left = abs(x, stream=stream) % abs(y, stream=stream)
     return where(x < 0, -left if issubdtype(left.dtype, inexact) else 0 - left, left)
+
+
+_SIGNED = {2: kernels.int16, 4: kernels.int32, 8: kernels.int64}
+
+
+def copysign(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> array:
+    """The size of ``a`` with the sign of ``b``, also that of zeros and NaN.
+
+    Args:
+        a: Real array or scalar.
+        b: Real array or scalar that broadcasts with it.
+        stream: Stream or device to run on.
+
+    Returns:
+        The broadcast shape; the promoted dtype if inexact, else float32.
+
+    Raises:
+        ValueError: If the shapes cannot be broadcast, or an argument is complex.
+
+    Example:
+        >>> mx.copysign(mx.array([1.0, -2.0]), -0.0)
+        array([-1, -2], dtype=float32)
+    """
+    x, y = as_array(a, "copysign"), as_array(b, "copysign")
+    check_not_complex("copysign", x, y)
+    x, y = (as_inexact(v, stream) for v in promoted([x, y], stream))
+    negative = view(y, _SIGNED[y.dtype.size], stream=stream) < 0
+    size = abs(x, stream=stream)
+    return where(negative, -size, size, stream=stream)
+
+
+def lexsort(
+    keys: Sequence[array] | array, /, axis: int = -1, *, stream: StreamOrDevice = None
+) -> array:
+    """The places of the elements in the order of several keys, of which the last counts first.
+
+    Args:
+        keys: Arrays of one shape, or one array whose first axis counts the keys.
+        axis: The axis that is sorted.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape of a key; uint32. Elements that are equal in all keys keep their order.
+
+    Raises:
+        ValueError: If there is no key, or their shapes differ.
+        IndexError: If the axis is out of range.
+
+    Example:
+        >>> mx.lexsort([mx.array([3, 1, 2]), mx.array([0, 1, 0])])
+        array([2, 0, 1], dtype=uint32)
+    """
+    every = list(keys)
+    check_array("lexsort", *every)
+    if not every:
+        raise ValueError("[lexsort] There are no keys; at least one is needed.")
+    for one in every:
+        if one.shape != every[0].shape:
+            raise ValueError(
+                f"[lexsort] Keys of shapes {every[0].shape} and {one.shape} differ in shape."
+            )
+    order = argsort(every[0], axis, stream=stream)
+    for one in every[1:]:
+        turn = argsort(take_along_axis(one, order, axis, stream=stream), axis, stream=stream)
+        order = take_along_axis(order, turn, axis, stream=stream)
+    return order
 
 
 def fliplr(m: array, /, *, stream: StreamOrDevice = None) -> array:
