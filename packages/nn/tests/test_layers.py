@@ -112,3 +112,21 @@ def test_identity_initialiser():
         nn.init.identity()(mx.zeros((3, 4)))
     with pytest.raises(ValueError, match="2 dimensional"):
         nn.init.he_normal()(mx.zeros((4,)))
+
+
+def test_orthogonal_matrices():
+    # As MLX 0.32.4 drew it.
+    mx.random.seed(0)
+    expected = [
+        [-0.259676, 0.910831, 0.320867],
+        [0.0530714, -0.318303, 0.946502],
+        [-0.964236, -0.262813, -0.0343167],
+    ]
+    drawn = np.array(nn.init.orthogonal()(mx.zeros((3, 3))))
+    np.testing.assert_allclose(drawn, expected, atol=2e-6)
+    wide, tall = (nn.init.orthogonal(2.0)(mx.zeros(shape)) for shape in ((4, 7), (7, 4)))
+    for matrix in (wide @ wide.T, tall.T @ tall):
+        np.testing.assert_allclose(np.array(matrix), 4 * np.eye(4), atol=1e-5)
+    assert nn.init.orthogonal(dtype=mx.float16)(mx.zeros((2, 2))).dtype == mx.float16
+    with pytest.raises(ValueError, match=r"\[orthogonal\] an array of shape \(3,\) is no matrix"):
+        nn.init.orthogonal()(mx.zeros(3))

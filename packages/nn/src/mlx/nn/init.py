@@ -143,3 +143,37 @@ def sparse(
         return mx.put_along_axis(values, zeros, mx.array(0, dtype), axis=1)
 
     return initializer
+
+
+def orthogonal(gain: float = 1.0, dtype: mx.Dtype = mx.float32) -> Initializer:
+    """A part of a random orthogonal matrix, uniformly distributed, times ``gain``.
+
+    Its rows, or its columns where there are fewer of them, are orthogonal. Saxe et al., Exact
+    solutions to the nonlinear dynamics of learning in deep linear neural networks, 2014.
+
+    Args:
+        gain: the length of the rows or columns.
+        dtype: the dtype.
+
+    Raises:
+        ValueError: if the array is no matrix.
+
+    Example:
+        >>> import mlx.core as mx
+        >>> import mlx.nn as nn
+        >>> weight = nn.init.orthogonal()(mx.zeros((2, 3)))
+        >>> mx.allclose(weight @ weight.T, mx.eye(2), atol=1e-5)
+        array(True, dtype=bool)
+    """
+
+    def initializer(a: mx.array) -> mx.array:
+        if a.ndim != 2:
+            raise ValueError(f"[orthogonal] an array of shape {a.shape} is no matrix.")
+        rows, columns = a.shape
+        size = max(rows, columns)
+        q, r = mx.linalg.qr(mx.random.normal((size, size)), stream=mx.cpu)
+        # The signs of R's diagonal, which the factorisation chooses, would make Q less random.
+        q = q * mx.sign(mx.diag(r))
+        return (gain * q[:rows, :columns]).astype(dtype)
+
+    return initializer
