@@ -1,7 +1,8 @@
 // Matrix products: "matmul" (a, b) and "addmm" (c, a, b; alpha, beta), batched, any strides.
 //
-// float32, float64 and complex64 go to OpenBLAS, which owns no threads: we cut the product over our pool. Products with
-// few rows, and 16-bit ones, are our own (cpu/matmul/). An operand whose layout no path reads is copied to the workspace.
+// float32, float64 and complex64 go to OpenBLAS, which owns no threads: we cut the product over our
+// pool. Products with few rows, and 16-bit ones, are our own (cpu/matmul/). An operand whose layout
+// no path reads is copied to the workspace.
 #include <cblas.h>
 
 #include "cpu/matmul/blocked.h"
@@ -16,13 +17,14 @@ namespace {
 constexpr int max_batch_dims = 30;
 constexpr int64_t inline_flops = 1 << 20;  // below this a hand-off costs more than it saves
 
-// A (..., rows, cols) operand: its matrix strides, and its batch strides along the output's batch axes.
+// A (..., rows, cols) operand: its matrix strides, and its batch strides along the output's batch
+// axes.
 struct Operand {
   const char* data;
   int64_t rows, cols, row_stride, col_stride;
   int64_t batch_strides[max_batch_dims];
   Dtype dtype;
-  bool copied;           // the layout has no unit stride: a row-major copy goes to the workspace
+  bool copied;  // the layout has no unit stride: a row-major copy goes to the workspace
   size_t copy_bytes;
 };
 
@@ -51,7 +53,8 @@ Operand read(const Tensor& t, int batch_dims, const int64_t* batch_shape) {
   if (o.copied) {
     int64_t count = o.rows * o.cols;
     for (int i = 0; i < batch_dims; ++i) count *= o.batch_strides[i] ? batch_shape[i] : 1;
-    o.copy_bytes = static_cast<size_t>(round_up(count * static_cast<int64_t>(itemsize(o.dtype)), 64));
+    o.copy_bytes =
+        static_cast<size_t>(round_up(count * static_cast<int64_t>(itemsize(o.dtype)), 64));
   }
   return o;
 }
@@ -73,7 +76,8 @@ void copy_operand(Operand* o, int batch_dims, const int64_t* batch_shape, char* 
     to[i] = size;
     size *= shape[i];
   }
-  copy_tensor({const_cast<char*>(o->data), shape, from, size, n, o->dtype}, {memory, shape, to, size, n, o->dtype});
+  copy_tensor({const_cast<char*>(o->data), shape, from, size, n, o->dtype},
+              {memory, shape, to, size, n, o->dtype});
   o->data = memory;
   o->row_stride = o->cols > 1 ? o->cols : 1;
   o->col_stride = 1;
@@ -137,14 +141,15 @@ Product read(const Tensor& a, const Tensor& b, const Tensor& out, double alpha, 
 
 bool is_half(Dtype d) { return d == Dtype::bfloat16 || d == Dtype::float16; }
 bool few(const Product& p) {
-  return (p.dtype == Dtype::float32 || is_half(p.dtype)) && (p.m <= max_rows || p.n == 1) && p.k > 0;
+  return (p.dtype == Dtype::float32 || is_half(p.dtype)) && (p.m <= max_rows || p.n == 1) &&
+         p.k > 0;
 }
 const Kernel* dot_kernel(Dtype d) {
   return d == Dtype::bfloat16 ? kernels(DeviceKind::cpu).find("matmul_bfloat16") : nullptr;
 }
 
-// The matrices and the two factors as Tensors, for the kernel with the dot instruction. Params would bring inline
-// functions of std into this file's instruction set.
+// The matrices and the two factors as Tensors, for the kernel with the dot instruction. Params
+// would bring inline functions of std into this file's instruction set.
 struct Views {
   int64_t shapes[3][2], strides[3][2];
   double factors[2];
@@ -159,9 +164,11 @@ struct Views {
       shapes[i][0] = x.rows, shapes[i][1] = x.cols;
       strides[i][0] = x.row_stride, strides[i][1] = x.col_stride;
       const int place = i < 2 ? i : 4;
-      tensors[place] = {const_cast<char*>(x.data), shapes[i], strides[i], x.rows * x.cols, 2, x.dtype};
+      tensors[place] = {const_cast<char*>(x.data), shapes[i], strides[i],
+                        x.rows * x.cols,           2,         x.dtype};
     }
-    for (int i = 0; i < 2; ++i) tensors[2 + i] = {&factors[i], nullptr, nullptr, 1, 0, Dtype::float64};
+    for (int i = 0; i < 2; ++i)
+      tensors[2 + i] = {&factors[i], nullptr, nullptr, 1, 0, Dtype::float64};
     call = {tensors, tensors + 4, 4, 1, nullptr, memory};
   }
 };
@@ -176,8 +183,7 @@ size_t pair_workspace(const Product& p) {
   return static_cast<size_t>(Workspace<FloatTile<Dtype::bfloat16>>(p.m, p.n, p.k).bytes());
 }
 
-template <Dtype D>
-void few_rows_of(const Matrix& a, const Matrix& b, const Target& out, float* x) {
+template <Dtype D> void few_rows_of(const Matrix& a, const Matrix& b, const Target& out, float* x) {
   for (int64_t r = 0; r < a.rows; ++r) {
     const Matrix row = a.block(r, 1, 0, a.cols);
     const int64_t step = row.col_stride * static_cast<int64_t>(itemsize(D));
@@ -200,14 +206,19 @@ void blas(const Matrix& a, const Matrix& b, char* out, int64_t ldc, double alpha
   const blasint m = a.rows, n = b.cols, k = a.cols;
   if (a.dtype == Dtype::float32) {
     scipy_cblas_sgemm64_(CblasRowMajor, trans_a, trans_b, m, n, k, static_cast<float>(alpha),
-                         reinterpret_cast<const float*>(a.data), lda, reinterpret_cast<const float*>(b.data), ldb,
-                         static_cast<float>(beta), reinterpret_cast<float*>(out), ldc);
+                         reinterpret_cast<const float*>(a.data), lda,
+                         reinterpret_cast<const float*>(b.data), ldb, static_cast<float>(beta),
+                         reinterpret_cast<float*>(out), ldc);
   } else if (a.dtype == Dtype::float64) {
-    scipy_cblas_dgemm64_(CblasRowMajor, trans_a, trans_b, m, n, k, alpha, reinterpret_cast<const double*>(a.data),
-                         lda, reinterpret_cast<const double*>(b.data), ldb, beta, reinterpret_cast<double*>(out), ldc);
+    scipy_cblas_dgemm64_(CblasRowMajor, trans_a, trans_b, m, n, k, alpha,
+                         reinterpret_cast<const double*>(a.data), lda,
+                         reinterpret_cast<const double*>(b.data), ldb, beta,
+                         reinterpret_cast<double*>(out), ldc);
   } else {
-    const float alpha_c[2] = {static_cast<float>(alpha), 0}, beta_c[2] = {static_cast<float>(beta), 0};
-    scipy_cblas_cgemm64_(CblasRowMajor, trans_a, trans_b, m, n, k, alpha_c, a.data, lda, b.data, ldb, beta_c, out, ldc);
+    const float alpha_c[2] = {static_cast<float>(alpha), 0},
+                beta_c[2] = {static_cast<float>(beta), 0};
+    scipy_cblas_cgemm64_(CblasRowMajor, trans_a, trans_b, m, n, k, alpha_c, a.data, lda, b.data,
+                         ldb, beta_c, out, ldc);
   }
 }
 
@@ -244,8 +255,10 @@ void empty_sum(const Product& p, char* out) {
     const Target target{out, 0, p.dtype, 0, static_cast<float>(p.beta)};
     for (int64_t i = 0; i < p.m * p.n; i += 1024) {
       const int64_t count = p.m * p.n - i < 1024 ? p.m * p.n - i : 1024;
-      if (p.dtype == Dtype::bfloat16) finish<Dtype::bfloat16>(target, 0, i, none, count);
-      else finish<Dtype::float16>(target, 0, i, none, count);
+      if (p.dtype == Dtype::bfloat16)
+        finish<Dtype::bfloat16>(target, 0, i, none, count);
+      else
+        finish<Dtype::float16>(target, 0, i, none, count);
     }
   }
 }
@@ -256,10 +269,12 @@ void multiply(const Product& p, const Matrix& a, const Matrix& b, char* out, voi
   } else if (few(p)) {
     float* x = static_cast<float*>(memory);
     if (p.m <= max_rows) {
-      const Target target{out, p.n, p.dtype, static_cast<float>(p.alpha), static_cast<float>(p.beta)};
+      const Target target{out, p.n, p.dtype, static_cast<float>(p.alpha),
+                          static_cast<float>(p.beta)};
       few_rows_by_dtype(a, b, target, x);
     } else {  // one column: the transposed problem has one row, and out is one row of it
-      const Target target{out, p.m, p.dtype, static_cast<float>(p.alpha), static_cast<float>(p.beta)};
+      const Target target{out, p.m, p.dtype, static_cast<float>(p.alpha),
+                          static_cast<float>(p.beta)};
       few_rows_by_dtype(b.transposed(), a.transposed(), target, x);
     }
   } else if (!is_half(p.dtype)) {
@@ -303,7 +318,8 @@ void run_product(Product p, char* memory) {
     const Matrix b{p.b.data + at_b * size, p.k, p.n, p.b.row_stride, p.b.col_stride, p.dtype};
     multiply(p, a, b, p.out + at_out * size, scratch);
   };
-  // BLAS needs no scratch, so small matrices of a batch run side by side; the others share theirs one after another.
+  // BLAS needs no scratch, so small matrices of a batch run side by side; the others share theirs
+  // one after another.
   const int64_t flops = 2 * p.m * p.n * (p.k ? p.k : 1);
   if (p.batch > 1 && !is_half(p.dtype) && !few(p) && flops < 64 * inline_flops) {
     const int64_t grain = inline_flops / (flops + 1) + 1;
@@ -330,14 +346,16 @@ void matmul(const KernelCall& call) {
 size_t matmul_workspace(const KernelCall& call) { return product_workspace(matmul_product(call)); }
 
 Product addmm_product(const KernelCall& call) {
-  return read(call.inputs[1], call.inputs[2], call.outputs[0], (*call.params)[0].real(), (*call.params)[1].real());
+  return read(call.inputs[1], call.inputs[2], call.outputs[0], (*call.params)[0].real(),
+              (*call.params)[1].real());
 }
 
 void addmm(const KernelCall& call) {
   const Tensor& out = call.outputs[0];
   if (!out.size) return;
   const Product p = addmm_product(call);
-  if (p.beta != 0) copy_tensor(call.inputs[0], out);  // c has out's shape, broadcast by strides of zero
+  if (p.beta != 0)
+    copy_tensor(call.inputs[0], out);  // c has out's shape, broadcast by strides of zero
   run_product(p, static_cast<char*>(call.workspace));
 }
 

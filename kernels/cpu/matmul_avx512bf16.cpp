@@ -1,5 +1,5 @@
-// bfloat16 products with the dot instruction of AVX-512 BF16: "matmul_bfloat16" on one pair of matrices;
-// inputs two and three are the 0-d float64 factors alpha and beta.
+// bfloat16 products with the dot instruction of AVX-512 BF16: "matmul_bfloat16" on one pair of
+// matrices; inputs two and three are the 0-d float64 factors alpha and beta.
 //
 // vdpbf16ps adds two products a lane and treats denormals as zero.
 #include <immintrin.h>
@@ -15,7 +15,9 @@ struct DotTile {
   static constexpr int rows = 14;
   static constexpr int cols = 32;
 
-  static Unit pack(const uint16_t* p, int64_t stride) { return p[0] | static_cast<uint32_t>(p[stride]) << 16; }
+  static Unit pack(const uint16_t* p, int64_t stride) {
+    return p[0] | static_cast<uint32_t>(p[stride]) << 16;
+  }
   static Unit pack_last(const uint16_t* p) { return p[0]; }
 
   static void multiply(int64_t units, const Unit* a, const Unit* b, float* out) {
@@ -43,7 +45,12 @@ struct DotTile {
 };
 
 Matrix matrix(const Tensor& t) {
-  return {static_cast<const char*>(t.data), t.shape[0], t.shape[1], t.strides[0], t.strides[1], t.dtype};
+  return {static_cast<const char*>(t.data),
+          t.shape[0],
+          t.shape[1],
+          t.strides[0],
+          t.strides[1],
+          t.dtype};
 }
 
 void run(const KernelCall& call) {
@@ -51,7 +58,8 @@ void run(const KernelCall& call) {
   const float alpha = static_cast<float>(*static_cast<const double*>(call.inputs[2].data));
   const float beta = static_cast<float>(*static_cast<const double*>(call.inputs[3].data));
   const Target target{static_cast<char*>(out.data), out.strides[0], out.dtype, alpha, beta};
-  blocked_product<DotTile, Dtype::bfloat16>(matrix(call.inputs[0]), matrix(call.inputs[1]), target, call.workspace);
+  blocked_product<DotTile, Dtype::bfloat16>(matrix(call.inputs[0]), matrix(call.inputs[1]), target,
+                                            call.workspace);
 }
 
 size_t workspace(const KernelCall& call) {

@@ -72,16 +72,18 @@ int64_t pieces_of(const Tensor& mask) {
   return length <= piece ? 1 : (length + piece - 1) / piece;
 }
 
-template <class T>
-void write_rows(const KernelCall& call) {
+template <class T> void write_rows(const KernelCall& call) {
   const Tensor& mask = call.inputs[0];
   const Tensor& out = call.outputs[0];
   const int64_t length = row_length(mask), size = row_length(out), rows = out.size / size;
   const int64_t pieces = pieces_of(mask);
   const auto* flags = static_cast<const uint8_t*>(mask.data);
-  auto* starts = static_cast<int64_t*>(call.workspace);  // of each piece: its first place in the row
+  auto* starts =
+      static_cast<int64_t*>(call.workspace);  // of each piece: its first place in the row
   const int64_t grain = pieces > 1 ? 1 : piece / (length + 1) + 1;
-  const auto length_of = [&](int64_t p) { return length - p * piece < piece ? length - p * piece : piece; };
+  const auto length_of = [&](int64_t p) {
+    return length - p * piece < piece ? length - p * piece : piece;
+  };
   if (pieces > 1) {
     parallel_for(rows * pieces, grain, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
@@ -104,7 +106,8 @@ void write_rows(const KernelCall& call) {
       int64_t at = pieces > 1 ? starts[i] : 0;
       if (at >= size) continue;
       T* to = static_cast<T*>(out.data) + row * size;
-      at += write_places(flags + row * length + p * piece, length_of(p), p * piece, to + at, size - at);
+      at += write_places(flags + row * length + p * piece, length_of(p), p * piece, to + at,
+                         size - at);
       if (p == pieces - 1) memset(to + at, 0xff, static_cast<size_t>(size - at) * sizeof(T));
     }
   });

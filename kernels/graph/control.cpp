@@ -101,8 +101,7 @@ void Lowering::lower_control(Node* node) {
   std::vector<ProgramRef> inside;
   for (size_t i = 1; i < params.size() && params[i].tag() == Value::Tag::graph; ++i) {
     inside.push_back(params[i].graph()->program);
-    if (!inside.back())
-      raise(ErrorKind::runtime, "[%s] a graph was not prepared.", form.c_str());
+    if (!inside.back()) raise(ErrorKind::runtime, "[%s] a graph was not prepared.", form.c_str());
     program->blocking |= inside.back()->blocking;
     const size_t rows = form == "scan" ? static_cast<size_t>(params[3].integer()) : SIZE_MAX;
     control.parts.push_back(make_part(*inside.back(), rows, &workspace));
@@ -182,8 +181,7 @@ void Lowering::check_control(const Control& control, const std::vector<ProgramRe
     for (const ProgramRef& side : inside) {
       refuse(side->inputs.size() + 1 != node->input_count ||
              side->results.size() != node->output_count);
-      for (size_t i = 0; i < side->inputs.size(); ++i)
-        refuse(!fits(side->inputs[i], input(i + 1)));
+      for (size_t i = 0; i < side->inputs.size(); ++i) refuse(!fits(side->inputs[i], input(i + 1)));
       for (size_t i = 0; i < side->results.size(); ++i)
         refuse(!fits(side->results[i].layout, output(i)));
     }

@@ -116,7 +116,8 @@ size_t byte_count(const Dims& shape, size_t itemsize) {
   constexpr size_t most = size_t{1} << 48;
   const size_t count = static_cast<size_t>(element_count(shape));
   if (count > most / itemsize) {
-    raise(ErrorKind::memory, "[eval] an array of shape %s with %zu bytes an element is larger than any memory.",
+    raise(ErrorKind::memory,
+          "[eval] an array of shape %s with %zu bytes an element is larger than any memory.",
           shape.str().c_str(), itemsize);
   }
   return count * itemsize;

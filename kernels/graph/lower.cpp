@@ -77,7 +77,9 @@ bool is_row_major(const Dims& shape, const Dims& strides) {
   return true;
 }
 
-size_t layout_bytes(const Layout& layout) { return byte_count(layout.shape, itemsize(layout.dtype)); }
+size_t layout_bytes(const Layout& layout) {
+  return byte_count(layout.shape, itemsize(layout.dtype));
+}
 
 // ---- pieces of a Program ------------------------------------------------------------------------
 

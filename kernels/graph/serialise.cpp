@@ -144,7 +144,8 @@ void write_data(Writer* writer, Node* node) {
     const Output& output = node->outputs[i];
     writer->kind(output);
     const int64_t size = element_count(output.shape);
-    const size_t at = writer->bytes.size(), bytes = byte_count(output.shape, itemsize(output.dtype));
+    const size_t at = writer->bytes.size(),
+                 bytes = byte_count(output.shape, itemsize(output.dtype));
     writer->bytes.resize(at + bytes);
     if (!size) continue;
     const int32_t ndim = static_cast<int32_t>(output.shape.size());

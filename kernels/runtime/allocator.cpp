@@ -1,7 +1,9 @@
-// The allocator: small blocks from slabs, larger ones from a cache of size classes, very large ones on 2 MB pages.
+// The allocator: small blocks from slabs, larger ones from a cache of size classes, very large ones
+// on 2 MB pages.
 //
-// A block and its Buffer live together: a freed block keeps its Buffer, so taking one from a cache is a few stores.
-// Everything is guarded by one spin lock (about 6 ns); the operating system is asked outside of it, except for slabs.
+// A block and its Buffer live together: a freed block keeps its Buffer, so taking one from a cache
+// is a few stores. Everything is guarded by one spin lock (about 6 ns); the operating system is
+// asked outside of it, except for slabs.
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -29,21 +31,21 @@ constexpr size_t small_limit = size_t{16} << 10;  // usable bytes of the largest
 constexpr size_t slab_bytes = size_t{256} << 10;
 constexpr size_t huge_page = size_t{2} << 20;
 constexpr size_t large_limit = size_t{4} << 20;  // from here on blocks are whole 2 MB pages
-constexpr size_t checked_bytes = size_t{64} << 20;  // requests above this ask how much memory is free
-constexpr size_t kept_slabs = 64;  // empty slabs that keep their pages (16 MB)
+constexpr size_t checked_bytes = size_t{64}
+                                 << 20;  // requests above this ask how much memory is free
+constexpr size_t kept_slabs = 64;        // empty slabs that keep their pages (16 MB)
 constexpr size_t largest_request = size_t{1} << 62;
 
 constexpr size_t round_up(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
 
-// Size classes: `1 << steps` of them to each doubling. class_of(n) is the least class that holds n lines.
-template <int steps>
-int class_of(size_t units) {
+// Size classes: `1 << steps` of them to each doubling. class_of(n) is the least class that holds n
+// lines.
+template <int steps> int class_of(size_t units) {
   if (units <= (size_t{1} << steps)) return static_cast<int>(units) - 1;
   const int shift = 63 - __builtin_clzll(units - 1) - steps;
   return (shift << steps) + static_cast<int>((units - 1) >> shift);
 }
-template <int steps>
-size_t class_units(int index) {
+template <int steps> size_t class_units(int index) {
   if (index < (1 << steps)) return static_cast<size_t>(index) + 1;
   const int shift = (index >> steps) - 1;
   return ((static_cast<size_t>(index) & ((1u << steps) - 1)) + (size_t{1} << steps) + 1) << shift;
@@ -88,7 +90,8 @@ struct WrappedBlock : Buffer {
 struct Allocator {
   SpinLock lock;
   std::atomic<size_t> active{0}, peak{0}, cached{0};
-  std::atomic<size_t> memory_limit{0}, cache_limit{SIZE_MAX}, wired_limit{0};  // memory_limit 0: not yet asked for
+  std::atomic<size_t> memory_limit{0}, cache_limit{SIZE_MAX},
+      wired_limit{0};  // memory_limit 0: not yet asked for
 
   Slab* rooms[small_classes] = {};  // slabs with room; the first is used
   Slab* empty_slabs = nullptr;
@@ -130,7 +133,8 @@ void* map_huge(size_t bytes) {
   char* begin = static_cast<char*>(mapped);
   char* aligned = reinterpret_cast<char*>(round_up(reinterpret_cast<uintptr_t>(begin), huge_page));
   if (aligned > begin) munmap(begin, static_cast<size_t>(aligned - begin));
-  if (char* end = begin + whole; end > aligned + bytes) munmap(aligned + bytes, static_cast<size_t>(end - aligned - bytes));
+  if (char* end = begin + whole; end > aligned + bytes)
+    munmap(aligned + bytes, static_cast<size_t>(end - aligned - bytes));
 #ifdef MADV_HUGEPAGE
   madvise(aligned, bytes, MADV_HUGEPAGE);
 #endif
@@ -213,7 +217,8 @@ SmallBlock* take_small(int size_class) {
   }
   ++slab->live;
   char* end = reinterpret_cast<char*>(slab) + slab_bytes;
-  if (!slab->free && static_cast<size_t>(end - slab->fresh) < sizeof(SmallBlock) + usable) unlist_slab(slab);
+  if (!slab->free && static_cast<size_t>(end - slab->fresh) < sizeof(SmallBlock) + usable)
+    unlist_slab(slab);
   return block;
 }
 
@@ -252,11 +257,13 @@ void release_small(Buffer* buffer) noexcept {
 
 size_t block_size(size_t bytes) {
   if (bytes >= large_limit) return round_up(bytes, huge_page);
-  const size_t size = class_units<cache_steps>(class_of<cache_steps>((bytes + line - 1) / line)) * line;
+  const size_t size =
+      class_units<cache_steps>(class_of<cache_steps>((bytes + line - 1) / line)) * line;
   return size < large_limit ? size : large_limit;
 }
 
-// The class whose blocks all hold at least this size's class; blocks of 4 MB and more are not rounded to a class.
+// The class whose blocks all hold at least this size's class; blocks of 4 MB and more are not
+// rounded to a class.
 int cache_class(size_t size) { return class_of<cache_steps>(size / line); }
 
 void unlink(LargeBlock* block) {
@@ -269,7 +276,8 @@ void unlink(LargeBlock* block) {
   if (block->next) block->next->previous = block->previous;
   (block->newer ? block->newer->older : allocator.newest) = block->older;
   (block->older ? block->older->newer : allocator.oldest) = block->newer;
-  allocator.cached.store(allocator.cached.load(std::memory_order_relaxed) - block->size, std::memory_order_relaxed);
+  allocator.cached.store(allocator.cached.load(std::memory_order_relaxed) - block->size,
+                         std::memory_order_relaxed);
 }
 
 void link(LargeBlock* block) {
@@ -282,15 +290,18 @@ void link(LargeBlock* block) {
   block->older = allocator.newest;
   (allocator.newest ? allocator.newest->newer : allocator.oldest) = block;
   allocator.newest = block;
-  allocator.cached.store(allocator.cached.load(std::memory_order_relaxed) + block->size, std::memory_order_relaxed);
+  allocator.cached.store(allocator.cached.load(std::memory_order_relaxed) + block->size,
+                         std::memory_order_relaxed);
 }
 
-// The latest cached block of the class that fits, else one of the next class: at most a quarter is wasted.
+// The latest cached block of the class that fits, else one of the next class: at most a quarter is
+// wasted.
 LargeBlock* take_cached(size_t size) {
   const int first = cache_class(size);
   for (int i = first; i <= first + 1 && i < cache_classes; ++i) {
     int looked = 0;
-    for (LargeBlock* block = allocator.classes[i]; block && looked < 16; block = block->next, ++looked) {
+    for (LargeBlock* block = allocator.classes[i]; block && looked < 16;
+         block = block->next, ++looked) {
       if (block->size < size) continue;
       unlink(block);
       return block;
@@ -299,7 +310,8 @@ LargeBlock* take_cached(size_t size) {
   return nullptr;
 }
 
-// Takes the oldest blocks out of the cache until `keep` bytes are left; the caller frees the list without the lock.
+// Takes the oldest blocks out of the cache until `keep` bytes are left; the caller frees the list
+// without the lock.
 LargeBlock* evict(size_t keep) {
   LargeBlock* list = nullptr;
   while (allocator.oldest && allocator.cached.load(std::memory_order_relaxed) > keep) {
@@ -352,18 +364,20 @@ void check_room(size_t bytes) {
   const size_t active = allocator.active.load(std::memory_order_relaxed);
   const size_t capacity = machine_memory();
   if (bytes > capacity || active > capacity - bytes) {
-    raise(ErrorKind::memory, "[allocate] %zu bytes beside %zu in use pass the %zu bytes this process may have.", bytes,
+    raise(ErrorKind::memory,
+          "[allocate] %zu bytes beside %zu in use pass the %zu bytes this process may have.", bytes,
           active, capacity);
   }
   const size_t limit = current_memory_limit();
   if (active + bytes > limit && strict_limit()) {
-    raise(ErrorKind::memory, "[allocate] %zu bytes beside %zu in use pass the memory limit of %zu bytes.", bytes, active,
-          limit);
+    raise(ErrorKind::memory,
+          "[allocate] %zu bytes beside %zu in use pass the memory limit of %zu bytes.", bytes,
+          active, limit);
   }
 }
 
-// Before the system is asked for `bytes`: keeps active, cache and request together under the limit, and under what is
-// free.
+// Before the system is asked for `bytes`: keeps active, cache and request together under the limit,
+// and under what is free.
 void make_room(size_t bytes) {
   const size_t limit = current_memory_limit();
   const size_t wanted = allocator.active.load(std::memory_order_relaxed) + bytes;
@@ -375,7 +389,8 @@ void make_room(size_t bytes) {
   shrink_cache(0);
   available = available_memory();
   if (bytes > available) {
-    raise(ErrorKind::memory, "[allocate] %zu bytes pass the %zu bytes that are free.", bytes, available);
+    raise(ErrorKind::memory, "[allocate] %zu bytes pass the %zu bytes that are free.", bytes,
+          available);
   }
 }
 
@@ -450,7 +465,8 @@ void check_request(size_t bytes) {
 
 BufferRef allocate(size_t bytes) {
   check_request(bytes);
-  if (allocator.active.load(std::memory_order_relaxed) + bytes > allocator.memory_limit.load(std::memory_order_relaxed)) {
+  if (allocator.active.load(std::memory_order_relaxed) + bytes >
+      allocator.memory_limit.load(std::memory_order_relaxed)) {
     check_room(bytes);
   }
   return BufferRef(bytes <= small_limit ? allocate_small(bytes) : allocate_large(bytes));
@@ -463,18 +479,22 @@ void allocate_all(const size_t* bytes, size_t count, BufferRef* out) {
     sum += bytes[i];
     check_request(sum);
   }
-  if (allocator.active.load(std::memory_order_relaxed) + sum > allocator.memory_limit.load(std::memory_order_relaxed)) {
+  if (allocator.active.load(std::memory_order_relaxed) + sum >
+      allocator.memory_limit.load(std::memory_order_relaxed)) {
     check_room(sum);
   }
-  // Together the pieces may ask the system for more than each would: only what the cache does not hold is asked for.
+  // Together the pieces may ask the system for more than each would: only what the cache does not
+  // hold is asked for.
   const size_t cached = allocator.cached.load(std::memory_order_relaxed);
   if (sum > cached && sum - cached >= checked_bytes && sum - cached > available_memory()) {
-    raise(ErrorKind::memory, "[allocate] %zu bytes in %zu buffers pass the memory that is free.", sum, count);
+    raise(ErrorKind::memory, "[allocate] %zu bytes in %zu buffers pass the memory that is free.",
+          sum, count);
   }
   size_t made = 0;
   try {
     for (; made < count; ++made) {
-      out[made] = BufferRef(bytes[made] <= small_limit ? allocate_small(bytes[made]) : allocate_large(bytes[made]));
+      out[made] = BufferRef(bytes[made] <= small_limit ? allocate_small(bytes[made])
+                                                       : allocate_large(bytes[made]));
     }
   } catch (...) {
     while (made > 0) out[--made] = BufferRef();
@@ -482,7 +502,8 @@ void allocate_all(const size_t* bytes, size_t count, BufferRef* out) {
   }
 }
 
-BufferRef wrap(void* bytes, size_t size, bool writable, void* owner, void (*release)(void* owner) noexcept) {
+BufferRef wrap(void* bytes, size_t size, bool writable, void* owner,
+               void (*release)(void* owner) noexcept) {
   WrappedBlock* block = new WrappedBlock;
   block->flags = writable ? buffer_writable : 0;
   block->bytes = bytes;
@@ -518,7 +539,9 @@ size_t set_cache_limit(size_t bytes) {
   return former == SIZE_MAX ? current_memory_limit() : former;
 }
 
-size_t set_wired_limit(size_t bytes) { return allocator.wired_limit.exchange(bytes, std::memory_order_relaxed); }
+size_t set_wired_limit(size_t bytes) {
+  return allocator.wired_limit.exchange(bytes, std::memory_order_relaxed);
+}
 
 void allocator_before_fork() { allocator.lock.lock(); }
 void allocator_after_fork() { allocator.lock.unlock(); }

@@ -49,10 +49,10 @@ class Inside {
     int64_t size = 1;
     for (int64_t length : layout.shape) size *= length;
     if (!size) return;
-    copy_tensor({from + layout.offset, layout.shape.data(), layout.strides.data(), size, ndim,
-                 layout.dtype},
-                {results[i], layout.shape.data(), part_.of[i].strides.data(), size, ndim,
-                 layout.dtype});
+    copy_tensor(
+        {from + layout.offset, layout.shape.data(), layout.strides.data(), size, ndim,
+         layout.dtype},
+        {results[i], layout.shape.data(), part_.of[i].strides.data(), size, ndim, layout.dtype});
   }
 
   const Program& program_;
@@ -72,7 +72,10 @@ class Carries {
  public:
   Carries(const Control& control, const Tensor* inputs, const Tensor* outputs, void* workspace,
           void** now, void** next)
-      : control_(control), outputs_(outputs), bytes_(static_cast<char*>(workspace)), now_(now),
+      : control_(control),
+        outputs_(outputs),
+        bytes_(static_cast<char*>(workspace)),
+        now_(now),
         next_(next) {
     for (size_t i = 0; i < control.carries.size(); ++i) {
       now_[i] = inputs[i].data;
@@ -118,8 +121,8 @@ size_t row_bytes(const Tensor& x, int64_t length) {
   return length ? static_cast<size_t>(x.size / length) * itemsize(x.dtype) : 0;
 }
 
-void run_scan(const Control& control, const Inside& body, const Tensor* inputs, uint32_t input_count,
-              const Tensor* outputs, uint32_t output_count, void* workspace) {
+void run_scan(const Control& control, const Inside& body, const Tensor* inputs,
+              uint32_t input_count, const Tensor* outputs, uint32_t output_count, void* workspace) {
   const uint32_t captured = control.first;
   const uint32_t carries = static_cast<uint32_t>(control.carries.size());
   for (uint32_t i = 0; i < captured; ++i) body.inputs[i] = inputs[i].data;

@@ -59,7 +59,8 @@ void check_indices(const char* op, const Tensor& indices, int64_t axis, int64_t 
       at += rest % indices.shape[d] * indices.strides[d];
       rest /= indices.shape[d];
     }
-    const int64_t index = index_at(static_cast<const char*>(indices.data) + at * itemsize, indices.dtype);
+    const int64_t index =
+        index_at(static_cast<const char*>(indices.data) + at * itemsize, indices.dtype);
     if (index >= -size && index < size) continue;
     const Dims shape(indices.shape, static_cast<size_t>(indices.ndim));
     raise(ErrorKind::index,

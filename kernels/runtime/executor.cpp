@@ -44,7 +44,8 @@ void run_in(const Program& program, void* memory, const InputAt& input_at,
 
 void run_program(const Program& program, void* memory, void* const* inputs, void* const* outputs) {
   run_in(
-      program, memory, [&](uint32_t i) { return inputs[i]; }, [&](uint32_t i) { return outputs[i]; });
+      program, memory, [&](uint32_t i) { return inputs[i]; },
+      [&](uint32_t i) { return outputs[i]; });
 }
 
 size_t frame_size(const Program& program) {
@@ -109,8 +110,8 @@ std::exception_ptr located_error(uint32_t source) {
     try {
       const std::string where = describe_source(source);
       if (where.empty()) return std::current_exception();
-      return std::make_exception_ptr(
-          Error(error.kind, std::string(error.what()) + " The array was made at " + where + ".", true));
+      return std::make_exception_ptr(Error(
+          error.kind, std::string(error.what()) + " The array was made at " + where + ".", true));
     } catch (...) { return std::current_exception(); }
   } catch (const std::bad_alloc&) {
     return std::make_exception_ptr(Error(ErrorKind::memory, "[eval] out of memory."));

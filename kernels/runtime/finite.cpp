@@ -143,7 +143,8 @@ class Search {
     std::string from;
     for (uint32_t k = 0; by_element() && k < instruction_.input_count; ++k) {
       if (!is_inexact(inputs_[k].dtype)) continue;
-      from += (from.empty() ? " from " : ", ") + text_at(element(inputs_[k], index), inputs_[k].dtype);
+      from +=
+          (from.empty() ? " from " : ", ") + text_at(element(inputs_[k], index), inputs_[k].dtype);
     }
     raise(ErrorKind::floating_point, "[debug_nans] %s made %s at %s of a result of shape %s%s.",
           op(instruction_.op).name.c_str(), text_at(element(output, index), output.dtype).c_str(),

@@ -18,7 +18,8 @@ inline void pause_briefly() {
 #endif
 }
 
-// A lock for sections of a few nanoseconds; unlocking is a plain store. Yields when the holder was descheduled.
+// A lock for sections of a few nanoseconds; unlocking is a plain store. Yields when the holder was
+// descheduled.
 class SpinLock {
  public:
   void lock() {
@@ -34,7 +35,8 @@ class SpinLock {
   std::atomic<bool> locked_{false};
 };
 
-// Each subsystem's part of fork: its locks are held across it, so that the child finds its tables whole.
+// Each subsystem's part of fork: its locks are held across it, so that the child finds its tables
+// whole.
 void allocator_before_fork();
 void allocator_after_fork();
 void streams_before_fork();

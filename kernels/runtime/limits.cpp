@@ -22,7 +22,8 @@ constexpr size_t unlimited = SIZE_MAX;
 
 #ifdef __linux__
 
-// The first number in a file; unlimited where there is none ("max", a missing file, cgroup v1's huge default).
+// The first number in a file; unlimited where there is none ("max", a missing file, cgroup v1's
+// huge default).
 size_t read_number(const std::string& path) {
   std::ifstream file(path);
   unsigned long long value = 0;
@@ -44,8 +45,9 @@ size_t read_field(const std::string& path, const char* key) {
   return 0;
 }
 
-// The folders of this process's cgroup and of its ancestors. Inside a container the path that /proc names may not be
-// mounted; the root of the mount then is the container's own group, so it is always looked at.
+// The folders of this process's cgroup and of its ancestors. Inside a container the path that /proc
+// names may not be mounted; the root of the mount then is the container's own group, so it is
+// always looked at.
 std::vector<std::string> cgroup_folders(const char* controller) {
   std::vector<std::string> folders;
   std::ifstream file("/proc/self/cgroup");
@@ -74,16 +76,19 @@ std::vector<std::string> cgroup_folders(const char* controller) {
 }
 
 size_t cgroup_memory_limit(const std::string& folder) {
-  return std::min(read_number(folder + "/memory.max"), read_number(folder + "/memory.limit_in_bytes"));
+  return std::min(read_number(folder + "/memory.max"),
+                  read_number(folder + "/memory.limit_in_bytes"));
 }
 
-// Bytes in use that the kernel cannot simply drop: file pages are reclaimed before anything is killed.
+// Bytes in use that the kernel cannot simply drop: file pages are reclaimed before anything is
+// killed.
 size_t cgroup_memory_used(const std::string& folder) {
   size_t used = read_number(folder + "/memory.current");
   if (used == unlimited) used = read_number(folder + "/memory.usage_in_bytes");
   if (used == unlimited) return 0;
   const std::string statistics = folder + "/memory.stat";
-  const size_t files = read_field(statistics, "inactive_file") + read_field(statistics, "active_file");
+  const size_t files =
+      read_field(statistics, "inactive_file") + read_field(statistics, "active_file");
   return used > files ? used - files : 0;
 }
 
@@ -99,7 +104,8 @@ int cgroup_cores() {
       quota = static_cast<double>(q);
       period = static_cast<double>(p);
     }
-    if (quota > 0 && period > 0) cores = std::min(cores, std::max(1, static_cast<int>(quota / period + 0.5)));
+    if (quota > 0 && period > 0)
+      cores = std::min(cores, std::max(1, static_cast<int>(quota / period + 0.5)));
   }
   return cores;
 }
@@ -121,7 +127,8 @@ int affinity_cores() {
 size_t physical_memory() {
   const long pages = sysconf(_SC_PHYS_PAGES);
   const long bytes = sysconf(_SC_PAGESIZE);
-  return pages > 0 && bytes > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(bytes) : unlimited;
+  return pages > 0 && bytes > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(bytes)
+                                : unlimited;
 }
 
 }  // namespace
@@ -130,7 +137,8 @@ size_t machine_memory() {
   static const size_t bytes = [] {
     size_t least = physical_memory();
 #ifdef __linux__
-    for (const std::string& folder : cgroup_folders("memory")) least = std::min(least, cgroup_memory_limit(folder));
+    for (const std::string& folder : cgroup_folders("memory"))
+      least = std::min(least, cgroup_memory_limit(folder));
 #endif
     return least;
   }();

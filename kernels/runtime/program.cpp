@@ -143,7 +143,8 @@ class Printer {
     }
     constexpr const char* ways[] = {"kept", "in place", "alternating"};
     for (size_t i = 0; i < control.carries.size(); ++i)
-      out_ += "    carry " + number(i) + " " + ways[static_cast<int>(control.carries[i].how)] + "\n";
+      out_ +=
+          "    carry " + number(i) + " " + ways[static_cast<int>(control.carries[i].how)] + "\n";
     for (const Control::Part& part : control.parts) {
       std::string inside = print(*p_.programs[part.program]);
       for (size_t at = 0; at < inside.size();) {

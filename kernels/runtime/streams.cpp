@@ -1,7 +1,8 @@
 // The table of streams, their queues and threads, and the interrupt flag.
 //
-// A stream runs its work in order: on its own thread, started with the first enqueue, or on a caller's thread that has
-// acquired the idle stream. Both take a ticket; `completed` counts the tickets that are through.
+// A stream runs its work in order: on its own thread, started with the first enqueue, or on a
+// caller's thread that has acquired the idle stream. Both take a ticket; `completed` counts the
+// tickets that are through.
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -47,10 +48,11 @@ struct Entry {
 };
 
 struct Table {
-  std::mutex mutex;                  // for adding; looking up takes none
+  std::mutex mutex;  // for adding; looking up takes none
   std::atomic<size_t> count{0};
-  std::vector<StreamId> orphans[2];  // defaults of threads that ended, by device: the next thread's defaults
-  int next_index[2][2] = {};         // by device, thread_local_
+  std::vector<StreamId>
+      orphans[2];  // defaults of threads that ended, by device: the next thread's defaults
+  int next_index[2][2] = {};  // by device, thread_local_
 };
 
 constinit std::atomic<Entry*> entries[max_streams] = {};
@@ -66,8 +68,8 @@ thread_local Queue* running = nullptr;  // the queue whose work this thread runs
 // This thread's default streams by device, or -1. Read for every node: no wrapper, no lock.
 constinit thread_local int32_t defaults[2] __attribute__((tls_model("initial-exec"))) = {-1, -1};
 
-// Gives the default streams that were made for a thread to other threads when it ends: the streams live on, and there
-// are only 65535 ids.
+// Gives the default streams that were made for a thread to other threads when it ends: the streams
+// live on, and there are only 65535 ids.
 struct Returned {
   std::vector<StreamId> made[2];
   ~Returned() {
@@ -89,10 +91,12 @@ const char* device_name(DeviceKind device) { return device == DeviceKind::cpu ? 
 StreamId add_stream(DeviceKind device, bool thread_local_stream) {
   Table& t = table();
   const size_t count = t.count.load(std::memory_order_relaxed);
-  if (count >= max_streams) raise(ErrorKind::runtime, "[new_stream] there are %zu streams, as many as can be.", count);
+  if (count >= max_streams)
+    raise(ErrorKind::runtime, "[new_stream] there are %zu streams, as many as can be.", count);
   const StreamId id = static_cast<StreamId>(count);
   const int index = t.next_index[static_cast<int>(device)][thread_local_stream]++;
-  Entry* entry = new Entry{{id, device, index, thread_local_stream}, std::this_thread::get_id(), new Queue};
+  Entry* entry =
+      new Entry{{id, device, index, thread_local_stream}, std::this_thread::get_id(), new Queue};
   entries[id].store(entry, std::memory_order_release);
   t.count.store(count + 1, std::memory_order_release);
   return id;
@@ -125,9 +129,7 @@ void run_queue(Queue& queue) {
     std::exception_ptr error;
     try {
       work();
-    } catch (...) {
-      error = std::current_exception();
-    }
+    } catch (...) { error = std::current_exception(); }
     work = nullptr;  // what it holds goes before the stream counts as idle
     lock.lock();
     if (error && !queue.error) queue.error = std::move(error);
@@ -168,8 +170,8 @@ DeviceKind default_device() { return the_default_device.load(std::memory_order_r
 
 void set_default_device(DeviceKind device) {
   if (!device_available(device)) {
-    raise(ErrorKind::value, "[set_default_device] Cannot set %s device without %s backend.", device_name(device),
-          device_name(device));
+    raise(ErrorKind::value, "[set_default_device] Cannot set %s device without %s backend.",
+          device_name(device), device_name(device));
   }
   the_default_device.store(device, std::memory_order_relaxed);
 }
@@ -179,8 +181,8 @@ StreamId default_stream(DeviceKind device) {
   int32_t& stream = defaults[kind];
   if (stream >= 0) return static_cast<StreamId>(stream);
   if (!device_available(device)) {
-    raise(ErrorKind::value, "[default_stream] Cannot get %s stream without %s backend.", device_name(device),
-          device_name(device));
+    raise(ErrorKind::value, "[default_stream] Cannot get %s stream without %s backend.",
+          device_name(device), device_name(device));
   }
   Table& t = table();
   std::lock_guard<std::mutex> guard(t.mutex);
@@ -198,12 +200,14 @@ StreamId default_stream(DeviceKind device) {
   return id;
 }
 
-void set_default_stream(StreamId stream) { defaults[static_cast<int>(find(stream).info.device)] = stream; }
+void set_default_stream(StreamId stream) {
+  defaults[static_cast<int>(find(stream).info.device)] = stream;
+}
 
 StreamId new_stream(DeviceKind device, bool thread_local_stream) {
   if (!device_available(device)) {
-    raise(ErrorKind::value, "[new_stream] Cannot make %s stream without %s backend.", device_name(device),
-          device_name(device));
+    raise(ErrorKind::value, "[new_stream] Cannot make %s stream without %s backend.",
+          device_name(device), device_name(device));
   }
   std::lock_guard<std::mutex> guard(table().mutex);
   return add_stream(device, thread_local_stream);
@@ -211,7 +215,8 @@ StreamId new_stream(DeviceKind device, bool thread_local_stream) {
 
 StreamInfo stream_info(StreamId stream) { return find(stream).info; }
 
-// Waits for the work of the streams this thread made and ends their threads; an array that names one still works.
+// Waits for the work of the streams this thread made and ends their threads; an array that names
+// one still works.
 void clear_streams() {
   for (Queue* queue : queues_where(true)) {
     stop_queue(*queue, std::chrono::steady_clock::now() + std::chrono::hours(24 * 365));
@@ -223,7 +228,8 @@ void enqueue(StreamId stream, std::function<void()> work) {
   std::unique_lock<std::mutex> lock(queue.mutex);
   queue.work.push_back(std::move(work));
   ++queue.enqueued;
-  if (queue.ended && queue.thread.joinable()) {  // it was told to stop and has; its successor takes over
+  if (queue.ended &&
+      queue.thread.joinable()) {  // it was told to stop and has; its successor takes over
     queue.thread.join();
     queue.thread = std::thread();
   }
@@ -281,14 +287,16 @@ void clear_interrupt() { interrupted.store(false, std::memory_order_relaxed); }
 void streams_before_fork() { table().mutex.lock(); }
 void streams_after_fork() { table().mutex.unlock(); }
 
-// Ids and indices stay; queues start empty. The old queues are leaked: their threads do not exist here.
+// Ids and indices stay; queues start empty. The old queues are leaked: their threads do not exist
+// here.
 void streams_in_child() {
   const size_t count = table().count.load(std::memory_order_relaxed);
   for (size_t i = 0; i < count; ++i) entries[i].load(std::memory_order_relaxed)->queue = new Queue;
   running = nullptr;
 }
 
-// Work in flight sees the interrupt and ends early; a stream that does not end in time is left to the process's end.
+// Work in flight sees the interrupt and ends early; a stream that does not end in time is left to
+// the process's end.
 void stop_streams() {
   const auto deadline = std::chrono::steady_clock::now() + shutdown_time;
   for (Queue* queue : queues_where(false)) stop_queue(*queue, deadline);

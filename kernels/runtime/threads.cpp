@@ -1,9 +1,10 @@
 // The worker pool.
 //
-// A submitter publishes its job in one of a few slots and works on it itself; workers that find it help. A slot is open
-// while its submitter is in parallel_for. A worker counts itself in (`visitors`) before it looks whether the slot is
-// open; the submitter closes the slot before it looks at the count: so one of the two sees the other, and when the count
-// is zero after closing, every claimed chunk is done and nobody reads the job any more.
+// A submitter publishes its job in one of a few slots and works on it itself; workers that find it
+// help. A slot is open while its submitter is in parallel_for. A worker counts itself in
+// (`visitors`) before it looks whether the slot is open; the submitter closes the slot before it
+// looks at the count: so one of the two sees the other, and when the count is zero after closing,
+// every claimed chunk is done and nobody reads the job any more.
 #include "mlxk/threads.h"
 
 #include <algorithm>
@@ -22,9 +23,9 @@
 namespace mlxk {
 namespace {
 
-constexpr int slot_count = 8;      // submitters beyond these run their loops inline
+constexpr int slot_count = 8;  // submitters beyond these run their loops inline
 constexpr int max_threads = 1024;
-constexpr int chunks_a_thread = 4; // so that a thread that was descheduled holds up little
+constexpr int chunks_a_thread = 4;  // so that a thread that was descheduled holds up little
 constexpr auto spin_time = std::chrono::microseconds(30);
 
 struct alignas(64) Slot {
@@ -53,7 +54,8 @@ struct Pool {
 };
 
 constinit std::atomic<Pool*> the_pool{nullptr};
-thread_local bool inside = false;  // a worker, or a submitter in its own loop: nested loops run inline
+thread_local bool inside =
+    false;  // a worker, or a submitter in its own loop: nested loops run inline
 
 // Never destroyed: workers may run until the process ends.
 Pool& pool() {
@@ -71,7 +73,8 @@ int decide_threads(Pool& p) {
   if (const char* text = std::getenv("MLX_NUM_THREADS")) {
     char* end = nullptr;
     const long value = std::strtol(text, &end, 10);
-    if (end != text && *end == '\0' && value >= 1) wanted = static_cast<int>(std::min<long>(value, max_threads));
+    if (end != text && *end == '\0' && value >= 1)
+      wanted = static_cast<int>(std::min<long>(value, max_threads));
   }
   int none = 0;
   p.threads.compare_exchange_strong(none, wanted);
@@ -112,7 +115,8 @@ bool help(Pool& p) {
 
 void worker(Pool& p, int index) {
   inside = true;
-  uint32_t seen = p.epoch.load(std::memory_order_acquire) - 1;  // the submission that started this thread
+  uint32_t seen =
+      p.epoch.load(std::memory_order_acquire) - 1;  // the submission that started this thread
   for (;;) {
     // Oversubscribed workers would only take the cores from those that work.
     const bool may_spin = p.threads.load(std::memory_order_relaxed) <= p.cores;
@@ -140,8 +144,7 @@ void worker(Pool& p, int index) {
     }
     if (p.stop.load(std::memory_order_relaxed)) return;
     seen = p.epoch.load(std::memory_order_seq_cst);
-    while (help(p)) {
-    }
+    while (help(p)) {}
   }
 }
 
@@ -153,16 +156,15 @@ void start_workers(Pool& p, int wanted) {
     try {
       const int index = static_cast<int>(p.workers.size());
       p.workers.emplace_back([&p, index] { worker(p, index); });
-    } catch (const std::exception&) {
-      break;
-    }
+    } catch (const std::exception&) { break; }
   }
   p.started.store(wanted, std::memory_order_relaxed);
 }
 
 Slot* take_slot(Pool& p) {
   for (Slot& slot : p.slots) {
-    if (!slot.taken.load(std::memory_order_relaxed) && !slot.taken.exchange(true, std::memory_order_acquire)) {
+    if (!slot.taken.load(std::memory_order_relaxed) &&
+        !slot.taken.exchange(true, std::memory_order_acquire)) {
       return &slot;
     }
   }
@@ -171,7 +173,8 @@ Slot* take_slot(Pool& p) {
 
 void wake(Pool& p, int sleepers, int threads, int64_t pieces) {
   std::lock_guard<std::mutex> guard(p.mutex);
-  // With fewer threads asked for than there are, one notification may go to a worker that takes no part.
+  // With fewer threads asked for than there are, one notification may go to a worker that takes no
+  // part.
   if (static_cast<int>(p.workers.size()) >= threads || pieces > sleepers) {
     p.work.notify_all();
     return;
@@ -193,7 +196,8 @@ void wait_for_visitors(Pool& p, Slot& slot) {
 
 }  // namespace
 
-void parallel_for(int64_t count, int64_t grain, void (*body)(void* context, int64_t begin, int64_t end), void* context) {
+void parallel_for(int64_t count, int64_t grain,
+                  void (*body)(void* context, int64_t begin, int64_t end), void* context) {
   if (count <= 0) return;
   if (grain < 1) grain = 1;
   if (count <= grain || inside) {
@@ -216,7 +220,8 @@ void parallel_for(int64_t count, int64_t grain, void (*body)(void* context, int6
   slot->next.store(0, std::memory_order_relaxed);
   slot->open.store(true, std::memory_order_seq_cst);
   p.epoch.fetch_add(1, std::memory_order_seq_cst);
-  if (const int sleepers = p.sleepers.load(std::memory_order_seq_cst); sleepers > 0) wake(p, sleepers, threads, pieces);
+  if (const int sleepers = p.sleepers.load(std::memory_order_seq_cst); sleepers > 0)
+    wake(p, sleepers, threads, pieces);
   inside = true;
   run_chunks(*slot);
   inside = false;
@@ -245,8 +250,8 @@ size_t cache_bytes() {
   return bytes;
 }
 
-// The parent's workers and slots do not exist in the child; its pool is left as it is, because one of its locks may be
-// held by a thread that is gone.
+// The parent's workers and slots do not exist in the child; its pool is left as it is, because one
+// of its locks may be held by a thread that is gone.
 void pool_in_child() {
   const Pool* former = the_pool.load(std::memory_order_relaxed);
   const int threads = former ? former->threads.load(std::memory_order_relaxed) : 0;

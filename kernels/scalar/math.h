@@ -126,8 +126,7 @@ template <class F> MLXK_FN if_f32<F> erf(F x) {
   const F tail = horner(f, -2.402264327e-01f, 5.550359190e-02f, -9.618950076e-03f, 1.339123235e-03f,
                         -1.522138191e-04f);
   const F p = product_plus_less(f, splat<F>(6.931471825e-01f), f * f * tail);
-  const F scale =
-      from_bits<F>(minus_wrapping<F>(splat<int_t<F>>(127), rounded_int(sum)) << 23);
+  const F scale = from_bits<F>(minus_wrapping<F>(splat<int_t<F>>(127), rounded_int(sum)) << 23);
   const F r = MLXK_FMA(scale, p, 1.0f - scale);
 #if MLXK_HAS_FMA
   return with_sign_of(r, x);

@@ -78,7 +78,7 @@ template <class T> struct lane_info {  // is: 'B' bool, 'I' signed, 'U' unsigned
 };
 #define MLXK_LANE(type, kind, signed_type, unsigned_type) \
   template <> struct lane_info<type> {                    \
-    MLXK_CONSTANT char is = kind;                      \
+    MLXK_CONSTANT char is = kind;                         \
     using as_signed = signed_type;                        \
     using as_unsigned = unsigned_type;                    \
   };

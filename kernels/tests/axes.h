@@ -39,7 +39,8 @@ inline std::vector<std::vector<Number>> groups(const Array& x, const Shape& axes
   int64_t outputs = 1;
   for (int64_t d : reduced_shape(x.shape, axes)) outputs *= d;
   std::vector<std::vector<Number>> all(static_cast<size_t>(outputs));
-  for (int64_t i = 0; i < x.size(); ++i) all[static_cast<size_t>(output_index(x.shape, axes, i))].push_back(x[i]);
+  for (int64_t i = 0; i < x.size(); ++i)
+    all[static_cast<size_t>(output_index(x.shape, axes, i))].push_back(x[i]);
   return all;
 }
 
@@ -47,10 +48,23 @@ struct ReductionCase {
   Shape shape, axes;
 };
 inline const ReductionCase reduction_cases[] = {
-    {{7}, {0}},            {{300}, {0}},          {{5, 130}, {1}},       {{5, 130}, {0}},      {{130, 5}, {1}},
-    {{130, 5}, {0}},       {{5, 130}, {0, 1}},    {{4, 7, 9}, {1}},      {{4, 7, 9}, {0, 2}},  {{40, 3, 50}, {0, 1}},
-    {{40, 3, 50}, {1, 2}}, {{2, 3, 4, 5}, {0, 2}}, {{2, 3, 4, 5}, {1, 3}}, {{70, 1, 70}, {0, 1}}, {{3, 4}, {}},
-    {{99, 7}, {1}},        {{10, 11, 17}, {2}},
+    {{7}, {0}},
+    {{300}, {0}},
+    {{5, 130}, {1}},
+    {{5, 130}, {0}},
+    {{130, 5}, {1}},
+    {{130, 5}, {0}},
+    {{5, 130}, {0, 1}},
+    {{4, 7, 9}, {1}},
+    {{4, 7, 9}, {0, 2}},
+    {{40, 3, 50}, {0, 1}},
+    {{40, 3, 50}, {1, 2}},
+    {{2, 3, 4, 5}, {0, 2}},
+    {{2, 3, 4, 5}, {1, 3}},
+    {{70, 1, 70}, {0, 1}},
+    {{3, 4}, {}},
+    {{99, 7}, {1}},
+    {{10, 11, 17}, {2}},
 };
 
 }  // namespace mlxk_check

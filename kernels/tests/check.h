@@ -38,8 +38,7 @@ struct Register {
 
 struct RequirementFailed {};
 
-template <class T>
-std::string shown(const T& value) {
+template <class T> std::string shown(const T& value) {
   if constexpr (requires(std::ostringstream& stream) { stream << value; }) {
     std::ostringstream stream;
     stream.precision(9);
@@ -57,16 +56,12 @@ inline void fail(const char* file, int line, const std::string& what) {
 
 template <class A, class B>
 void check_equal(const A& a, const B& b, const char* text, const char* file, int line) {
-  if (!(a == b)) {
-    fail(file, line, std::string(text) + ": " + shown(a) + " is not " + shown(b));
-  }
+  if (!(a == b)) { fail(file, line, std::string(text) + ": " + shown(a) + " is not " + shown(b)); }
 }
 
 inline void check_near(double a, double b, double tolerance, const char* text, const char* file,
                        int line) {
-  if (a == b || (std::isnan(a) && std::isnan(b))) {
-    return;
-  }
+  if (a == b || (std::isnan(a) && std::isnan(b))) { return; }
   if (!(std::fabs(a - b) <= tolerance)) {
     fail(file, line, std::string(text) + ": " + shown(a) + " is not near " + shown(b));
   }
@@ -77,18 +72,14 @@ inline int run(int argc, char** argv) {
   int passed = 0;
   int failed = 0;
   for (const Case& test : cases()) {
-    if (std::string_view(test.name).find(wanted) == std::string_view::npos) {
-      continue;
-    }
+    if (std::string_view(test.name).find(wanted) == std::string_view::npos) { continue; }
     const int before = failures();
     try {
       test.function();
     } catch (const RequirementFailed&) {
     } catch (const std::exception& error) {
       fail(test.name, 0, std::string("threw: ") + error.what());
-    } catch (...) {
-      fail(test.name, 0, "threw something that is no std::exception");
-    }
+    } catch (...) { fail(test.name, 0, "threw something that is no std::exception"); }
     if (failures() == before) {
       ++passed;
     } else {
@@ -102,9 +93,9 @@ inline int run(int argc, char** argv) {
 
 }  // namespace mlxk_check
 
-#define TEST(name)                                                           \
-  static void test_##name();                                                 \
-  static const mlxk_check::Register register_##name(#name, test_##name);     \
+#define TEST(name)                                                       \
+  static void test_##name();                                             \
+  static const mlxk_check::Register register_##name(#name, test_##name); \
   static void test_##name()
 
 // A case that forks a process with several threads: qemu-user and the thread sanitizer cannot.
@@ -117,11 +108,9 @@ inline int run(int argc, char** argv) {
 #define TEST_MAIN() \
   int main(int argc, char** argv) { return mlxk_check::run(argc, argv); }
 
-#define CHECK(...)                                              \
-  do {                                                          \
-    if (!(__VA_ARGS__)) {                                       \
-      mlxk_check::fail(__FILE__, __LINE__, #__VA_ARGS__);       \
-    }                                                           \
+#define CHECK(...)                                                              \
+  do {                                                                          \
+    if (!(__VA_ARGS__)) { mlxk_check::fail(__FILE__, __LINE__, #__VA_ARGS__); } \
   } while (0)
 
 #define CHECK_EQ(a, b) mlxk_check::check_equal((a), (b), #a " == " #b, __FILE__, __LINE__)
@@ -129,27 +118,25 @@ inline int run(int argc, char** argv) {
 #define CHECK_NEAR(a, b, tolerance) \
   mlxk_check::check_near((a), (b), (tolerance), #a " ~ " #b, __FILE__, __LINE__)
 
-#define REQUIRE(...)                                            \
-  do {                                                          \
-    if (!(__VA_ARGS__)) {                                       \
-      mlxk_check::fail(__FILE__, __LINE__, #__VA_ARGS__);       \
-      throw mlxk_check::RequirementFailed{};                    \
-    }                                                           \
+#define REQUIRE(...)                                      \
+  do {                                                    \
+    if (!(__VA_ARGS__)) {                                 \
+      mlxk_check::fail(__FILE__, __LINE__, #__VA_ARGS__); \
+      throw mlxk_check::RequirementFailed{};              \
+    }                                                     \
   } while (0)
 
 // The statement must throw `type`, with `text` somewhere in its message.
-#define CHECK_THROWS(type, text, ...)                                                       \
-  do {                                                                                      \
-    bool thrown = false;                                                                    \
-    try {                                                                                   \
-      __VA_ARGS__;                                                                          \
-    } catch (const type& error) {                                                           \
-      thrown = true;                                                                        \
-      if (std::string_view(error.what()).find(text) == std::string_view::npos) {            \
-        mlxk_check::fail(__FILE__, __LINE__, std::string("message: ") + error.what());      \
-      }                                                                                     \
-    }                                                                                       \
-    if (!thrown) {                                                                          \
-      mlxk_check::fail(__FILE__, __LINE__, #__VA_ARGS__ " did not throw " #type);           \
-    }                                                                                       \
+#define CHECK_THROWS(type, text, ...)                                                            \
+  do {                                                                                           \
+    bool thrown = false;                                                                         \
+    try {                                                                                        \
+      __VA_ARGS__;                                                                               \
+    } catch (const type& error) {                                                                \
+      thrown = true;                                                                             \
+      if (std::string_view(error.what()).find(text) == std::string_view::npos) {                 \
+        mlxk_check::fail(__FILE__, __LINE__, std::string("message: ") + error.what());           \
+      }                                                                                          \
+    }                                                                                            \
+    if (!thrown) { mlxk_check::fail(__FILE__, __LINE__, #__VA_ARGS__ " did not throw " #type); } \
   } while (0)

@@ -21,12 +21,14 @@ using Number = std::complex<double>;
 using Shape = std::vector<int64_t>;
 
 inline const Dtype all_dtypes[] = {
-    Dtype::bool_, Dtype::uint8, Dtype::uint16,  Dtype::uint32,   Dtype::uint64,  Dtype::int8,    Dtype::int16,
-    Dtype::int32, Dtype::int64, Dtype::float16, Dtype::bfloat16, Dtype::float32, Dtype::float64, Dtype::complex64,
+    Dtype::bool_,    Dtype::uint8,   Dtype::uint16,  Dtype::uint32,    Dtype::uint64,
+    Dtype::int8,     Dtype::int16,   Dtype::int32,   Dtype::int64,     Dtype::float16,
+    Dtype::bfloat16, Dtype::float32, Dtype::float64, Dtype::complex64,
 };
 inline const char* dtype_name(Dtype d) {
-  const char* names[] = {"bool",  "uint8", "uint16",  "uint32",   "uint64",  "int8",    "int16",
-                         "int32", "int64", "float16", "bfloat16", "float32", "float64", "complex64"};
+  const char* names[] = {"bool",     "uint8",   "uint16",  "uint32",   "uint64",
+                         "int8",     "int16",   "int32",   "int64",    "float16",
+                         "bfloat16", "float32", "float64", "complex64"};
   return names[static_cast<int>(d)];
 }
 // A generous bound of one rounding to the dtype.
@@ -67,15 +69,25 @@ inline void write_element(Dtype dtype, void* p, Number value) {
   switch (dtype) {
     case Dtype::bool_: *static_cast<uint8*>(p) = x != 0; break;
     case Dtype::uint8: *static_cast<uint8*>(p) = static_cast<uint8>(static_cast<int64_t>(x)); break;
-    case Dtype::uint16: *static_cast<uint16*>(p) = static_cast<uint16>(static_cast<int64_t>(x)); break;
-    case Dtype::uint32: *static_cast<uint32*>(p) = static_cast<uint32>(static_cast<int64_t>(x)); break;
-    case Dtype::uint64: *static_cast<uint64*>(p) = static_cast<uint64>(static_cast<int64_t>(x)); break;
+    case Dtype::uint16:
+      *static_cast<uint16*>(p) = static_cast<uint16>(static_cast<int64_t>(x));
+      break;
+    case Dtype::uint32:
+      *static_cast<uint32*>(p) = static_cast<uint32>(static_cast<int64_t>(x));
+      break;
+    case Dtype::uint64:
+      *static_cast<uint64*>(p) = static_cast<uint64>(static_cast<int64_t>(x));
+      break;
     case Dtype::int8: *static_cast<int8*>(p) = static_cast<int8>(static_cast<int64_t>(x)); break;
     case Dtype::int16: *static_cast<int16*>(p) = static_cast<int16>(static_cast<int64_t>(x)); break;
     case Dtype::int32: *static_cast<int32*>(p) = static_cast<int32>(static_cast<int64_t>(x)); break;
     case Dtype::int64: *static_cast<int64*>(p) = static_cast<int64_t>(x); break;
-    case Dtype::float16: *static_cast<uint16*>(p) = static_cast<uint16>(float_to_f16(static_cast<float>(x))); break;
-    case Dtype::bfloat16: *static_cast<uint16*>(p) = static_cast<uint16>(float_to_bf16(static_cast<float>(x))); break;
+    case Dtype::float16:
+      *static_cast<uint16*>(p) = static_cast<uint16>(float_to_f16(static_cast<float>(x)));
+      break;
+    case Dtype::bfloat16:
+      *static_cast<uint16*>(p) = static_cast<uint16>(float_to_bf16(static_cast<float>(x)));
+      break;
     case Dtype::float32: *static_cast<float*>(p) = static_cast<float>(x); break;
     case Dtype::float64: *static_cast<double*>(p) = x; break;
     default:
@@ -84,8 +96,8 @@ inline void write_element(Dtype dtype, void* p, Number value) {
   }
 }
 
-// Elements in logical (row-major) order are read and written through strides; the bytes are exactly as many as needed,
-// so that the address sanitizer sees any access beside them.
+// Elements in logical (row-major) order are read and written through strides; the bytes are exactly
+// as many as needed, so that the address sanitizer sees any access beside them.
 struct Array {
   Dtype dtype = Dtype::float32;
   Shape shape, strides;
@@ -110,10 +122,12 @@ struct Array {
   Number operator[](int64_t index) const { return read_element(dtype, element(index)); }
   void set(int64_t index, Number value) const { write_element(dtype, element(index), value); }
   bool same_bytes(const Array& other) const {
-    return byte_count == other.byte_count && std::memcmp(bytes.get(), other.bytes.get(), static_cast<size_t>(byte_count)) == 0;
+    return byte_count == other.byte_count &&
+           std::memcmp(bytes.get(), other.bytes.get(), static_cast<size_t>(byte_count)) == 0;
   }
   mlxk::Tensor tensor() const {
-    return {data(), shape.data(), strides.data(), size(), static_cast<int32_t>(shape.size()), dtype};
+    return {data(), shape.data(), strides.data(), size(), static_cast<int32_t>(shape.size()),
+            dtype};
   }
 };
 
@@ -134,8 +148,8 @@ inline Array make_array(Dtype dtype, Shape shape) {
 }
 
 enum class Layout { contiguous, transposed, sliced, reversed, broadcast };
-inline const Layout all_layouts[] = {Layout::contiguous, Layout::transposed, Layout::sliced, Layout::reversed,
-                                     Layout::broadcast};
+inline const Layout all_layouts[] = {Layout::contiguous, Layout::transposed, Layout::sliced,
+                                     Layout::reversed, Layout::broadcast};
 
 inline Array make_array(Dtype dtype, const Shape& shape, Layout layout) {
   if (shape.empty() || layout == Layout::contiguous) return make_array(dtype, shape);
@@ -187,16 +201,17 @@ inline void fill(const Array& a, uint64_t seed, double low = -4, double high = 4
 }
 
 // Runs the CPU's kernel of that name.
-inline void run_kernel(const char* name, const std::vector<Array>& inputs, const std::vector<Array>& outputs,
-                       mlxk::List params = {}) {
+inline void run_kernel(const char* name, const std::vector<Array>& inputs,
+                       const std::vector<Array>& outputs, mlxk::List params = {}) {
   const mlxk::Kernel* kernel = mlxk::kernels(mlxk::DeviceKind::cpu).find(name);
   if (!kernel) throw std::runtime_error(std::string("no kernel ") + name);
   std::vector<mlxk::Tensor> in, out;
   for (const Array& a : inputs) in.push_back(a.tensor());
   for (const Array& a : outputs) out.push_back(a.tensor());
   const mlxk::Params block{std::move(params)};
-  mlxk::KernelCall call{in.data(),  out.data(), static_cast<uint32_t>(in.size()), static_cast<uint32_t>(out.size()),
-                        &block,     nullptr};
+  mlxk::KernelCall call{
+      in.data(), out.data(), static_cast<uint32_t>(in.size()), static_cast<uint32_t>(out.size()),
+      &block,    nullptr};
   std::vector<mlxk::Tensor> bare_in = in, bare_out = out;
   for (mlxk::Tensor& t : bare_in) t.data = nullptr;
   for (mlxk::Tensor& t : bare_out) t.data = nullptr;
@@ -210,14 +225,17 @@ inline void run_kernel(const char* name, const std::vector<Array>& inputs, const
   std::free(workspace);
 }
 
-// Runs it at 1, 2 and 5 threads; false unless every output is the same bit for bit. The outputs hold the last result.
+// Runs it at 1, 2 and 5 threads; false unless every output is the same bit for bit. The outputs
+// hold the last result.
 inline bool same_at_all_thread_counts(const char* name, const std::vector<Array>& inputs,
-                                      const std::vector<Array>& outputs, const mlxk::List& params = {}) {
+                                      const std::vector<Array>& outputs,
+                                      const mlxk::List& params = {}) {
   std::vector<std::vector<char>> first;
   bool same = true;
   for (int threads : {1, 2, 5}) {
     mlxk::set_thread_count(threads);
-    for (const Array& a : outputs) std::memset(a.bytes.get(), threads, static_cast<size_t>(a.byte_count));
+    for (const Array& a : outputs)
+      std::memset(a.bytes.get(), threads, static_cast<size_t>(a.byte_count));
     run_kernel(name, inputs, outputs, params);
     for (size_t i = 0; i < outputs.size(); ++i) {
       const char* p = outputs[i].bytes.get();

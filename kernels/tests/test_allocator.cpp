@@ -25,7 +25,8 @@ uint64_t next_random(uint64_t* state) {
 }  // namespace
 
 TEST(blocks_are_aligned_and_padded) {
-  for (size_t bytes : {0, 1, 63, 64, 65, 100, 1000, 4097, 16384, 16385, 100000, 4194303, 4194304, 5000001}) {
+  for (size_t bytes :
+       {0, 1, 63, 64, 65, 100, 1000, 4097, 16384, 16385, 100000, 4194303, 4194304, 5000001}) {
     BufferRef buffer = allocate(bytes);
     REQUIRE(buffer->bytes != nullptr);
     CHECK_EQ(reinterpret_cast<uintptr_t>(buffer->bytes) % 64, 0u);
@@ -33,7 +34,8 @@ TEST(blocks_are_aligned_and_padded) {
     CHECK_EQ(buffer->size % 64, 0u);
     CHECK(buffer->size <= bytes + bytes / 4 + 64 || bytes >= size_t{4} << 20);
     CHECK_EQ(int{buffer->flags}, buffer_pooled | buffer_writable);
-    if (bytes >= size_t{4} << 20) CHECK_EQ(reinterpret_cast<uintptr_t>(buffer->bytes) % (2 << 20), 0u);
+    if (bytes >= size_t{4} << 20)
+      CHECK_EQ(reinterpret_cast<uintptr_t>(buffer->bytes) % (2 << 20), 0u);
     std::memset(buffer->bytes, 0xab, buffer->size);
   }
 }
@@ -86,7 +88,8 @@ TEST(cache_keeps_to_its_limit) {
 TEST(impossible_requests_raise_at_once) {
   const size_t active = active_memory();
   const auto start = std::chrono::steady_clock::now();
-  for (size_t bytes : {size_t{1} << 42, size_t{1} << 50, (size_t{1} << 62) + 1, SIZE_MAX, SIZE_MAX - 63}) {
+  for (size_t bytes :
+       {size_t{1} << 42, size_t{1} << 50, (size_t{1} << 62) + 1, SIZE_MAX, SIZE_MAX - 63}) {
     CHECK_THROWS(Error, "[allocate]", allocate(bytes));
   }
   const size_t former = set_memory_limit(size_t{1} << 60);
@@ -96,9 +99,7 @@ TEST(impossible_requests_raise_at_once) {
   CHECK_EQ(active_memory(), active);
   try {
     allocate(size_t{1} << 42);
-  } catch (const Error& error) {
-    CHECK(error.kind == ErrorKind::memory);
-  }
+  } catch (const Error& error) { CHECK(error.kind == ErrorKind::memory); }
 }
 
 TEST(allocate_all_is_all_or_nothing) {
@@ -136,7 +137,8 @@ TEST(wrapped_memory_is_released_once) {
   released = 0;
   int value = 7;
   {
-    BufferRef buffer = wrap(&value, sizeof value, false, &released, [](void* owner) noexcept { ++*static_cast<int*>(owner); });
+    BufferRef buffer = wrap(&value, sizeof value, false, &released,
+                            [](void* owner) noexcept { ++*static_cast<int*>(owner); });
     BufferRef other = buffer;
     CHECK_EQ(int{buffer->flags}, 0);
     CHECK(buffer->host() == &value);
@@ -212,8 +214,7 @@ TEST(a_forked_child_allocates_and_pending_events_raise) {
     try {
       pending->wait();
       status = 2;
-    } catch (const Error&) {
-    }
+    } catch (const Error&) {}
     _exit(status);
   }
   int status = -1;
@@ -227,7 +228,9 @@ TEST(small_blocks_are_quick) {
   for (int i = 0; i < 1000; ++i) allocate(256);
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < rounds; ++i) allocate(256);
-  const double ns = std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count() / rounds;
+  const double ns =
+      std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count() /
+      rounds;
   std::printf("allocate and free 256 bytes: %.1f ns\n", ns);
 #ifdef MLXK_EMULATED
   CHECK(ns < 50000);

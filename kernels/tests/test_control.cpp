@@ -8,13 +8,15 @@ using namespace mlxk_graphs;
 
 namespace {
 
-Edge input(Dims shape, Dtype dtype = Dtype::float32) { return placeholder(std::move(shape), dtype, nullptr); }
+Edge input(Dims shape, Dtype dtype = Dtype::float32) {
+  return placeholder(std::move(shape), dtype, nullptr);
+}
 
 std::shared_ptr<const Graph> closed(std::vector<Edge> inputs, std::vector<Edge> outputs,
                                     std::vector<Edge>* captured = nullptr) {
   std::vector<Edge> none;
-  auto graph = std::make_shared<const Graph>(
-      close_over(Graph{std::move(inputs), std::move(outputs), nullptr}, captured ? captured : &none));
+  auto graph = std::make_shared<const Graph>(close_over(
+      Graph{std::move(inputs), std::move(outputs), nullptr}, captured ? captured : &none));
   prepare(*graph);
   return graph;
 }
@@ -50,7 +52,9 @@ std::string printed(const std::vector<Edge>& inputs, const std::vector<Edge>& ou
   return print(*program);
 }
 
-bool says(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+bool says(const std::string& text, const char* part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -73,15 +77,16 @@ TEST(carries_move_in_three_ways) {
   const Edge x = input(Dims{2});
   // a is left alone, b is written over, c and d change places.
   const auto body = closed({a, b, c, d, x}, {a, ew("add", b, x), d, c, ew("add", b, a)});
-  const std::vector<Edge> in{input(Dims{2}), input(Dims{2}), input(Dims{2}), input(Dims{2}), input(Dims{3, 2})};
+  const std::vector<Edge> in{input(Dims{2}), input(Dims{2}), input(Dims{2}), input(Dims{2}),
+                             input(Dims{3, 2})};
   const std::string text = printed(in, scan(body, in, 0, 4, 3));
   CHECK(says(text, "control test_control"));
   CHECK(says(text, "3 steps\n"));
   CHECK(says(text, "carry 0 kept"));
   CHECK(says(text, "carry 1 in place"));
   CHECK(says(text, "carry 2 alternating"));
-  const std::vector<Edge> arguments{floats({1, 2}), floats({10, 20}), floats({5, 6}), floats({7, 8}),
-                                 floats({1, 1, 2, 2, 3, 3}, Dims{3, 2})};
+  const std::vector<Edge> arguments{floats({1, 2}), floats({10, 20}), floats({5, 6}),
+                                    floats({7, 8}), floats({1, 1, 2, 2, 3, 3}, Dims{3, 2})};
   const std::vector<Edge> out = scan(body, arguments, 0, 4, 3);
   eval(out.data(), out.size(), false);
   CHECK(values<float>(out[0]) == (std::vector<float>{1, 2}));

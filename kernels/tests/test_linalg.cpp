@@ -1,5 +1,5 @@
-// Linear algebra by what defines it: L Lᴴ = a, a x = b, Q R = a, V Λ = a V, U S Vᴴ = a; each dtype, layout,
-// batches side by side and matrices that the threads share.
+// Linear algebra by what defines it: L Lᴴ = a, a x = b, Q R = a, V Λ = a V, U S Vᴴ = a; each dtype,
+// layout, batches side by side and matrices that the threads share.
 #include <limits>
 
 #include "check.h"
@@ -18,7 +18,8 @@ Dtype real_of(Dtype d) { return d == Dtype::complex64 ? Dtype::float32 : d; }
 struct Matrix {
   int64_t rows, cols;
   std::vector<Number> x;
-  Matrix(int64_t rows, int64_t cols) : rows(rows), cols(cols), x(static_cast<size_t>(rows * cols)) {}
+  Matrix(int64_t rows, int64_t cols)
+      : rows(rows), cols(cols), x(static_cast<size_t>(rows * cols)) {}
   // Matrix `index` of a batch.
   Matrix(const Array& a, int64_t index)
       : Matrix(a.shape[a.shape.size() - 2], a.shape[a.shape.size() - 1]) {
@@ -69,7 +70,8 @@ Matrix identity(int64_t n) {
   return out;
 }
 
-void check_equal_matrices(const Matrix& got, const Matrix& want, Dtype dtype, const std::string& what) {
+void check_equal_matrices(const Matrix& got, const Matrix& want, Dtype dtype,
+                          const std::string& what) {
   double scale = 1, worst = 0;
   for (const Number& x : want.x) scale = std::max(scale, std::abs(x));
   for (size_t i = 0; i < want.x.size(); ++i) {
@@ -78,13 +80,15 @@ void check_equal_matrices(const Matrix& got, const Matrix& want, Dtype dtype, co
   }
   const double bound = scale * epsilon(dtype) * 40 * std::sqrt(static_cast<double>(want.rows + 4));
   if (!(worst <= bound)) {
-    fail(__FILE__, __LINE__, what + " " + dtype_name(dtype) + " " + std::to_string(want.rows) + " x " +
-                                 std::to_string(want.cols) + ": off by " + shown(worst));
+    fail(__FILE__, __LINE__,
+         what + " " + dtype_name(dtype) + " " + std::to_string(want.rows) + " x " +
+             std::to_string(want.cols) + ": off by " + shown(worst));
   }
 }
 
 // Few cases start threads: those that could share anything.
-void run(const char* name, const std::vector<Array>& inputs, const std::vector<Array>& outputs, List params = {}) {
+void run(const char* name, const std::vector<Array>& inputs, const std::vector<Array>& outputs,
+         List params = {}) {
   if (inputs[0].size() >= 20000) {
     CHECK(same_at_all_thread_counts(name, inputs, outputs, params));
   } else {
@@ -96,7 +100,8 @@ void run(const char* name, const std::vector<Array>& inputs, const std::vector<A
 Array regular(Dtype dtype, const Shape& shape, Layout layout = Layout::contiguous) {
   Array a = make_array(dtype, shape, layout);
   fill(a, 3, -1, 1);
-  const int64_t m = shape[shape.size() - 2], n = shape.back(), count = m > 0 && n > 0 ? a.size() / (m * n) : 0;
+  const int64_t m = shape[shape.size() - 2], n = shape.back(),
+                count = m > 0 && n > 0 ? a.size() / (m * n) : 0;
   for (int64_t i = 0; i < count; ++i) {
     for (int64_t k = 0; k < std::min(m, n); ++k) {
       const int64_t at = (i * m + k) * n + k;
@@ -124,16 +129,17 @@ int64_t batch_of(const Array& a) {
 }
 
 const Shape squares[] = {{1, 1}, {2, 3, 5, 5}, {40, 33, 33}, {70, 70}, {3, 130, 130}, {200, 200}};
-const Shape oblongs[] = {{5, 3}, {2, 3, 5}, {40, 20, 33}, {130, 70}, {70, 200}, {2, 300, 129}, {1, 8}};
+const Shape oblongs[] = {{5, 3},    {2, 3, 5},     {40, 20, 33}, {130, 70},
+                         {70, 200}, {2, 300, 129}, {1, 8}};
 
 // body(dtype, shape, layout): small shapes in every layout.
-template <class Shapes, class Body>
-void each(const Shapes& shapes, const Body& body) {
+template <class Shapes, class Body> void each(const Shapes& shapes, const Body& body) {
   for (Dtype dtype : dtypes) {
     for (const Shape& shape : shapes) {
       body(dtype, shape, Layout::contiguous);
       if (shape.back() > 70) continue;
-      for (Layout layout : {Layout::transposed, Layout::sliced, Layout::reversed}) body(dtype, shape, layout);
+      for (Layout layout : {Layout::transposed, Layout::sliced, Layout::reversed})
+        body(dtype, shape, layout);
     }
   }
 }
@@ -160,7 +166,8 @@ TEST(cholesky) {
       run("cholesky", {a}, {out}, {upper});
       for (int64_t i = 0; i < batch_of(a); ++i) {
         const Matrix factor(out, i);
-        check_equal_matrices(upper ? factor.adjoint() * factor : factor * factor.adjoint(), {a, i}, dtype, "cholesky");
+        check_equal_matrices(upper ? factor.adjoint() * factor : factor * factor.adjoint(), {a, i},
+                             dtype, "cholesky");
         check_equal_matrices(factor.triangle(upper), factor, dtype, "cholesky triangle");
       }
     }
@@ -229,7 +236,8 @@ TEST(lu_factor) {
         }
       }
       check_equal_matrices(lower * upper, want, dtype, "lu_factor");
-      for (const Number& x : lower.x) CHECK(std::fabs(x.real()) <= 1.5);  // the larger element is the pivot
+      for (const Number& x : lower.x)
+        CHECK(std::fabs(x.real()) <= 1.5);  // the larger element is the pivot
       for (int64_t j = 0; j < k; ++j) {
         CHECK(pivots[i * k + j].real() >= static_cast<double>(j));
         CHECK(pivots[i * k + j].real() < static_cast<double>(m));
@@ -242,7 +250,8 @@ TEST(lu_factor) {
 
 TEST(determinants) {
   for (Dtype dtype : dtypes) {
-    const Array a = regular(dtype, {3, 70, 70}), signs = make_array(dtype, {3}), logs = make_array(real_of(dtype), {3});
+    const Array a = regular(dtype, {3, 70, 70}), signs = make_array(dtype, {3}),
+                logs = make_array(real_of(dtype), {3});
     run("slogdet", {a}, {signs, logs});
     const Array eigen = make_array(Dtype::complex64, {3, 70});
     run("eigvals", {a}, {eigen});
@@ -290,7 +299,8 @@ TEST(qr) {
 TEST(eigenvalues_of_hermitian_matrices) {
   each(squares, [](Dtype dtype, const Shape& shape, Layout layout) {
     const Array a = definite(dtype, shape, layout), vectors = make_array(dtype, shape);
-    const Array values = vector_array(real_of(dtype), shape), alone = vector_array(real_of(dtype), shape);
+    const Array values = vector_array(real_of(dtype), shape),
+                alone = vector_array(real_of(dtype), shape);
     for (bool upper : {false, true}) {
       run("eigh", {a}, {values, vectors}, {upper});
       run("eigvalsh", {a}, {alone}, {upper});
@@ -325,7 +335,8 @@ TEST(eigenvalues) {
     if (shape.back() > 130) return;
     Array a = make_array(dtype, shape, layout);
     fill(a, 8);
-    const Array values = vector_array(Dtype::complex64, shape), vectors = make_array(Dtype::complex64, shape);
+    const Array values = vector_array(Dtype::complex64, shape),
+                vectors = make_array(Dtype::complex64, shape);
     run("eig", {a}, {values, vectors});
     for (int64_t i = 0; i < batch_of(a); ++i) {
       const Matrix v(vectors, i);
@@ -341,8 +352,10 @@ TEST(singular_values) {
     Array a = make_array(dtype, shape, layout);
     fill(a, 9);
     for (bool full : {false, true}) {
-      const Array u = oblong(dtype, shape, m, full ? m : k), s = vector_array(real_of(dtype), shape),
-                  vt = oblong(dtype, shape, full ? n : k, n), alone = vector_array(real_of(dtype), shape);
+      const Array u = oblong(dtype, shape, m, full ? m : k),
+                  s = vector_array(real_of(dtype), shape),
+                  vt = oblong(dtype, shape, full ? n : k, n),
+                  alone = vector_array(real_of(dtype), shape);
       run("svd", {a}, {u, s, vt}, {full});
       run("svdvals", {a}, {alone});
       for (int64_t i = 0; i < batch_of(a); ++i) {
@@ -355,7 +368,8 @@ TEST(singular_values) {
         check_equal_matrices(left.adjoint() * left, identity(u.shape.back()), dtype, "u");
         check_equal_matrices(right * right.adjoint(), identity(right.rows), dtype, "v");
         for (int64_t j = 0; j < k; ++j) {
-          CHECK_NEAR(alone[i * k + j].real(), s[i * k + j].real(), 100 * epsilon(dtype) * s[i * k].real());
+          CHECK_NEAR(alone[i * k + j].real(), s[i * k + j].real(),
+                     100 * epsilon(dtype) * s[i * k].real());
         }
       }
     }
@@ -373,10 +387,13 @@ TEST(singular_values) {
 TEST(nothing_to_do) {
   for (Dtype dtype : dtypes) {
     for (const Shape& shape : {Shape{0, 0}, Shape{0, 3, 3}}) {
-      const Array a = make_array(dtype, shape), out = make_array(dtype, shape), other = make_array(dtype, shape);
-      const Array values = vector_array(real_of(dtype), shape), complex = vector_array(Dtype::complex64, shape);
+      const Array a = make_array(dtype, shape), out = make_array(dtype, shape),
+                  other = make_array(dtype, shape);
+      const Array values = vector_array(real_of(dtype), shape),
+                  complex = vector_array(Dtype::complex64, shape);
       const Array vectors = make_array(Dtype::complex64, shape);
-      const Array numbers = vector_array(Dtype::uint32, shape), order = vector_array(Dtype::uint32, shape);
+      const Array numbers = vector_array(Dtype::uint32, shape),
+                  order = vector_array(Dtype::uint32, shape);
       for (const char* name : {"inv", "qr", "lu_factor", "eig"}) {
         if (name[0] == 'i') run(name, {a}, {out});
         if (name[0] == 'q') run(name, {a}, {out, other});
@@ -390,8 +407,8 @@ TEST(nothing_to_do) {
       run("svd", {a}, {out, values, other}, {true});
       run("pinv", {a}, {out}, {-1.0});
     }
-    const Array a = make_array(dtype, {2, 0, 3}), u = make_array(dtype, {2, 0, 0}), s = make_array(real_of(dtype), {2, 0}),
-                vt = make_array(dtype, {2, 3, 3});
+    const Array a = make_array(dtype, {2, 0, 3}), u = make_array(dtype, {2, 0, 0}),
+                s = make_array(real_of(dtype), {2, 0}), vt = make_array(dtype, {2, 3, 3});
     run("svd", {a}, {u, s, vt}, {true});
     check_equal_matrices({vt, 1}, identity(3), dtype, "v of nothing");
     const Array empty = make_array(dtype, {2, 0, 0}), ones = make_array(dtype, {2});
@@ -408,17 +425,24 @@ TEST(failures_name_the_matrix_and_the_rule) {
       a.set(bad * 25 + 10 + i, 0);
       a.set((bad + 3) * 25 + 10 + i, 0);
     }
-    CHECK_THROWS(Error, "[inv] The matrix at batch index (1, 7) is singular", run("inv", {a}, {out}));
-    CHECK_THROWS(Error, "[solve] The matrix at batch index (1, 7) is singular", run("solve", {a, a}, {out}));
+    CHECK_THROWS(Error, "[inv] The matrix at batch index (1, 7) is singular",
+                 run("inv", {a}, {out}));
+    CHECK_THROWS(Error, "[solve] The matrix at batch index (1, 7) is singular",
+                 run("solve", {a, a}, {out}));
     CHECK_THROWS(Error, "element 3 of its diagonal is zero", run("tri_inv", {a}, {out}, {false}));
-    CHECK_THROWS(Error, "element 3 of its diagonal is zero", run("solve_triangular", {a, a}, {out}, {true}));
-    CHECK_THROWS(Error, "leading minor of order 3 is not positive", run("cholesky", {a}, {out}, {false}));
+    CHECK_THROWS(Error, "element 3 of its diagonal is zero",
+                 run("solve_triangular", {a, a}, {out}, {true}));
+    CHECK_THROWS(Error, "leading minor of order 3 is not positive",
+                 run("cholesky", {a}, {out}, {false}));
     a.set(bad * 25, std::numeric_limits<double>::infinity());
-    const Array values = make_array(real_of(dtype), {2, 40, 5}), other = make_array(dtype, {2, 40, 5, 5});
-    CHECK_THROWS(Error, "(1, 7) has elements that are NaN or infinite", run("eigh", {a}, {values, out}, {false}));
+    const Array values = make_array(real_of(dtype), {2, 40, 5}),
+                other = make_array(dtype, {2, 40, 5, 5});
+    CHECK_THROWS(Error, "(1, 7) has elements that are NaN or infinite",
+                 run("eigh", {a}, {values, out}, {false}));
     CHECK_THROWS(Error, "NaN or infinite", run("svd", {a}, {out, values, other}, {true}));
     CHECK_THROWS(Error, "NaN or infinite", run("pinv", {a}, {out}, {-1.0}));
-    const Array complex = make_array(Dtype::complex64, {2, 40, 5}), vectors = make_array(Dtype::complex64, {2, 40, 5, 5});
+    const Array complex = make_array(Dtype::complex64, {2, 40, 5}),
+                vectors = make_array(Dtype::complex64, {2, 40, 5, 5});
     CHECK_THROWS(Error, "NaN or infinite", run("eig", {a}, {complex, vectors}));
     Array large = make_array(dtype, {300, 300}), inverse = make_array(dtype, {300, 300});
     fill(large, 4);

@@ -22,7 +22,7 @@ struct Array {
     int64_t size = 1;
     for (int64_t n : shape) size *= n;
     return {bytes.data() + offset * itemsize(dtype), shape.data(), strides.data(), size,
-            static_cast<int32_t>(shape.size()), dtype};
+            static_cast<int32_t>(shape.size()),      dtype};
   }
 };
 
@@ -33,9 +33,20 @@ void put(Array& a, int64_t i, double value) {
   switch (a.dtype) {
     case Dtype::float32: std::memcpy(p, &f, 4); break;
     case Dtype::float64: std::memcpy(p, &value, 8); break;
-    case Dtype::bfloat16: h = mlxk_scalar::float_to_bf16(f); std::memcpy(p, &h, 2); break;
-    case Dtype::float16: h = mlxk_scalar::float_to_f16(f); std::memcpy(p, &h, 2); break;
-    default: std::memcpy(p, &f, 4); { const float im = f * 0.5f; std::memcpy(p + 4, &im, 4); }
+    case Dtype::bfloat16:
+      h = mlxk_scalar::float_to_bf16(f);
+      std::memcpy(p, &h, 2);
+      break;
+    case Dtype::float16:
+      h = mlxk_scalar::float_to_f16(f);
+      std::memcpy(p, &h, 2);
+      break;
+    default:
+      std::memcpy(p, &f, 4);
+      {
+        const float im = f * 0.5f;
+        std::memcpy(p + 4, &im, 4);
+      }
   }
 }
 
@@ -52,9 +63,10 @@ double get(const Array& a, int64_t i, bool imaginary = false) {
   }
 }
 
-Array make(Dtype dtype, std::vector<int64_t> shape, std::vector<int64_t> strides, int64_t room, int64_t offset,
-           unsigned seed) {
-  Array a{std::vector<char>(static_cast<size_t>(room) * itemsize(dtype)), shape, strides, offset, dtype};
+Array make(Dtype dtype, std::vector<int64_t> shape, std::vector<int64_t> strides, int64_t room,
+           int64_t offset, unsigned seed) {
+  Array a{std::vector<char>(static_cast<size_t>(room) * itemsize(dtype)), shape, strides, offset,
+          dtype};
   std::mt19937 random(seed);
   std::uniform_real_distribution<double> uniform(-1, 1);
   for (int64_t i = 0; i < room; ++i) put(a, i, uniform(random));
@@ -87,7 +99,8 @@ void compare(const char* op, Array* c, Array a, Array b, double alpha, double be
   inputs.push_back(b.tensor());
   Tensor output = out.tensor();
   const Params params = c ? Params(List{Value(alpha), Value(beta)}) : Params();
-  KernelCall call{inputs.data(), &output, static_cast<uint32_t>(inputs.size()), 1, &params, nullptr};
+  KernelCall call{inputs.data(), &output, static_cast<uint32_t>(inputs.size()), 1,
+                  &params,       nullptr};
   const Kernel* kernel = kernels(DeviceKind::cpu).find(op);
   REQUIRE(kernel);
   std::vector<char> workspace(kernel->workspace(call) + 64);
@@ -109,7 +122,8 @@ void compare(const char* op, Array* c, Array a, Array b, double alpha, double be
         double sum = 0, imaginary = 0, scale = 1e-3;
         for (int64_t t = 0; t < k; ++t) {
           const int64_t pa = at_a + i * a.strides[nd - 2] + t * a.strides[nd - 1];
-          const int64_t pb = at_b + t * b.strides[b.shape.size() - 2] + j * b.strides[b.shape.size() - 1];
+          const int64_t pb =
+              at_b + t * b.strides[b.shape.size() - 2] + j * b.strides[b.shape.size() - 1];
           const double u = get(a, pa), v = get(b, pb);
           sum += u * v;
           scale += std::fabs(u * v);
@@ -133,26 +147,35 @@ void compare(const char* op, Array* c, Array a, Array b, double alpha, double be
       }
     }
   }
-  const double bound = a.dtype == Dtype::bfloat16 ? 5e-3 : a.dtype == Dtype::float16 ? 1e-3 : a.dtype == Dtype::float64 ? 1e-13 : 3e-6;
+  const double bound = a.dtype == Dtype::bfloat16  ? 5e-3
+                       : a.dtype == Dtype::float16 ? 1e-3
+                       : a.dtype == Dtype::float64 ? 1e-13
+                                                   : 3e-6;
   if (worst > bound) {
-    std::printf("%s dtype %s m %ld n %ld k %ld worst %g\n", op, name(a.dtype), long(m), long(n), long(k), worst);
+    std::printf("%s dtype %s m %ld n %ld k %ld worst %g\n", op, name(a.dtype), long(m), long(n),
+                long(k), worst);
   }
   CHECK(worst <= bound);
 }
 
-const Dtype dtypes[] = {Dtype::float32, Dtype::float64, Dtype::complex64, Dtype::bfloat16, Dtype::float16};
+const Dtype dtypes[] = {Dtype::float32, Dtype::float64, Dtype::complex64, Dtype::bfloat16,
+                        Dtype::float16};
 
 }  // namespace
 
 TEST(shapes) {
-  const int64_t sizes[][3] = {{1, 1, 1}, {1, 7, 5}, {7, 1, 5}, {3, 5, 1}, {1, 300, 257}, {300, 1, 257}, {8, 65, 33},
-                              {5, 129, 64}, {9, 17, 31}, {64, 64, 64}, {100, 90, 513}, {37, 130, 1030}, {4, 4, 0}};
+  const int64_t sizes[][3] = {{1, 1, 1},     {1, 7, 5},     {7, 1, 5},      {3, 5, 1},
+                              {1, 300, 257}, {300, 1, 257}, {8, 65, 33},    {5, 129, 64},
+                              {9, 17, 31},   {64, 64, 64},  {100, 90, 513}, {37, 130, 1030},
+                              {4, 4, 0}};
   for (Dtype d : dtypes) {
     for (auto& s : sizes) {
       const int64_t m = s[0], n = s[1], k = s[2];
-      compare("matmul", nullptr, row_major_array(d, {m, k}, 1), row_major_array(d, {k, n}, 2), 1, 0);
+      compare("matmul", nullptr, row_major_array(d, {m, k}, 1), row_major_array(d, {k, n}, 2), 1,
+              0);
       // transposed operands, and operands inside larger rows
-      compare("matmul", nullptr, make(d, {m, k}, {1, m}, m * k, 0, 3), make(d, {k, n}, {1, k}, k * n, 0, 4), 1, 0);
+      compare("matmul", nullptr, make(d, {m, k}, {1, m}, m * k, 0, 3),
+              make(d, {k, n}, {1, k}, k * n, 0, 4), 1, 0);
       compare("matmul", nullptr, make(d, {m, k}, {k + 3, 1}, m * (k + 3) + 1, 1, 5),
               make(d, {k, n}, {1, k + 2}, n * (k + 2) + 2, 2, 6), 1, 0);
     }
@@ -161,21 +184,31 @@ TEST(shapes) {
 
 TEST(odd_strides_are_copied) {
   for (Dtype d : dtypes) {
-    compare("matmul", nullptr, make(d, {9, 6}, {12, 2}, 9 * 12, 0, 1), make(d, {6, 11}, {0, 1}, 11, 0, 2), 1, 0);
-    compare("matmul", nullptr, make(d, {9, 6}, {-6, -1}, 54, 53, 1), make(d, {6, 11}, {0, 0}, 1, 0, 2), 1, 0);
-    compare("matmul", nullptr, make(d, {9, 1}, {0, 0}, 1, 0, 1), make(d, {1, 11}, {0, 0}, 1, 0, 2), 1, 0);
-    compare("matmul", nullptr, make(d, {12, 4}, {1, 12}, 48, 0, 1), make(d, {4, 20}, {40, 2}, 160, 0, 2), 1, 0);
+    compare("matmul", nullptr, make(d, {9, 6}, {12, 2}, 9 * 12, 0, 1),
+            make(d, {6, 11}, {0, 1}, 11, 0, 2), 1, 0);
+    compare("matmul", nullptr, make(d, {9, 6}, {-6, -1}, 54, 53, 1),
+            make(d, {6, 11}, {0, 0}, 1, 0, 2), 1, 0);
+    compare("matmul", nullptr, make(d, {9, 1}, {0, 0}, 1, 0, 1), make(d, {1, 11}, {0, 0}, 1, 0, 2),
+            1, 0);
+    compare("matmul", nullptr, make(d, {12, 4}, {1, 12}, 48, 0, 1),
+            make(d, {4, 20}, {40, 2}, 160, 0, 2), 1, 0);
   }
 }
 
 TEST(batches) {
   for (Dtype d : dtypes) {
-    compare("matmul", nullptr, row_major_array(d, {3, 4, 5, 6}, 1), row_major_array(d, {3, 4, 6, 7}, 2), 1, 0);
-    compare("matmul", nullptr, row_major_array(d, {3, 4, 5, 6}, 1), row_major_array(d, {6, 7}, 2), 1, 0);
-    compare("matmul", nullptr, row_major_array(d, {3, 4, 5, 6}, 1), row_major_array(d, {3, 1, 6, 7}, 2), 1, 0);
-    compare("matmul", nullptr, make(d, {4, 5, 6}, {6, 24, 1}, 120, 0, 1), row_major_array(d, {4, 6, 7}, 2), 1, 0);
-    compare("matmul", nullptr, make(d, {4, 5, 6}, {0, 12, 2}, 60, 0, 1), row_major_array(d, {4, 6, 7}, 2), 1, 0);
-    compare("matmul", nullptr, row_major_array(d, {2, 40, 50}, 1), row_major_array(d, {2, 50, 60}, 2), 1, 0);
+    compare("matmul", nullptr, row_major_array(d, {3, 4, 5, 6}, 1),
+            row_major_array(d, {3, 4, 6, 7}, 2), 1, 0);
+    compare("matmul", nullptr, row_major_array(d, {3, 4, 5, 6}, 1), row_major_array(d, {6, 7}, 2),
+            1, 0);
+    compare("matmul", nullptr, row_major_array(d, {3, 4, 5, 6}, 1),
+            row_major_array(d, {3, 1, 6, 7}, 2), 1, 0);
+    compare("matmul", nullptr, make(d, {4, 5, 6}, {6, 24, 1}, 120, 0, 1),
+            row_major_array(d, {4, 6, 7}, 2), 1, 0);
+    compare("matmul", nullptr, make(d, {4, 5, 6}, {0, 12, 2}, 60, 0, 1),
+            row_major_array(d, {4, 6, 7}, 2), 1, 0);
+    compare("matmul", nullptr, row_major_array(d, {2, 40, 50}, 1),
+            row_major_array(d, {2, 50, 60}, 2), 1, 0);
   }
 }
 
@@ -183,9 +216,11 @@ TEST(addmm_adds) {
   for (Dtype d : dtypes) {
     for (int64_t m : {1, 5, 40}) {
       Array row = make(d, {m, 30}, {0, 1}, 30, 0, 7);
-      compare("addmm", &row, row_major_array(d, {m, 20}, 1), row_major_array(d, {20, 30}, 2), 0.5, 2);
+      compare("addmm", &row, row_major_array(d, {m, 20}, 1), row_major_array(d, {20, 30}, 2), 0.5,
+              2);
       Array full = row_major_array(d, {m, 30}, 7);
-      compare("addmm", &full, row_major_array(d, {m, 600}, 1), make(d, {600, 30}, {1, 600}, 18000, 0, 2), 1, 1);
+      compare("addmm", &full, row_major_array(d, {m, 600}, 1),
+              make(d, {600, 30}, {1, 600}, 18000, 0, 2), 1, 1);
     }
   }
 }
@@ -195,8 +230,10 @@ TEST(threads_do_not_change_what_is_right) {
   for (int threads : {1, 2, 5}) {
     set_thread_count(threads);
     for (Dtype d : dtypes) {
-      compare("matmul", nullptr, row_major_array(d, {150, 140}, 1), row_major_array(d, {140, 170}, 2), 1, 0);
-      compare("matmul", nullptr, row_major_array(d, {2, 300}, 1), row_major_array(d, {300, 700}, 2), 1, 0);
+      compare("matmul", nullptr, row_major_array(d, {150, 140}, 1),
+              row_major_array(d, {140, 170}, 2), 1, 0);
+      compare("matmul", nullptr, row_major_array(d, {2, 300}, 1), row_major_array(d, {300, 700}, 2),
+              1, 0);
     }
   }
   set_thread_count(before);

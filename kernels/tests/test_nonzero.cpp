@@ -23,7 +23,8 @@ void check_nonzero(Dtype dtype, int64_t rows, int64_t length, double density, in
     for (int64_t i = 0; i < length && at < size; ++i) {
       if (mask[row * length + i].real() == 0) continue;
       if (out[row * size + at++].real() != static_cast<double>(i)) {
-        return fail(__FILE__, __LINE__, "place " + std::to_string(i) + " of row " + std::to_string(row));
+        return fail(__FILE__, __LINE__,
+                    "place " + std::to_string(i) + " of row " + std::to_string(row));
       }
     }
     for (; at < size; ++at) {

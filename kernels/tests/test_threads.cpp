@@ -20,7 +20,8 @@ bool covers(int64_t count, int64_t grain) {
   std::atomic<bool> small_chunk{false};
   parallel_for(count, grain, [&](int64_t begin, int64_t end) {
     if (end - begin < grain && end != count) small_chunk = true;
-    for (int64_t i = begin; i < end; ++i) seen[static_cast<size_t>(i)].fetch_add(1, std::memory_order_relaxed);
+    for (int64_t i = begin; i < end; ++i)
+      seen[static_cast<size_t>(i)].fetch_add(1, std::memory_order_relaxed);
   });
   for (auto& times : seen) {
     if (times != 1) return false;
@@ -113,7 +114,9 @@ TEST(hand_off_is_quick) {
   for (int i = 0; i < rounds; ++i) {
     parallel_for(2, 1, [](int64_t, int64_t) {});
   }
-  const double us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count() / rounds;
+  const double us =
+      std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count() /
+      rounds;
   std::printf("an empty loop over two threads: %.2f us\n", us);
   CHECK(us < 2000);
 }

@@ -1,4 +1,5 @@
-// The matrices of a batch: where they lie, how they are shared out, and the first of them that failed.
+// The matrices of a batch: where they lie, how they are shared out, and the first of them that
+// failed.
 #pragma once
 
 #include <cstdint>
@@ -36,15 +37,14 @@ inline Int place_of(const Tensor& t, Int index, int kept = 2) {
   return at;
 }
 
-template <class T>
-T* matrix_at(const Tensor& t, Int index, int kept = 2) {
+template <class T> T* matrix_at(const Tensor& t, Int index, int kept = 2) {
   return static_cast<T*>(t.data) + place_of(t, index, kept);
 }
 
 template <class T>
-constexpr Dtype dtype_of = sizeof(T) == 4             ? Dtype::float32
-                           : is_complex_type<T>       ? Dtype::complex64
-                                                      : Dtype::float64;
+constexpr Dtype dtype_of = sizeof(T) == 4       ? Dtype::float32
+                           : is_complex_type<T> ? Dtype::complex64
+                                                : Dtype::float64;
 
 // A (rows, cols) matrix between any two layouts.
 template <class T>
@@ -56,8 +56,7 @@ void copy_matrix(Int rows, Int cols, const T* from, Int from_row, Int from_col, 
 }
 
 // One matrix of a batch to row-major memory.
-template <class T>
-void load_matrix(const Tensor& t, Int index, T* to) {
+template <class T> void load_matrix(const Tensor& t, Int index, T* to) {
   copy_matrix(size_of(t, 1), size_of(t, 0), matrix_at<T>(t, index), t.strides[t.ndim - 2],
               t.strides[t.ndim - 1], to, size_of(t, 0), Int{1});
 }
@@ -65,8 +64,8 @@ void load_matrix(const Tensor& t, Int index, T* to) {
 // ---- sharing out --------------------------------------------------------------------------------
 
 // How a batch is worked on. Few large matrices come one after the other, each shared by the pool;
-// otherwise they stand side by side, in `slots` runs that have a scratch memory each. Neither depends
-// on the number of threads, since lowering plans the memory.
+// otherwise they stand side by side, in `slots` runs that have a scratch memory each. Neither
+// depends on the number of threads, since lowering plans the memory.
 struct Sharing {
   Int count, slots;
   size_t scratch;
@@ -81,13 +80,13 @@ struct Sharing {
     if (slots > count) slots = count;
     if (!side_by_side) slots = 1;
     grain = static_cast<Int>(task_flops * static_cast<double>(slots) /
-                             (flops * static_cast<double>(count) + 1)) + 1;
+                             (flops * static_cast<double>(count) + 1)) +
+            1;
   }
   size_t bytes() const { return static_cast<size_t>(slots) * scratch; }
 
   // body(index, memory) for each matrix.
-  template <class Body>
-  void run(void* workspace, const Body& body) const {
+  template <class Body> void run(void* workspace, const Body& body) const {
     char* memory = static_cast<char*>(workspace);
     if (!side_by_side) {
       for (Int i = 0; i < count; ++i) body(i, memory);
@@ -109,8 +108,7 @@ struct Sharing {
 
 // Cuts [0, size) into strips of `width` and runs body(begin, end) for each on the pool.
 // flops: of all strips together.
-template <class Body>
-void for_strips(Int size, Int width, double flops, const Body& body) {
+template <class Body> void for_strips(Int size, Int width, double flops, const Body& body) {
   const Int strips = (size + width - 1) / width;
   const Int grain = static_cast<Int>(task_flops * static_cast<double>(strips) / (flops + 1)) + 1;
   parallel_for(strips, grain, [&](int64_t first, int64_t last) {
@@ -130,8 +128,7 @@ class Failure {
     const int64_t mine = index << 24 | (info < 0xffffff ? info : 0xffffff);
     int64_t found = __atomic_load_n(&first_, __ATOMIC_RELAXED);
     while (mine < found && !__atomic_compare_exchange_n(&first_, &found, mine, false,
-                                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-    }
+                                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
   }
   // `rule` is a format for info: "is singular: pivot %lld of its LU factorisation is zero".
   void raise_if_any(const char* function, const Tensor& matrices, const char* rule) const {

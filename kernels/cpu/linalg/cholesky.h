@@ -10,11 +10,10 @@ namespace {
 constexpr Int cholesky_base = 128;  // factored by LAPACK in one piece
 constexpr Int cholesky_strip = 64;  // rows a task solves for, or squares
 
-// a = L Lᴴ, of which the lower triangle is read and written in the given order. The upper triangle of
-// a row-major matrix is the lower one by columns, and holds U = Lᴴ then. Returns the order of the first
-// leading minor that is not positive, or 0.
-template <class T>
-Int cholesky(Order order, Int n, T* a, Int lda) {
+// a = L Lᴴ, of which the lower triangle is read and written in the given order. The upper triangle
+// of a row-major matrix is the lower one by columns, and holds U = Lᴴ then. Returns the order of
+// the first leading minor that is not positive, or 0.
+template <class T> Int cholesky(Order order, Int n, T* a, Int lda) {
   if (n == 0) return 0;
   if (n <= cholesky_base) {
     const char part = order == Order::rows ? 'U' : 'L';  // by columns, rows are transposed
@@ -46,8 +45,7 @@ Int cholesky(Order order, Int n, T* a, Int lda) {
 }
 
 // Zeros above the diagonal of a row-major matrix, or below it.
-template <class T>
-void clear_triangle(Part part, Int rows, Int cols, T* a, Int lda) {
+template <class T> void clear_triangle(Part part, Int rows, Int cols, T* a, Int lda) {
   for (Int r = 0; r < rows; ++r) {
     const Int begin = part == Part::upper ? r + 1 : 0;
     const Int end = part == Part::upper ? cols : r < cols ? r : cols;
@@ -55,8 +53,7 @@ void clear_triangle(Part part, Int rows, Int cols, T* a, Int lda) {
   }
 }
 
-template <class T>
-void cholesky_kernel(const KernelCall& call) {
+template <class T> void cholesky_kernel(const KernelCall& call) {
   const Tensor& out = call.outputs[0];
   const bool upper = (*call.params)[0].boolean();
   if (call.inputs[0].data != out.data) copy_tensor(call.inputs[0], out);

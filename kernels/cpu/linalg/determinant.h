@@ -8,15 +8,13 @@
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
-template <class T>
-Sharing determinant_sharing(const Tensor& a) {
+template <class T> Sharing determinant_sharing(const Tensor& a) {
   const Int n = size_of(a, 0);
   return {batch_of(a), lu_flops(n, n),
           whole_lines(sizeof(T) * static_cast<size_t>(n * n)) + lu_scratch<T>(n, n)};
 }
 
-template <class T>
-size_t determinant_workspace(const KernelCall& call) {
+template <class T> size_t determinant_workspace(const KernelCall& call) {
   return determinant_sharing<T>(call.inputs[0]).bytes();
 }
 
@@ -27,8 +25,7 @@ inline complex64 times(complex64 a, complex64 b) {
 }
 
 // Its absolute value and what is left of it, 0 of 0.
-template <class T>
-Real<T> split_sign(T* x) {
+template <class T> Real<T> split_sign(T* x) {
   if constexpr (is_complex_type<T>) {
     const float size = __builtin_hypotf(x->re, x->im);
     if (size > 0) *x = {x->re / size, x->im / size};
@@ -41,8 +38,7 @@ Real<T> split_sign(T* x) {
 }
 
 // body(index, lu) for each matrix.
-template <class T, class Body>
-void each_factored(const KernelCall& call, const Body& body) {
+template <class T, class Body> void each_factored(const KernelCall& call, const Body& body) {
   const Tensor& a = call.inputs[0];
   const Int n = size_of(a, 0);
   determinant_sharing<T>(a).run(call.workspace, [&](Int i, char* memory) {
@@ -52,18 +48,18 @@ void each_factored(const KernelCall& call, const Body& body) {
   });
 }
 
-template <class T>
-T sign_of_exchanges(const LU<T>& lu) {
+template <class T> T sign_of_exchanges(const LU<T>& lu) {
   Int exchanges = 0;
   for (Int i = 0; i < lu.n; ++i) exchanges += lu.pivots[i] != i;
   T sign = one<T>();
-  if constexpr (is_complex_type<T>) sign.re = exchanges % 2 ? -1 : 1;
-  else sign = exchanges % 2 ? -1 : 1;
+  if constexpr (is_complex_type<T>)
+    sign.re = exchanges % 2 ? -1 : 1;
+  else
+    sign = exchanges % 2 ? -1 : 1;
   return sign;
 }
 
-template <class T>
-void det_kernel(const KernelCall& call) {
+template <class T> void det_kernel(const KernelCall& call) {
   T* out = static_cast<T*>(call.outputs[0].data);
   each_factored<T>(call, [&](Int index, const LU<T>& lu) {
     T product = sign_of_exchanges(lu);
@@ -72,8 +68,7 @@ void det_kernel(const KernelCall& call) {
   });
 }
 
-template <class T>
-void slogdet_kernel(const KernelCall& call) {
+template <class T> void slogdet_kernel(const KernelCall& call) {
   T* signs = static_cast<T*>(call.outputs[0].data);
   Real<T>* logs = static_cast<Real<T>*>(call.outputs[1].data);
   each_factored<T>(call, [&](Int index, const LU<T>& lu) {

@@ -6,8 +6,7 @@
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
-template <class T>
-struct EigMemory {
+template <class T> struct EigMemory {
   T* a;        // by columns
   T* vectors;  // by columns; of a real matrix a complex pair is two columns
   T *values, *imaginary, *work;
@@ -48,17 +47,18 @@ struct EigMemory {
   }
 };
 
-template <class T>
-void write_values(Int n, const EigMemory<T>& memory, complex64* out) {
+template <class T> void write_values(Int n, const EigMemory<T>& memory, complex64* out) {
   for (Int i = 0; i < n; ++i) {
-    if constexpr (is_complex_type<T>) out[i] = memory.values[i];
-    else out[i] = {static_cast<float>(memory.values[i]), static_cast<float>(memory.imaginary[i])};
+    if constexpr (is_complex_type<T>)
+      out[i] = memory.values[i];
+    else
+      out[i] = {static_cast<float>(memory.values[i]), static_cast<float>(memory.imaginary[i])};
   }
 }
 
-// Column c of the eigenvectors; of a pair of conjugates LAPACK gives the real and the imaginary part.
-template <class T>
-void write_vectors(Int n, const EigMemory<T>& memory, complex64* out) {
+// Column c of the eigenvectors; of a pair of conjugates LAPACK gives the real and the imaginary
+// part.
+template <class T> void write_vectors(Int n, const EigMemory<T>& memory, complex64* out) {
   const T* v = memory.vectors;
   for (Int c = 0; c < n; ++c) {
     for (Int r = 0; r < n; ++r) {
@@ -75,14 +75,12 @@ void write_vectors(Int n, const EigMemory<T>& memory, complex64* out) {
   }
 }
 
-template <class T>
-Sharing eig_sharing(const Tensor& a, bool wanted) {
+template <class T> Sharing eig_sharing(const Tensor& a, bool wanted) {
   const auto n = static_cast<double>(size_of(a, 0));
   return {batch_of(a), 25 * n * n * n, EigMemory<T>(size_of(a, 0), wanted, nullptr).used};
 }
 
-template <class T>
-void eig_any(const KernelCall& call, bool wanted) {
+template <class T> void eig_any(const KernelCall& call, bool wanted) {
   const Tensor& a = call.inputs[0];
   const Int n = size_of(a, 0);
   Failure failure, infinite;
@@ -102,20 +100,12 @@ void eig_any(const KernelCall& call, bool wanted) {
   failure.raise_if_any(name, a, "has eigenvalues that did not converge");
 }
 
-template <class T>
-void eig_kernel(const KernelCall& call) {
-  eig_any<T>(call, true);
-}
-template <class T>
-void eigvals_kernel(const KernelCall& call) {
-  eig_any<T>(call, false);
-}
-template <class T>
-size_t eig_workspace(const KernelCall& call) {
+template <class T> void eig_kernel(const KernelCall& call) { eig_any<T>(call, true); }
+template <class T> void eigvals_kernel(const KernelCall& call) { eig_any<T>(call, false); }
+template <class T> size_t eig_workspace(const KernelCall& call) {
   return eig_sharing<T>(call.inputs[0], true).bytes();
 }
-template <class T>
-size_t eigvals_workspace(const KernelCall& call) {
+template <class T> size_t eigvals_workspace(const KernelCall& call) {
   return eig_sharing<T>(call.inputs[0], false).bytes();
 }
 

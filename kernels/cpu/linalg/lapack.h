@@ -24,8 +24,8 @@ using lapack_int = const blasint;
                              void*, lapack_int*, void*, void*, lapack_int*, void*, lapack_int*,    \
                              blasint*, size_t, size_t, size_t);
 
-// The symbols of a real precision: the tridiagonal problem, and what has other arguments for complex
-// numbers.
+// The symbols of a real precision: the tridiagonal problem, and what has other arguments for
+// complex numbers.
 #define MLXK_LAPACK_REAL_SYMBOLS(p)                                                               \
   void scipy_##p##sterf_64_(lapack_int*, void*, void*, blasint*);                                 \
   void scipy_##p##stedc_64_(const char*, lapack_int*, void*, void*, void*, lapack_int*, void*,    \
@@ -59,62 +59,52 @@ struct complex64 {
   float re, im;
 };
 
-template <class T>
-struct RealOf {
+template <class T> struct RealOf {
   using type = T;
 };
-template <>
-struct RealOf<complex64> {
+template <> struct RealOf<complex64> {
   using type = float;
 };
-template <class T>
-using Real = typename RealOf<T>::type;
-template <class T>
-constexpr bool is_complex_type = sizeof(T) != sizeof(Real<T>);
+template <class T> using Real = typename RealOf<T>::type;
+template <class T> constexpr bool is_complex_type = sizeof(T) != sizeof(Real<T>);
 
-template <class T>
-T one() {
-  if constexpr (is_complex_type<T>) return {1, 0};
-  else return 1;
+template <class T> T one() {
+  if constexpr (is_complex_type<T>)
+    return {1, 0};
+  else
+    return 1;
 }
 
-template <class T>
-struct Lapack;
-template <class T>
-struct Tridiagonal;
-template <class T>
-struct Blas;
+template <class T> struct Lapack;
+template <class T> struct Tridiagonal;
+template <class T> struct Blas;
 
-#define MLXK_LAPACK_TABLE(T, p, sy, o)                               \
-  template <>                                                        \
-  struct Blas<T> {                                                   \
-    static constexpr auto gemm = scipy_cblas_##p##gemm64_;           \
-    static constexpr auto trsm = scipy_cblas_##p##trsm64_;           \
-    static constexpr auto trmm = scipy_cblas_##p##trmm64_;           \
-    static constexpr auto herk = scipy_cblas_##p##sy##rk64_;         \
-  };                                                                 \
-  template <>                                                        \
-  struct Lapack<T> {                                                 \
-    static constexpr auto potrf = scipy_##p##potrf_64_;              \
-    static constexpr auto getrf = scipy_##p##getrf_64_;              \
-    static constexpr auto geqr2 = scipy_##p##geqr2_64_;              \
-    static constexpr auto larft = scipy_##p##larft_64_;              \
-    static constexpr auto sytrd = scipy_##p##sy##trd_64_;            \
-    static constexpr auto ormtr = scipy_##p##o##mtr_64_;             \
-    static constexpr auto gesdd = scipy_##p##gesdd_64_;              \
-    static constexpr auto geev = scipy_##p##geev_64_;                \
+#define MLXK_LAPACK_TABLE(T, p, sy, o)                       \
+  template <> struct Blas<T> {                               \
+    static constexpr auto gemm = scipy_cblas_##p##gemm64_;   \
+    static constexpr auto trsm = scipy_cblas_##p##trsm64_;   \
+    static constexpr auto trmm = scipy_cblas_##p##trmm64_;   \
+    static constexpr auto herk = scipy_cblas_##p##sy##rk64_; \
+  };                                                         \
+  template <> struct Lapack<T> {                             \
+    static constexpr auto potrf = scipy_##p##potrf_64_;      \
+    static constexpr auto getrf = scipy_##p##getrf_64_;      \
+    static constexpr auto geqr2 = scipy_##p##geqr2_64_;      \
+    static constexpr auto larft = scipy_##p##larft_64_;      \
+    static constexpr auto sytrd = scipy_##p##sy##trd_64_;    \
+    static constexpr auto ormtr = scipy_##p##o##mtr_64_;     \
+    static constexpr auto gesdd = scipy_##p##gesdd_64_;      \
+    static constexpr auto geev = scipy_##p##geev_64_;        \
   };
 MLXK_LAPACK_TABLE(float, s, sy, or)
 MLXK_LAPACK_TABLE(double, d, sy, or)
 MLXK_LAPACK_TABLE(complex64, c, he, un)
 
-template <>
-struct Tridiagonal<float> {
+template <> struct Tridiagonal<float> {
   static constexpr auto sterf = scipy_ssterf_64_;
   static constexpr auto stedc = scipy_sstedc_64_;
 };
-template <>
-struct Tridiagonal<double> {
+template <> struct Tridiagonal<double> {
   static constexpr auto sterf = scipy_dsterf_64_;
   static constexpr auto stedc = scipy_dstedc_64_;
 };
@@ -128,14 +118,12 @@ enum class Part : int { lower = CblasLower, upper = CblasUpper };
 enum class Diagonal : int { ones = CblasUnit, stored = CblasNonUnit };
 
 // A real factor as BLAS takes it.
-template <class T>
-struct Factor {
+template <class T> struct Factor {
   T value;
   explicit Factor(float x) : value(static_cast<T>(x)) {}
   operator T() const { return value; }
 };
-template <>
-struct Factor<complex64> {
+template <> struct Factor<complex64> {
   complex64 value;
   explicit Factor(float x) : value{x, 0} {}
   operator const void*() const { return &value; }

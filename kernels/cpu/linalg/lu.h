@@ -1,8 +1,8 @@
 // LU factorisation with partial pivoting, a = P L U, and what follows from it.
 //
-// Row-major, so that exchanging rows moves contiguous memory. Panel by panel; while the columns behind
-// a panel are updated, the first task updates and factors the next one. Panels are factored by LAPACK
-// in a column-major copy.
+// Row-major, so that exchanging rows moves contiguous memory. Panel by panel; while the columns
+// behind a panel are updated, the first task updates and factors the next one. Panels are factored
+// by LAPACK in a column-major copy.
 #pragma once
 
 #include "cpu/linalg/triangular.h"
@@ -21,15 +21,13 @@ inline Int strip_width(Int columns) {
 }
 
 // Bytes of the copy of a panel and of the pivots of an (m, n) matrix.
-template <class T>
-size_t lu_scratch(Int m, Int n) {
+template <class T> size_t lu_scratch(Int m, Int n) {
   const Int pivots = m < n ? m : n;
   return whole_lines(sizeof(T) * static_cast<size_t>(panel_stride(m) * lu_panel)) +
          whole_lines(sizeof(Int) * static_cast<size_t>(pivots));
 }
 
-template <class T>
-struct LU {
+template <class T> struct LU {
   Int m, n;
   T* a;
   Int lda;
@@ -38,7 +36,11 @@ struct LU {
 
   // `memory`: lu_scratch(m, n) bytes.
   LU(Int m, Int n, T* a, char* memory)
-      : m(m), n(n), a(a), lda(n), panel(reinterpret_cast<T*>(memory)),
+      : m(m),
+        n(n),
+        a(a),
+        lda(n),
+        panel(reinterpret_cast<T*>(memory)),
         pivots(reinterpret_cast<Int*>(
             memory + whole_lines(sizeof(T) * static_cast<size_t>(panel_stride(m) * lu_panel)))) {
     factor();
@@ -120,11 +122,9 @@ struct LU {
     }
     // Columns of earlier panels follow the later exchanges.
     const double moved = static_cast<double>(steps) * static_cast<double>(steps);
-    for_strips(steps, lu_panel, moved, [&](Int j, Int end) {
-      exchange(end, steps, a + j, lda, end - j);
-    });
+    for_strips(steps, lu_panel, moved,
+               [&](Int j, Int end) { exchange(end, steps, a + j, lda, end - j); });
   }
-
 };
 
 inline double lu_flops(Int m, Int n) {
@@ -135,8 +135,7 @@ inline double lu_flops(Int m, Int n) {
 // ---- kernels ------------------------------------------------------------------------------------
 
 // "lu_factor": L and U in one matrix, the exchanges, and the row of L U that is each row of a.
-template <class T>
-void lu_factor_kernel(const KernelCall& call) {
+template <class T> void lu_factor_kernel(const KernelCall& call) {
   const Tensor& out = call.outputs[0];
   if (call.inputs[0].data != out.data) copy_tensor(call.inputs[0], out);
   const Int m = size_of(out, 1), n = size_of(out, 0), steps = m < n ? m : n;
@@ -150,14 +149,12 @@ void lu_factor_kernel(const KernelCall& call) {
       });
 }
 
-template <class T>
-size_t lu_factor_workspace(const KernelCall& call) {
+template <class T> size_t lu_factor_workspace(const KernelCall& call) {
   const Int m = size_of(call.outputs[0], 1), n = size_of(call.outputs[0], 0);
   return Sharing(batch_of(call.outputs[0]), lu_flops(m, n), lu_scratch<T>(m, n)).bytes();
 }
 
-template <class T>
-Sharing inverse_sharing(const Tensor& a) {
+template <class T> Sharing inverse_sharing(const Tensor& a) {
   const Int n = size_of(a, 0);
   const size_t columns = whole_lines(sizeof(T) * static_cast<size_t>(n * n));
   const size_t order = whole_lines(sizeof(uint32_t) * static_cast<size_t>(n));
@@ -165,8 +162,7 @@ Sharing inverse_sharing(const Tensor& a) {
 }
 
 // "inv": a⁻¹ = U⁻¹ L⁻¹ Pᵀ, strip by strip of its columns; P puts the columns in order.
-template <class T>
-void inv_kernel(const KernelCall& call) {
+template <class T> void inv_kernel(const KernelCall& call) {
   const Tensor& out = call.outputs[0];
   if (call.inputs[0].data != out.data) copy_tensor(call.inputs[0], out);
   const Int n = size_of(out, 0);
@@ -194,22 +190,20 @@ void inv_kernel(const KernelCall& call) {
   failure.raise_if_any("inv", out, "is singular: pivot %lld of its LU factorisation is zero");
 }
 
-template <class T>
-size_t inv_workspace(const KernelCall& call) {
+template <class T> size_t inv_workspace(const KernelCall& call) {
   return inverse_sharing<T>(call.outputs[0]).bytes();
 }
 
-template <class T>
-Sharing solve_sharing(const Tensor& out) {
+template <class T> Sharing solve_sharing(const Tensor& out) {
   const Int n = size_of(out, 1), columns = size_of(out, 0);
-  const double flops = lu_flops(n, n) + 2 * static_cast<double>(n) * static_cast<double>(n * columns);
+  const double flops =
+      lu_flops(n, n) + 2 * static_cast<double>(n) * static_cast<double>(n * columns);
   return {batch_of(out), flops,
           whole_lines(sizeof(T) * static_cast<size_t>(n * n)) + lu_scratch<T>(n, n)};
 }
 
 // "solve": a x = b by x = U⁻¹ L⁻¹ Pᵀ b.
-template <class T>
-void solve_kernel(const KernelCall& call) {
+template <class T> void solve_kernel(const KernelCall& call) {
   const Tensor &a = call.inputs[0], &b = call.inputs[1], &out = call.outputs[0];
   copy_tensor(b, out);
   const Int n = size_of(out, 1), columns = size_of(out, 0);
@@ -231,8 +225,7 @@ void solve_kernel(const KernelCall& call) {
   failure.raise_if_any("solve", a, "is singular: pivot %lld of its LU factorisation is zero");
 }
 
-template <class T>
-size_t solve_workspace(const KernelCall& call) {
+template <class T> size_t solve_workspace(const KernelCall& call) {
   return solve_sharing<T>(call.outputs[0]).bytes();
 }
 

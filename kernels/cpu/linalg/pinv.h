@@ -7,8 +7,7 @@
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
-template <class T>
-struct PinvMemory {
+template <class T> struct PinvMemory {
   T *u, *vt;
   Real<T>* s;
   size_t used;
@@ -23,8 +22,7 @@ struct PinvMemory {
   }
 };
 
-template <class T>
-Sharing pinv_sharing(const Tensor& a) {
+template <class T> Sharing pinv_sharing(const Tensor& a) {
   const Int m = size_of(a, 1), n = size_of(a, 0), small = m < n ? m : n;
   const double flops = 12.0 * static_cast<double>(m) * static_cast<double>(n * small);
   return {batch_of(a), flops,
@@ -32,8 +30,7 @@ Sharing pinv_sharing(const Tensor& a) {
 }
 
 // The rows of Vᴴ divided by their singular values, or set to zero.
-template <class T>
-void divide_rows(Int rows, Int n, const Real<T>* s, Real<T> cutoff, T* vt) {
+template <class T> void divide_rows(Int rows, Int n, const Real<T>* s, Real<T> cutoff, T* vt) {
   Real<T>* p = reinterpret_cast<Real<T>*>(vt);
   const Int length = is_complex_type<T> ? 2 * n : n;
   for (Int r = 0; r < rows; ++r) {
@@ -44,8 +41,7 @@ void divide_rows(Int rows, Int n, const Real<T>* s, Real<T> cutoff, T* vt) {
   }
 }
 
-template <class T>
-void pinv_kernel(const KernelCall& call) {
+template <class T> void pinv_kernel(const KernelCall& call) {
   const Tensor &a = call.inputs[0], &out = call.outputs[0];
   const Int m = size_of(a, 1), n = size_of(a, 0), small = m < n ? m : n;
   if (small == 0) return;
@@ -71,8 +67,7 @@ void pinv_kernel(const KernelCall& call) {
   failure.raise_if_any("pinv", a, "has singular values that did not converge");
 }
 
-template <class T>
-size_t pinv_workspace(const KernelCall& call) {
+template <class T> size_t pinv_workspace(const KernelCall& call) {
   return pinv_sharing<T>(call.inputs[0]).bytes();
 }
 

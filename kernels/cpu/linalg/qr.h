@@ -1,5 +1,5 @@
-// The QR factorisation by block reflectors, I - V T Vᴴ (Schreiber and Van Loan, A Storage-Efficient WY
-// Representation for Products of Householder Transformations, 1989).
+// The QR factorisation by block reflectors, I - V T Vᴴ (Schreiber and Van Loan, A Storage-Efficient
+// WY Representation for Products of Householder Transformations, 1989).
 //
 // As in lu.h the first task of each step updates and factors the next panel while the others update
 // the columns behind it. Each column strip of Q is made on its own.
@@ -13,13 +13,12 @@ namespace {
 constexpr Int qr_panel = 64;
 
 // What one factorisation of an (m, n) matrix works in, m >= n.
-template <class T>
-struct QrMemory {
+template <class T> struct QrMemory {
   Int m, n;
-  T* a;      // (m, n): at last V in its panels, with ones and zeros where reflectors have them
-  T* panel;  // (m, qr_panel) by columns
-  T* t;      // (qr_panel, qr_panel) for each panel
-  T* w;      // (qr_panel, n): Vᴴ times columns
+  T* a;           // (m, n): at last V in its panels, with ones and zeros where reflectors have them
+  T* panel;       // (m, qr_panel) by columns
+  T* t;           // (qr_panel, qr_panel) for each panel
+  T* w;           // (qr_panel, n): Vᴴ times columns
   T* by_columns;  // T of the panel at work, as LAPACK makes it
   T *tau, *work;
 
@@ -44,8 +43,7 @@ struct QrMemory {
   size_t used;
 };
 
-template <class T>
-struct QR : QrMemory<T> {
+template <class T> struct QR : QrMemory<T> {
   using QrMemory<T>::m, QrMemory<T>::n, QrMemory<T>::a, QrMemory<T>::t, QrMemory<T>::w;
   T *q, *r;
 
@@ -101,7 +99,8 @@ struct QR : QrMemory<T> {
       const Int next = j + width_at(j), ahead = next < n ? width_at(next) : 0;
       const Int strip = strip_width(n - next - ahead);
       const Int strips = (n - next - ahead + strip - 1) / strip, tasks = strips + (ahead > 0);
-      const double flops = 4 * static_cast<double>(m - j) * static_cast<double>((n - next) * qr_panel);
+      const double flops =
+          4 * static_cast<double>(m - j) * static_cast<double>((n - next) * qr_panel);
       const Int grain = static_cast<Int>(task_flops * static_cast<double>(tasks) / (flops + 1)) + 1;
       parallel_for(tasks, grain, [&](int64_t first, int64_t last) {
         for (int64_t task = first; task < last; ++task) {
@@ -118,20 +117,17 @@ struct QR : QrMemory<T> {
   }
 };
 
-template <class T>
-Sharing qr_sharing(const KernelCall& call) {
+template <class T> Sharing qr_sharing(const KernelCall& call) {
   const Int m = size_of(call.outputs[0], 1), n = size_of(call.outputs[0], 0);
   return {batch_of(call.outputs[0]), 4 * lu_flops(m, n), QrMemory<T>::bytes(m, n)};
 }
 
-template <class T>
-size_t qr_workspace(const KernelCall& call) {
+template <class T> size_t qr_workspace(const KernelCall& call) {
   return qr_sharing<T>(call).bytes();
 }
 
 // "qr": the reduced factorisation of matrices with at least as many rows as columns.
-template <class T>
-void qr_kernel(const KernelCall& call) {
+template <class T> void qr_kernel(const KernelCall& call) {
   const Int m = size_of(call.outputs[0], 1), n = size_of(call.outputs[0], 0);
   qr_sharing<T>(call).run(call.workspace, [&](Int i, char* memory) {
     const QrMemory<T> room(m, n, memory);

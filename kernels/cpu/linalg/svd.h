@@ -1,7 +1,7 @@
 // Singular values and vectors by LAPACK's divide and conquer.
 //
-// Row-major memory holds aᵀ by columns: aᵀ = U' S V'ᴴ makes a = conj(V') S U'ᵀ. V'ᴴ by columns is conj(V')
-// by rows and U' by columns is U'ᵀ by rows, so both are written where they belong.
+// Row-major memory holds aᵀ by columns: aᵀ = U' S V'ᴴ makes a = conj(V') S U'ᵀ. V'ᴴ by columns is
+// conj(V') by rows and U' by columns is U'ᵀ by rows, so both are written where they belong.
 #pragma once
 
 #include "cpu/linalg/symmetric.h"
@@ -11,8 +11,7 @@ namespace {
 
 enum class Vectors { none, thin, full };
 
-template <class T>
-struct SvdMemory {
+template <class T> struct SvdMemory {
   T *a, *work;
   Real<T>* real;
   blasint* integers;
@@ -22,17 +21,16 @@ struct SvdMemory {
   SvdMemory(Int m, Int n, Vectors vectors, char* memory) {
     const Int small = m < n ? m : n, large = m < n ? n : m;
     // What gesdd asks of its real workspace, for complex matrices only.
-    const Int with_vectors = small * (5 * small + 7 > 2 * (large + small) + 1
-                                          ? 5 * small + 7
-                                          : 2 * (large + small) + 1);
+    const Int with_vectors =
+        small * (5 * small + 7 > 2 * (large + small) + 1 ? 5 * small + 7 : 2 * (large + small) + 1);
     lwork = 0;
     run(m, n, vectors, nullptr, nullptr, nullptr);
     Pieces pieces(memory);
     a = pieces.take<T>(m * n);
     work = pieces.take<T>(lwork);
-    real = pieces.take<Real<T>>(!is_complex_type<T>              ? 0
+    real = pieces.take<Real<T>>(!is_complex_type<T>        ? 0
                                 : vectors == Vectors::none ? 7 * small
-                                                                 : with_vectors);
+                                                           : with_vectors);
     integers = pieces.take<blasint>(8 * small);
     used = pieces.used;
   }
@@ -60,16 +58,15 @@ struct SvdMemory {
   }
 };
 
-template <class T>
-Sharing svd_sharing(const Tensor& a, Vectors vectors) {
+template <class T> Sharing svd_sharing(const Tensor& a, Vectors vectors) {
   const Int m = size_of(a, 1), n = size_of(a, 0), small = m < n ? m : n;
-  const double flops = 8.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(small);
+  const double flops =
+      8.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(small);
   return {batch_of(a), flops, SvdMemory<T>(m, n, vectors, nullptr).used};
 }
 
 // Nothing to factor: the full vectors of an empty matrix are unit matrices.
-template <class T>
-void svd_of_nothing(const KernelCall& call) {
+template <class T> void svd_of_nothing(const KernelCall& call) {
   for (uint32_t k = 0; k < call.output_count; k += 2) {
     const Tensor& out = call.outputs[k];
     if (out.ndim < 2 || size_of(out, 0) != size_of(out, 1)) continue;
@@ -81,8 +78,7 @@ void svd_of_nothing(const KernelCall& call) {
 }
 
 // Outputs: s, or u, s, vt.
-template <class T>
-void svd_any(const KernelCall& call, Vectors vectors) {
+template <class T> void svd_any(const KernelCall& call, Vectors vectors) {
   const Tensor& a = call.inputs[0];
   const Int m = size_of(a, 1), n = size_of(a, 0), small = m < n ? m : n;
   if (small == 0) return vectors == Vectors::none ? void() : svd_of_nothing<T>(call);
@@ -108,20 +104,12 @@ inline Vectors vectors_of(const KernelCall& call) {
   return (*call.params)[0].boolean() ? Vectors::full : Vectors::thin;
 }
 
-template <class T>
-void svd_kernel(const KernelCall& call) {
-  svd_any<T>(call, vectors_of(call));
-}
-template <class T>
-void svdvals_kernel(const KernelCall& call) {
-  svd_any<T>(call, Vectors::none);
-}
-template <class T>
-size_t svd_workspace(const KernelCall& call) {
+template <class T> void svd_kernel(const KernelCall& call) { svd_any<T>(call, vectors_of(call)); }
+template <class T> void svdvals_kernel(const KernelCall& call) { svd_any<T>(call, Vectors::none); }
+template <class T> size_t svd_workspace(const KernelCall& call) {
   return svd_sharing<T>(call.inputs[0], vectors_of(call)).bytes();
 }
-template <class T>
-size_t svdvals_workspace(const KernelCall& call) {
+template <class T> size_t svdvals_workspace(const KernelCall& call) {
   return svd_sharing<T>(call.inputs[0], Vectors::none).bytes();
 }
 

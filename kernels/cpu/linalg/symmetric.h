@@ -16,10 +16,9 @@ inline Int turned_strip(Int n) {
 inline int32_t bits_of(float x) { return __builtin_bit_cast(int32_t, x); }
 inline int64_t bits_of(double x) { return __builtin_bit_cast(int64_t, x); }
 
-// The largest absolute value; infinite or NaN as soon as one element is. Compared as integers, which
-// have the same order.
-template <class T>
-Real<T> largest_of(Int count, const T* x) {
+// The largest absolute value; infinite or NaN as soon as one element is. Compared as integers,
+// which have the same order.
+template <class T> Real<T> largest_of(Int count, const T* x) {
   using Bits = decltype(bits_of(Real<T>{}));
   if (is_complex_type<T>) count *= 2;
   const Real<T>* p = reinterpret_cast<const Real<T>*>(x);
@@ -34,8 +33,7 @@ Real<T> largest_of(Int count, const T* x) {
 inline bool is_finite(double x) { return x < __builtin_inf(); }
 
 // The real number that a workspace query leaves in the first element.
-template <class T>
-Int queried(const T& work) {
+template <class T> Int queried(const T& work) {
   return static_cast<Int>(*reinterpret_cast<const Real<T>*>(&work));
 }
 
@@ -44,18 +42,16 @@ struct Pieces {
   char* memory;
   size_t used = 0;
   explicit Pieces(char* memory) : memory(memory) {}
-  template <class U>
-  U* take(Int count) {
+  template <class U> U* take(Int count) {
     U* p = reinterpret_cast<U*>(memory + used);
     used += whole_lines(sizeof(U) * static_cast<size_t>(count));
     return p;
   }
 };
 
-template <class T>
-struct EighMemory {
-  T* a;               // by columns: the matrix, then the reflectors
-  T* z;               // by columns: the eigenvectors
+template <class T> struct EighMemory {
+  T* a;  // by columns: the matrix, then the reflectors
+  T* z;  // by columns: the eigenvectors
   Real<T>*d, *e, *real;
   T *tau, *work;
   blasint* integers;
@@ -93,28 +89,27 @@ struct EighMemory {
     strip_work = queried(answer);
     if (lwork < strips * strip_work) lwork = strips * strip_work;
     Tridiagonal<Real<T>>::stedc("I", &n, &none, &none, nullptr, &ld, &none, &all, &lintegers, &all,
-                           &info, 1);
+                                &info, 1);
     lreal = queried(none);
   }
 };
 
-// A power of two by which entries are multiplied, so that their squares neither overflow nor vanish.
-template <class U>
-U safe_scale(U largest) {
+// A power of two by which entries are multiplied, so that their squares neither overflow nor
+// vanish.
+template <class U> U safe_scale(U largest) {
   constexpr U small = sizeof(U) == 4 ? 0x1p-50 : 0x1p-480;
   if (largest == 0) return 1;
   if (largest < small) return 1 / small;
   return largest > 1 / small ? small : 1;
 }
 
-template <class U>
-void scale(Int count, U factor, U* x) {
+template <class U> void scale(Int count, U factor, U* x) {
   if (factor == 1) return;
   for (Int i = 0; i < count; ++i) x[i] *= factor;
 }
 
-// Eigenvalues, ascending, and with `vectors` eigenvectors as the columns of a row-major matrix, of the
-// matrix in memory.a. Returns 0, or 1 where it did not converge.
+// Eigenvalues, ascending, and with `vectors` eigenvectors as the columns of a row-major matrix, of
+// the matrix in memory.a. Returns 0, or 1 where it did not converge.
 template <class T>
 Int eigh(Int n, bool upper, const EighMemory<T>& memory, Real<T>* values, T* vectors) {
   T *a = memory.a, *z = memory.z;
@@ -130,7 +125,7 @@ Int eigh(Int n, bool upper, const EighMemory<T>& memory, Real<T>* values, T* vec
     Real<T>* own = reinterpret_cast<Real<T>*>(z);
     if constexpr (is_complex_type<T>) own = memory.real + memory.lreal;
     Tridiagonal<Real<T>>::stedc("I", &n, d, memory.e, own, &n, memory.real, &memory.lreal,
-                           memory.integers, &memory.lintegers, &info, 1);
+                                memory.integers, &memory.lintegers, &info, 1);
     if constexpr (is_complex_type<T>) {
       for (Int i = 0; i < n * n; ++i) z[i] = {own[i], 0};
     }
@@ -152,8 +147,7 @@ Int eigh(Int n, bool upper, const EighMemory<T>& memory, Real<T>* values, T* vec
   return 0;
 }
 
-template <class T>
-Sharing eigh_sharing(const KernelCall& call, bool vectors) {
+template <class T> Sharing eigh_sharing(const KernelCall& call, bool vectors) {
   const Tensor& a = call.inputs[0];
   const Int n = size_of(a, 0);
   const auto size = static_cast<double>(n);
@@ -161,15 +155,13 @@ Sharing eigh_sharing(const KernelCall& call, bool vectors) {
 }
 
 // Zeros where a column-major matrix is not read.
-template <class T>
-void keep_triangle(bool upper, Int n, T* a) {
+template <class T> void keep_triangle(bool upper, Int n, T* a) {
   for (Int c = 0; c < n; ++c) {
     for (Int r = upper ? c + 1 : 0; r < (upper ? n : c); ++r) a[c * n + r] = T{};
   }
 }
 
-template <class T>
-void eigh_any(const KernelCall& call, bool vectors) {
+template <class T> void eigh_any(const KernelCall& call, bool vectors) {
   const Tensor& a = call.inputs[0];
   const bool upper = (*call.params)[0].boolean();
   const Int n = size_of(a, 0);
@@ -192,20 +184,12 @@ void eigh_any(const KernelCall& call, bool vectors) {
   failure.raise_if_any(name, a, "has eigenvalues that did not converge");
 }
 
-template <class T>
-void eigh_kernel(const KernelCall& call) {
-  eigh_any<T>(call, true);
-}
-template <class T>
-void eigvalsh_kernel(const KernelCall& call) {
-  eigh_any<T>(call, false);
-}
-template <class T>
-size_t eigh_workspace(const KernelCall& call) {
+template <class T> void eigh_kernel(const KernelCall& call) { eigh_any<T>(call, true); }
+template <class T> void eigvalsh_kernel(const KernelCall& call) { eigh_any<T>(call, false); }
+template <class T> size_t eigh_workspace(const KernelCall& call) {
   return eigh_sharing<T>(call, true).bytes();
 }
-template <class T>
-size_t eigvalsh_workspace(const KernelCall& call) {
+template <class T> size_t eigvalsh_workspace(const KernelCall& call) {
   return eigh_sharing<T>(call, false).bytes();
 }
 

@@ -10,8 +10,7 @@ namespace {
 constexpr Int solve_strip = 64;  // columns a task solves for
 
 // A square matrix as BLAS reads it: row-major, or the transpose of a row-major one.
-template <class T>
-struct Square {
+template <class T> struct Square {
   const T* data;
   Int n, stride;
   bool transposed;
@@ -22,12 +21,10 @@ inline bool readable(const Tensor& t) {
   const Int n = size_of(t, 0), row = t.strides[t.ndim - 2], col = t.strides[t.ndim - 1];
   return n <= 1 || (col == 1 && row >= n) || (row == 1 && col >= n);
 }
-template <class T>
-size_t square_bytes(const Tensor& t) {
+template <class T> size_t square_bytes(const Tensor& t) {
   return readable(t) ? 0 : sizeof(T) * static_cast<size_t>(size_of(t, 0) * size_of(t, 0));
 }
-template <class T>
-Square<T> read_square(const Tensor& t, Int index, char* memory) {
+template <class T> Square<T> read_square(const Tensor& t, Int index, char* memory) {
   const Int n = size_of(t, 0), row = t.strides[t.ndim - 2], col = t.strides[t.ndim - 1];
   if (!readable(t)) {
     load_matrix(t, index, reinterpret_cast<T*>(memory));
@@ -39,8 +36,7 @@ Square<T> read_square(const Tensor& t, Int index, char* memory) {
 }
 
 // The place, from 1, of the first zero on the diagonal, or 0.
-template <class T>
-Int first_zero(Int n, const T* a, Int lda) {
+template <class T> Int first_zero(Int n, const T* a, Int lda) {
   for (Int i = 0; i < n; ++i) {
     if constexpr (is_complex_type<T>) {
       if (a[i * (lda + 1)].re == 0 && a[i * (lda + 1)].im == 0) return i + 1;
@@ -59,8 +55,7 @@ void solve_columns(const Square<T>& a, bool upper, Diagonal diagonal, Int column
        a.transposed ? Op::transposed : Op::none, diagonal, a.n, columns, a.data, a.stride, b, ldb);
 }
 
-template <class T>
-void solve_triangular_kernel(const KernelCall& call) {
+template <class T> void solve_triangular_kernel(const KernelCall& call) {
   const Tensor &a = call.inputs[0], &b = call.inputs[1], &out = call.outputs[0];
   const bool upper = (*call.params)[0].boolean();
   copy_tensor(b, out);
@@ -78,8 +73,7 @@ void solve_triangular_kernel(const KernelCall& call) {
   failure.raise_if_any("solve_triangular", a, "is singular: element %lld of its diagonal is zero");
 }
 
-template <class T>
-size_t solve_triangular_workspace(const KernelCall& call) {
+template <class T> size_t solve_triangular_workspace(const KernelCall& call) {
   const Tensor& out = call.outputs[0];
   const Int n = size_of(out, 1), columns = size_of(out, 0);
   const double flops = static_cast<double>(n) * static_cast<double>(n * columns);
@@ -87,8 +81,7 @@ size_t solve_triangular_workspace(const KernelCall& call) {
 }
 
 // Columns c..end of the unit matrix.
-template <class T>
-void set_identity(Int rows, Int c, Int end, T* x, Int ldx) {
+template <class T> void set_identity(Int rows, Int c, Int end, T* x, Int ldx) {
   for (Int r = 0; r < rows; ++r) {
     for (Int j = c; j < end; ++j) x[r * ldx + j] = T{};
     if (r >= c && r < end) x[r * ldx + r] = one<T>();
@@ -107,14 +100,12 @@ void invert_columns(const Square<T>& a, bool upper, Diagonal diagonal, Int c, In
   solve_columns(part, upper, diagonal, end - c, x + from * ldx + c, ldx);
 }
 
-template <class T>
-double tri_inv_flops(const Tensor& a) {
+template <class T> double tri_inv_flops(const Tensor& a) {
   const auto n = static_cast<double>(size_of(a, 0));
   return n * n * n / 3;
 }
 
-template <class T>
-void tri_inv_kernel(const KernelCall& call) {
+template <class T> void tri_inv_kernel(const KernelCall& call) {
   const Tensor &a = call.inputs[0], &out = call.outputs[0];
   const bool upper = (*call.params)[0].boolean();
   const Int n = size_of(a, 0);
@@ -131,8 +122,7 @@ void tri_inv_kernel(const KernelCall& call) {
   failure.raise_if_any("tri_inv", a, "is singular: element %lld of its diagonal is zero");
 }
 
-template <class T>
-size_t tri_inv_workspace(const KernelCall& call) {
+template <class T> size_t tri_inv_workspace(const KernelCall& call) {
   const Tensor& a = call.inputs[0];
   return Sharing(batch_of(a), tri_inv_flops<T>(a), square_bytes<T>(a)).bytes();
 }

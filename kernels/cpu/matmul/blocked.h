@@ -1,8 +1,9 @@
-// A blocked product of 16-bit matrices with float32 sums, after Goto and van de Geijn, Anatomy of High-Performance
-// Matrix Multiplication, 2008.
+// A blocked product of 16-bit matrices with float32 sums, after Goto and van de Geijn, Anatomy of
+// High-Performance Matrix Multiplication, 2008.
 //
-// A Tile says how elements are packed and multiplied: `unit` holds `steps` elements along k; multiply() adds the
-// product of a packed (rows x k) and a packed (k x cols) panel to its sums. Panels are padded with zeros.
+// A Tile says how elements are packed and multiplied: `unit` holds `steps` elements along k;
+// multiply() adds the product of a packed (rows x k) and a packed (k x cols) panel to its sums.
+// Panels are padded with zeros.
 #pragma once
 
 #include "cpu/matmul/operand.h"
@@ -11,14 +12,14 @@
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
-constexpr int64_t block_k = 512;     // elements of k in a packed panel: a column panel fills L1
-constexpr int64_t block_n = 4096;    // columns packed at once: they stay in L3
-constexpr int64_t block_rows = 8;    // row panels a task packs and multiplies at once: they stay in L2
+constexpr int64_t block_k = 512;   // elements of k in a packed panel: a column panel fills L1
+constexpr int64_t block_n = 4096;  // columns packed at once: they stay in L3
+constexpr int64_t block_rows =
+    8;  // row panels a task packs and multiplies at once: they stay in L2
 
 constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-template <class Tile>
-struct Workspace {
+template <class Tile> struct Workspace {
   int64_t k_units, a_bytes, b_bytes, c_bytes;
   Workspace(int64_t m, int64_t n, int64_t k) {
     const int64_t kc = k < block_k ? k : block_k;
@@ -39,18 +40,21 @@ void pack_panel(const char* data, int64_t line_stride, int64_t k_stride, int64_t
                 typename Tile::Unit* out) {
   const int64_t units = (kc + Tile::steps - 1) / Tile::steps;
   const uint16_t* source = reinterpret_cast<const uint16_t*>(data);
-  if (count < width) memset(static_cast<void*>(out), 0, sizeof(typename Tile::Unit) * units * width);
+  if (count < width)
+    memset(static_cast<void*>(out), 0, sizeof(typename Tile::Unit) * units * width);
   const int64_t whole = kc / Tile::steps;
   if (k_stride == 1) {
     for (int64_t line = 0; line < count; ++line) {
       const uint16_t* row = source + line * line_stride;
-      for (int64_t u = 0; u < whole; ++u) out[u * width + line] = Tile::pack(row + u * Tile::steps, 1);
+      for (int64_t u = 0; u < whole; ++u)
+        out[u * width + line] = Tile::pack(row + u * Tile::steps, 1);
     }
   } else {
     for (int64_t u = 0; u < whole; ++u) {
       const uint16_t* first = source + u * Tile::steps * k_stride;
       if (line_stride == 1 && count == width) {
-        for (int line = 0; line < width; ++line) out[u * width + line] = Tile::pack(first + line, k_stride);
+        for (int line = 0; line < width; ++line)
+          out[u * width + line] = Tile::pack(first + line, k_stride);
       } else {
         for (int64_t line = 0; line < count; ++line) {
           out[u * width + line] = Tile::pack(first + line * line_stride, k_stride);
@@ -60,7 +64,8 @@ void pack_panel(const char* data, int64_t line_stride, int64_t k_stride, int64_t
   }
   if (whole < units) {  // only where steps > 1: one element and a zero
     for (int64_t line = 0; line < count; ++line) {
-      out[whole * width + line] = Tile::pack_last(source + line * line_stride + whole * Tile::steps * k_stride);
+      out[whole * width + line] =
+          Tile::pack_last(source + line * line_stride + whole * Tile::steps * k_stride);
     }
   }
 }
@@ -96,7 +101,8 @@ void blocked_product(const Matrix& a, const Matrix& b, const Target& out, void* 
       parallel_for(tasks, 1, [&](int64_t begin, int64_t end) {
         for (int64_t task = begin; task < end; ++task) {
           const int64_t panel0 = task * block_rows;
-          const int64_t panel1 = panel0 + block_rows < row_panels ? panel0 + block_rows : row_panels;
+          const int64_t panel1 =
+              panel0 + block_rows < row_panels ? panel0 + block_rows : row_panels;
           for (int64_t p = panel0; p < panel1; ++p) {
             const int64_t row = p * Tile::rows;
             const int64_t count = m - row < Tile::rows ? m - row : Tile::rows;
@@ -107,7 +113,8 @@ void blocked_product(const Matrix& a, const Matrix& b, const Target& out, void* 
           for (int64_t q = 0; q < col_panels; ++q) {
             for (int64_t p = panel0; p < panel1; ++p) {
               alignas(64) float tile[Tile::rows * Tile::cols];
-              Tile::multiply(units, packed_a + p * units * Tile::rows, packed_b + q * units * Tile::cols, tile);
+              Tile::multiply(units, packed_a + p * units * Tile::rows,
+                             packed_b + q * units * Tile::cols, tile);
               const int64_t row0 = p * Tile::rows, col0 = q * Tile::cols;
               const int64_t rows = m - row0 < Tile::rows ? m - row0 : Tile::rows;
               const int64_t cols = nc - col0 < Tile::cols ? nc - col0 : Tile::cols;

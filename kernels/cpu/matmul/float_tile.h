@@ -1,4 +1,5 @@
-// The Tile that converts 16-bit elements to float32 when it packs them and multiplies with FMA: any instruction set.
+// The Tile that converts 16-bit elements to float32 when it packs them and multiplies with FMA: any
+// instruction set.
 #pragma once
 
 #include "cpu/matmul/blocked.h"
@@ -6,8 +7,7 @@
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
-template <Dtype D>
-struct FloatTile {
+template <Dtype D> struct FloatTile {
   using Unit = float;
   static constexpr int steps = 1;
 #if defined(__AVX512F__)
@@ -19,7 +19,9 @@ struct FloatTile {
 #endif
   static constexpr int cols = 2 * lanes;
 
-  static Unit pack(const uint16_t* p, int64_t) { return load_one<D>(reinterpret_cast<const char*>(p)); }
+  static Unit pack(const uint16_t* p, int64_t) {
+    return load_one<D>(reinterpret_cast<const char*>(p));
+  }
   static Unit pack_last(const uint16_t* p) { return pack(p, 1); }
 
   static void multiply(int64_t units, const Unit* a, const Unit* b, float* out) {

@@ -35,8 +35,7 @@ struct Matrix {
 };
 
 // Loads one vector of float from contiguous float32, float16 or bfloat16.
-template <Dtype D>
-__attribute__((always_inline)) inline vec load(const char* p) {
+template <Dtype D> __attribute__((always_inline)) inline vec load(const char* p) {
   vec v;
   if constexpr (D == Dtype::float32) {
     memcpy(&v, p, sizeof v);
@@ -44,13 +43,13 @@ __attribute__((always_inline)) inline vec load(const char* p) {
     hvec h;
     memcpy(&h, p, sizeof h);
     uvec u = __builtin_convertvector(h, uvec);
-    v = D == Dtype::bfloat16 ? mlxk_scalar::bf16_to_float<vec>(u) : mlxk_scalar::f16_to_float<vec>(u);
+    v = D == Dtype::bfloat16 ? mlxk_scalar::bf16_to_float<vec>(u)
+                             : mlxk_scalar::f16_to_float<vec>(u);
   }
   return v;
 }
 
-template <Dtype D>
-__attribute__((always_inline)) inline float load_one(const char* p) {
+template <Dtype D> __attribute__((always_inline)) inline float load_one(const char* p) {
   if constexpr (D == Dtype::float32) {
     float x;
     memcpy(&x, p, 4);
@@ -58,27 +57,27 @@ __attribute__((always_inline)) inline float load_one(const char* p) {
   } else {
     uint16_t h;
     memcpy(&h, p, 2);
-    return D == Dtype::bfloat16 ? mlxk_scalar::bf16_to_float<float>(h) : mlxk_scalar::f16_to_float<float>(h);
+    return D == Dtype::bfloat16 ? mlxk_scalar::bf16_to_float<float>(h)
+                                : mlxk_scalar::f16_to_float<float>(h);
   }
 }
 
-template <Dtype D>
-__attribute__((always_inline)) inline void store_one(char* p, float x) {
+template <Dtype D> __attribute__((always_inline)) inline void store_one(char* p, float x) {
   if constexpr (D == Dtype::float32) {
     memcpy(p, &x, 4);
   } else {
     uint16_t h = static_cast<uint16_t>(D == Dtype::bfloat16 ? mlxk_scalar::float_to_bf16(x)
-                                                             : mlxk_scalar::float_to_f16(x));
+                                                            : mlxk_scalar::float_to_f16(x));
     memcpy(p, &h, 2);
   }
 }
 
-template <Dtype D>
-__attribute__((always_inline)) inline void store(char* p, vec v) {
+template <Dtype D> __attribute__((always_inline)) inline void store(char* p, vec v) {
   if constexpr (D == Dtype::float32) {
     memcpy(p, &v, sizeof v);
   } else {
-    const uvec u = D == Dtype::bfloat16 ? mlxk_scalar::float_to_bf16(v) : mlxk_scalar::float_to_f16(v);
+    const uvec u =
+        D == Dtype::bfloat16 ? mlxk_scalar::float_to_bf16(v) : mlxk_scalar::float_to_f16(v);
     const hvec h = __builtin_convertvector(u, hvec);
     memcpy(p, &h, sizeof h);
   }
@@ -100,7 +99,8 @@ struct Target {
 
 // Writes `count` values of one row.
 template <Dtype D>
-inline void finish(const Target& out, int64_t row, int64_t col, const float* values, int64_t count) {
+inline void finish(const Target& out, int64_t row, int64_t col, const float* values,
+                   int64_t count) {
   constexpr int64_t size = itemsize(D);
   char* p = out.data + (row * out.row_stride + col) * size;
   int64_t i = 0;

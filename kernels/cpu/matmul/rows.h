@@ -1,7 +1,7 @@
 // Products with few rows, bound by reading the matrix once: (m, k) @ (k, n) with m <= 8.
 //
-// A BLAS packs the matrix first, which costs more than the product. Here each element is loaded once and used for
-// all rows. Threads share the columns.
+// A BLAS packs the matrix first, which costs more than the product. Here each element is loaded
+// once and used for all rows. Threads share the columns.
 #pragma once
 
 #include "cpu/matmul/operand.h"
@@ -14,7 +14,8 @@ constexpr int max_rows = 8;
 
 // Columns contiguous: walks down the matrix with a tile of sums in L1.
 template <Dtype D, int M>
-void rows_by_columns(const float* x, int64_t k, const Matrix& b, int64_t begin, int64_t end, const Target& out) {
+void rows_by_columns(const float* x, int64_t k, const Matrix& b, int64_t begin, int64_t end,
+                     const Target& out) {
   constexpr int64_t tile = 2048 / M;  // M * tile floats stay in L1
   constexpr int64_t size = itemsize(D);
   alignas(64) float sums[M * tile];
@@ -39,7 +40,8 @@ void rows_by_columns(const float* x, int64_t k, const Matrix& b, int64_t begin, 
       }
       for (int64_t j = whole; j < width; ++j) {
         for (int u = 0; u < 4; ++u) {
-          for (int r = 0; r < M; ++r) sums[r * tile + j] += x[r * k + i + u] * load_one<D>(row[u] + j * size);
+          for (int r = 0; r < M; ++r)
+            sums[r * tile + j] += x[r * k + i + u] * load_one<D>(row[u] + j * size);
         }
       }
     }
@@ -56,7 +58,8 @@ void rows_by_columns(const float* x, int64_t k, const Matrix& b, int64_t begin, 
 
 // Rows contiguous (a transposed weight): one dot product per column and row.
 template <Dtype D, int M>
-void rows_by_dots(const float* x, int64_t k, const Matrix& b, int64_t begin, int64_t end, const Target& out) {
+void rows_by_dots(const float* x, int64_t k, const Matrix& b, int64_t begin, int64_t end,
+                  const Target& out) {
   constexpr int64_t size = itemsize(D);
   constexpr int unroll = M <= 2 ? 4 : M <= 4 ? 2 : 1;
   const int64_t step = lanes * unroll;

@@ -1,4 +1,5 @@
-// Buffer: bytes, the kinds of device that may touch them, an owner with a release function, and their last writer.
+// Buffer: bytes, the kinds of device that may touch them, an owner with a release function, and
+// their last writer.
 #pragma once
 
 #include <atomic>
@@ -13,7 +14,8 @@ namespace mlxk {
 
 extern std::atomic<uint32_t> fork_generation;  // forks between the first process and this one
 
-// Completion of one Program on one stream. A failed Program keeps its error here, so reading an output raises it.
+// Completion of one Program on one stream. A failed Program keeps its error here, so reading an
+// output raises it.
 class Event {
  public:
   void retain() { refs_.fetch_add(1, std::memory_order_relaxed); }
@@ -22,14 +24,15 @@ class Event {
   }
   bool done() const { return state_.load(std::memory_order_acquire) != 0; }
   void signal(std::exception_ptr error = nullptr) noexcept;
-  void wait();                       // blocks without the GIL's knowledge: callers release it; rethrows the error
+  void wait();  // blocks without the GIL's knowledge: callers release it; rethrows the error
   bool wait_for(double seconds);     // false when the time passed; rethrows the error
   std::exception_ptr error() const;  // valid once done
 
  private:
   std::atomic<uint32_t> refs_{1};
   std::atomic<int> state_{0};
-  const uint32_t generation_ = fork_generation.load(std::memory_order_relaxed);  // waiting in a forked child raises
+  const uint32_t generation_ =
+      fork_generation.load(std::memory_order_relaxed);  // waiting in a forked child raises
   std::mutex mutex_;
   std::condition_variable changed_;
   std::exception_ptr error_;
@@ -48,8 +51,10 @@ struct Buffer {
   uint8_t flags = 0;
   uint8_t devices = touch_cpu;
   void* bytes = nullptr;
-  size_t size = 0;      // usable bytes: a multiple of 64 for pooled ones, padded so that kernels may read whole blocks
-  void (*release)(Buffer*) noexcept = nullptr;  // called once at zero references; frees bytes and the struct
+  size_t size = 0;  // usable bytes: a multiple of 64 for pooled ones, padded so that kernels may
+                    // read whole blocks
+  void (*release)(Buffer*) noexcept =
+      nullptr;  // called once at zero references; frees bytes and the struct
   void* owner = nullptr;
   Event* writer = nullptr;  // null: the bytes are there
 
@@ -70,7 +75,8 @@ class BufferRef {
     return *this;
   }
   ~BufferRef() {
-    if (buffer_ && buffer_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) buffer_->release(buffer_);
+    if (buffer_ && buffer_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      buffer_->release(buffer_);
   }
   Buffer* get() const { return buffer_; }
   Buffer* operator->() const { return buffer_; }

@@ -52,8 +52,8 @@ class Dims {
 
 // Number of elements; raises a value error where the product overflows 2^62.
 int64_t element_count(const Dims& shape);
-// Bytes of so many elements side by side; raises a memory error beyond what any machine could hold. Sums of many such
-// numbers fit a size_t.
+// Bytes of so many elements side by side; raises a memory error beyond what any machine could hold.
+// Sums of many such numbers fit a size_t.
 size_t byte_count(const Dims& shape, size_t itemsize);
 // Strides of a row-major contiguous array, in elements.
 Dims row_major(const Dims& shape);

@@ -44,8 +44,8 @@ constexpr Dtype compute_dtype(Dtype d) {
   return d == Dtype::float16 || d == Dtype::bfloat16 ? Dtype::float32 : d;
 }
 
-const char* name(Dtype dtype);                 // "float32", "bool", ... as MLX prints it
-Dtype promote(Dtype a, Dtype b);               // MLX's table
+const char* name(Dtype dtype);    // "float32", "bool", ... as MLX prints it
+Dtype promote(Dtype a, Dtype b);  // MLX's table
 bool parse_dtype(const char* text, Dtype* out);
 
 }  // namespace mlxk

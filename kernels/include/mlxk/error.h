@@ -1,7 +1,8 @@
 // The library's one exception and the function that throws it.
 //
-// Errors carry the kind of Python exception they become; the Cython face translates them. Kernels never throw from a
-// worker: they validate on the submitting thread, before parallel_for. Nothing throws across the C ABI.
+// Errors carry the kind of Python exception they become; the Cython face translates them. Kernels
+// never throw from a worker: they validate on the submitting thread, before parallel_for. Nothing
+// throws across the C ABI.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,7 @@ class Error : public std::runtime_error {
 };
 
 // printf-style; the message reads `[function] value and rule.`
-[[noreturn]] __attribute__((format(printf, 2, 3))) void raise(ErrorKind kind, const char* format, ...);
+[[noreturn]] __attribute__((format(printf, 2, 3))) void raise(ErrorKind kind, const char* format,
+                                                              ...);
 
 }  // namespace mlxk

@@ -35,9 +35,9 @@ void dependents(const Edge* roots, size_t root_count, const Edge* leaves, size_t
 // compiled call).
 std::vector<Edge> substitute(const Graph& graph, const Edge* arguments, size_t count);
 
-// A recorded function as a graph that stands for itself: its inputs are placeholders for the captured
-// arrays (edges that the outputs need and that depend on no input), then the given ones; all nodes
-// between are new. The captured edges are appended.
+// A recorded function as a graph that stands for itself: its inputs are placeholders for the
+// captured arrays (edges that the outputs need and that depend on no input), then the given ones;
+// all nodes between are new. The captured edges are appended.
 Graph close_over(const Graph& recorded, std::vector<Edge>* captured);
 
 // Lowers the graph, unless that has been done.

@@ -1,8 +1,11 @@
-// What a kernel is: a function over Tensors, found by (device, op name); and the table of scalar formulas.
+// What a kernel is: a function over Tensors, found by (device, op name); and the table of scalar
+// formulas.
 //
-// A CPU stem cpu/<stem>.cpp is compiled once per instruction set into namespace mlxk::cpu::MLXK_ISA and ends with
+// A CPU stem cpu/<stem>.cpp is compiled once per instruction set into namespace mlxk::cpu::MLXK_ISA
+// and ends with
 //     MLXK_STEM(softmax, kernels) { kernels.add("softmax", {.run = softmax}); }
-// Everything else in it has internal linkage. At load, device.cpp calls the entry of the best instruction set.
+// Everything else in it has internal linkage. At load, device.cpp calls the entry of the best
+// instruction set.
 #pragma once
 
 #include <cstddef>
@@ -30,10 +33,11 @@ struct Tensor {
 
 struct KernelCall {
   const Tensor* inputs;
-  const Tensor* outputs;  // row-major contiguous, allocated, never overlapping an input unless the entry allows it
+  const Tensor* outputs;  // row-major contiguous, allocated, never overlapping an input unless the
+                          // entry allows it
   uint32_t input_count, output_count;
   const Params* params;
-  void* workspace;        // as many bytes as the entry's workspace() asked for, 64-byte aligned
+  void* workspace;  // as many bytes as the entry's workspace() asked for, 64-byte aligned
 };
 
 enum class Accepts : uint8_t {
@@ -46,8 +50,9 @@ struct Kernel {
   void (*run)(const KernelCall& call) = nullptr;
   // Asked at lowering, with data pointers null. No kernel allocates while it runs.
   size_t (*workspace)(const KernelCall& call) = nullptr;
-  Accepts accepts = Accepts::strided;  // lowering plans a private copy of an input that does not fit
-  int8_t donates = -1;                 // input whose buffer may become output 0 (same bytes, row-major), or -1
+  Accepts accepts =
+      Accepts::strided;  // lowering plans a private copy of an input that does not fit
+  int8_t donates = -1;   // input whose buffer may become output 0 (same bytes, row-major), or -1
 };
 
 class KernelTable {
@@ -59,16 +64,16 @@ class KernelTable {
 enum class DeviceKind : uint8_t { cpu, gpu };
 KernelTable& kernels(DeviceKind device);
 
-#define MLXK_STEM(stem, table)                              \
-  namespace mlxk::cpu::MLXK_ISA {                           \
-  void register_##stem(::mlxk::KernelTable& table);         \
-  }                                                         \
+#define MLXK_STEM(stem, table)                      \
+  namespace mlxk::cpu::MLXK_ISA {                   \
+  void register_##stem(::mlxk::KernelTable& table); \
+  }                                                 \
   void mlxk::cpu::MLXK_ISA::register_##stem(::mlxk::KernelTable& table)
 
 // ---- scalar formulas -------------------------------------------------------------------------------------------
 
-// One line of scalar/{unary,binary,ternary}.def. The index of a formula is its place in the three files taken in that
-// order (cast and the load instructions are not formulas).
+// One line of scalar/{unary,binary,ternary}.def. The index of a formula is its place in the three
+// files taken in that order (cast and the load instructions are not formulas).
 struct ScalarFormula {
   const char* name;
   uint8_t arity;
@@ -80,8 +85,9 @@ const ScalarFormula& scalar_formula(uint16_t index);
 
 // ---- fused chains ----------------------------------------------------------------------------------------------
 
-// A group of elementwise nodes over one iteration shape, in order. A single op is a chain of one. The graph writes it;
-// each device's elementwise stem runs it (CPU), or writes source from it (CUDA, Metal).
+// A group of elementwise nodes over one iteration shape, in order. A single op is a chain of one.
+// The graph writes it; each device's elementwise stem runs it (CPU), or writes source from it
+// (CUDA, Metal).
 struct FusedArg {
   enum Kind : uint8_t { step, input, immediate };
   Kind kind;
@@ -90,12 +96,13 @@ struct FusedArg {
 constexpr uint16_t fused_cast = 0xfffe;  // a step that only converts to its dtype
 constexpr uint16_t fused_copy = 0xfffd;  // a step that only forwards (an input stored as it is)
 struct FusedStep {
-  uint16_t formula;    // or fused_cast, fused_copy
+  uint16_t formula;  // or fused_cast, fused_copy
   uint8_t arg_count;
-  Dtype dtype;         // declared dtype of the result: the step rounds to it
-  Dtype input_dtype;   // common dtype of the formula's arguments (they have it already; for select: of the last two)
+  Dtype dtype;        // declared dtype of the result: the step rounds to it
+  Dtype input_dtype;  // common dtype of the formula's arguments (they have it already; for select:
+                      // of the last two)
   FusedArg args[3];
-  int16_t output;      // index of the chain output that stores this value, or -1
+  int16_t output;  // index of the chain output that stores this value, or -1
 };
 struct Immediate {
   Dtype dtype;
@@ -112,10 +119,10 @@ constexpr int max_fused_steps = 64;
 constexpr int max_fused_inputs = 16;
 constexpr int max_fused_outputs = 8;
 
-// The CPU's elementwise stem. compile() writes into memory of fused_bytes() bytes and allocates nothing; the compiled
-// form holds no pointers to data or to itself (it may be moved) and may be run by several threads at once. Inputs have
-// the iteration shape with any strides (0 where broadcast); outputs are row-major. An output may alias an input of the
-// same itemsize and layout.
+// The CPU's elementwise stem. compile() writes into memory of fused_bytes() bytes and allocates
+// nothing; the compiled form holds no pointers to data or to itself (it may be moved) and may be
+// run by several threads at once. Inputs have the iteration shape with any strides (0 where
+// broadcast); outputs are row-major. An output may alias an input of the same itemsize and layout.
 struct FusedEngine {
   size_t (*bytes)(const FusedChain& chain);
   void (*compile)(const FusedChain& chain, void* memory);
@@ -124,8 +131,10 @@ struct FusedEngine {
 void set_fused_engine(const FusedEngine& engine);  // called by MLXK_STEM(elementwise, ...)
 const FusedEngine& fused_engine();
 
-// Copies with conversion between any layouts: the one that lowering, from_buffer and the host use. CPU stem `copy`.
+// Copies with conversion between any layouts: the one that lowering, from_buffer and the host use.
+// CPU stem `copy`.
 void copy_tensor(const Tensor& input, const Tensor& output);
-void set_copy(void (*copy)(const Tensor& input, const Tensor& output));  // called by MLXK_STEM(copy, ...)
+void set_copy(void (*copy)(const Tensor& input,
+                           const Tensor& output));  // called by MLXK_STEM(copy, ...)
 
 }  // namespace mlxk

@@ -56,8 +56,8 @@ struct Control {
     Dims strides;         // row-major
   };
   struct Part {
-    uint32_t program = 0;  // in Program::programs
-    size_t memory = 0;     // its arena and frame
+    uint32_t program = 0;                         // in Program::programs
+    size_t memory = 0;                            // its arena and frame
     size_t inputs = 0, outputs = 0, results = 0;  // lists of pointers
     std::vector<Result> of;
     std::vector<size_t> scratch;  // of each output slot that no result is bound to

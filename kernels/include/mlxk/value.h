@@ -1,7 +1,8 @@
 // Value: one immutable tagged parameter of a node; Params: a node's list of them.
 //
-// One compare, one hash, one serialise for every op. Floats compare by bits: 0.0 is not -0.0 and a NaN equals itself.
-// Params hold no arrays: arrays are inputs. A Python object (closure, NumPy owner) sits in an Opaque.
+// One compare, one hash, one serialise for every op. Floats compare by bits: 0.0 is not -0.0 and a
+// NaN equals itself. Params hold no arrays: arrays are inputs. A Python object (closure, NumPy
+// owner) sits in an Opaque.
 #pragma once
 
 #include <atomic>
@@ -18,12 +19,15 @@ namespace mlxk {
 
 struct Graph;  // graph.h
 
-// Something only its maker understands. Never serialised; equal only to itself unless it says otherwise.
+// Something only its maker understands. Never serialised; equal only to itself unless it says
+// otherwise.
 struct Opaque {
   virtual ~Opaque() = default;
   virtual bool equals(const Opaque& other) const { return this == &other; }
   virtual size_t hash() const { return reinterpret_cast<size_t>(this); }
-  virtual std::string str() const { return "<object>"; }  // a placeholder's names its function and line
+  virtual std::string str() const {
+    return "<object>";
+  }  // a placeholder's names its function and line
 };
 
 class Value;
@@ -31,7 +35,19 @@ using List = std::vector<Value>;
 
 class Value {
  public:
-  enum class Tag : uint8_t { none, boolean, integer, real, complex, dtype, dims, string, list, graph, opaque };
+  enum class Tag : uint8_t {
+    none,
+    boolean,
+    integer,
+    real,
+    complex,
+    dtype,
+    dims,
+    string,
+    list,
+    graph,
+    opaque
+  };
 
   Value() = default;
   Value(bool v) : tag_(Tag::boolean) { bits_.integer = v; }
@@ -49,7 +65,8 @@ class Value {
 
   Tag tag() const { return tag_; }
   bool is_none() const { return tag_ == Tag::none; }
-  // Each raises a runtime error where the tag is another: a broken contract between an op and its kernel.
+  // Each raises a runtime error where the tag is another: a broken contract between an op and its
+  // kernel.
   bool boolean() const;
   int64_t integer() const;
   double real() const;  // integers convert
@@ -84,7 +101,8 @@ struct ParamsBlock {
 class Params {
  public:
   Params() = default;
-  explicit Params(List values) : block_(values.empty() ? nullptr : new ParamsBlock{1, std::move(values)}) {}
+  explicit Params(List values)
+      : block_(values.empty() ? nullptr : new ParamsBlock{1, std::move(values)}) {}
   Params(const Params& other) : block_(other.block_) {
     if (block_) block_->refs.fetch_add(1, std::memory_order_relaxed);
   }

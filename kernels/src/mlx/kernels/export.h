@@ -241,7 +241,8 @@ inline int fill_view(PyObject* owner, const Output& output, Py_buffer* view, int
     memory->lengths[i] = output.shape[i];
     memory->lengths[n + i] = output.strides[i] * item;
     if (__builtin_mul_overflow(size, static_cast<Py_ssize_t>(output.shape[i]), &size)) {
-      PyErr_SetString(PyExc_BufferError, "[array] this array has more bytes than a buffer may have.");
+      PyErr_SetString(PyExc_BufferError,
+                      "[array] this array has more bytes than a buffer may have.");
       return -1;
     }
   }

@@ -224,7 +224,8 @@ inline bool to_named_params(PyObject* values, PyObject* names, Params* out) {
     PyObject* name = PyTuple_GET_ITEM(names, i);
     PyObject* value = PyDict_GetItemWithError(values, name);
     if (!value) {
-      if (!PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "[op] the parameter %U is missing.", name);
+      if (!PyErr_Occurred())
+        PyErr_Format(PyExc_TypeError, "[op] the parameter %U is missing.", name);
       return false;
     }
     if (!to_value(value, &list[i])) return false;
@@ -280,8 +281,8 @@ inline bool normalise_axes(PyObject* axes, int64_t ndim, Dims* out, const char* 
   std::vector<int64_t> sorted(given.begin(), given.end());
   for (int64_t& axis : sorted) {
     if (axis < -ndim || axis >= ndim) {
-      PyErr_Format(PyExc_IndexError, "[%s] Axis %lld is out of range for %lld dimensions.", function,
-                   static_cast<long long>(axis), static_cast<long long>(ndim));
+      PyErr_Format(PyExc_IndexError, "[%s] Axis %lld is out of range for %lld dimensions.",
+                   function, static_cast<long long>(axis), static_cast<long long>(ndim));
       return false;
     }
     if (axis < 0) axis += ndim;
