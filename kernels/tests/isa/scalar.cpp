@@ -144,12 +144,13 @@ constexpr Entry entries[] = {
 #define MLXK_BINARY(name, classes, result, expression) MLXK_FOR_##classes(ENTRY, name, result, 2)
 #include "scalar/binary.def"
 #undef MLXK_BINARY
-    MLXK_FOR_BIUFC(ENTRY, clip, same, 3) ENTRY(float, float32, round_f16, same, 1) ENTRY(
-        float, float32, exp_of_nonpositive, same, 1) ENTRY(float, float32, round_bf16, same, 1)
-        ENTRY(float, float32, through_f16, same, 1) ENTRY(float, float32, through_bf16, same, 1)
-            ENTRY(float, float32, signed_bits, same, 1) ENTRY(
-                float, float32, unsigned_bits, same, 1) ENTRY(double, float64, signed_bits, same, 1)
-                ENTRY(double, float64, unsigned_bits, same, 1)};
+    MLXK_FOR_BIUFC(ENTRY, clip, same, 3)
+#define BOTH(op) ENTRY(float, float32, op, same, 1) ENTRY(double, float64, op, same, 1)
+#define FLOAT(op) ENTRY(float, float32, op, same, 1)
+        BOTH(exp_of_nonpositive) BOTH(signed_bits) BOTH(unsigned_bits) FLOAT(round_f16)
+            FLOAT(round_bf16) FLOAT(through_f16) FLOAT(through_bf16)};
+#undef BOTH
+#undef FLOAT
 
 #define MLXK_ISA_QUOTED(isa) #isa
 #define MLXK_ISA_TEXT(isa) MLXK_ISA_QUOTED(isa)

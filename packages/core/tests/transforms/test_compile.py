@@ -10,7 +10,7 @@ from typing import Any
 import mlx.core as mx
 
 
-def test_compiling_a_function_again_records_nothing() -> None:
+def test_compiling_a_function_again_records_nothing_while_the_first_lives() -> None:
     traced = []
 
     def fun(x: mx.array) -> mx.array:
@@ -18,8 +18,10 @@ def test_compiling_a_function_again_records_nothing() -> None:
         return mx.exp(x) + 1
 
     x = mx.array([0.0, 1.0])
+    first = mx.compile(fun)
     for _ in range(3):
         mx.compile(fun)(x)
+    first(x)
     assert traced == [(2,)]
 
     @functools.wraps(fun)
@@ -34,7 +36,19 @@ def test_compiling_a_function_again_records_nothing() -> None:
     assert len(traced) == 5
 
 
-def test_recordings_die_with_the_function() -> None:
+def test_recordings_die_with_the_last_that_shares_them() -> None:
+    factor = [2.0]
+
+    def fun(x: mx.array) -> mx.array:
+        return x * factor[0]
+
+    x = mx.array(3.0)
+    assert mx.compile(fun)(x).item() == 6
+    factor[0] = 5.0
+    assert mx.compile(fun)(x).item() == 15
+
+
+def test_recordings_do_not_keep_their_function() -> None:
     def compiled() -> weakref.ref[Any]:
         constant = mx.zeros((4,))
 

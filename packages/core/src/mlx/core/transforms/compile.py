@@ -21,9 +21,8 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
-from types import FunctionType
 from typing import Any
-from weakref import ref
+from weakref import WeakValueDictionary
 
 from mlx import kernels
 from mlx.kernels import array
@@ -144,21 +143,16 @@ class _Recording:
         return replayed(self.results, self.leaves, arguments)
 
 
-_OWN = "__mlx_recordings__"
+# By the function's identity: whatever holds recordings holds their function too.
+_shared: WeakValueDictionary[tuple[int, bool], OrderedDict[Any, _Recording]] = WeakValueDictionary()
 
 
 def _recordings_of(fun: Callable[..., Any], shapeless: bool) -> OrderedDict[Any, _Recording]:
-    """The recordings of a function that captures no state, which all that compile it share.
+    """The recordings of a function that captures no state, shared by all that was compiled of it.
 
-    The function itself holds them, so they die with it.
+    They live as long as one of those does.
     """
-    if not isinstance(fun, FunctionType):
-        return OrderedDict()
-    owner, known = fun.__dict__.get(_OWN, (None, {}))
-    if owner is None or owner() is not fun:  # functools.wraps copies what a function holds
-        known = {}
-        fun.__dict__[_OWN] = (ref(fun), known)
-    return known.setdefault(shapeless, OrderedDict())
+    return _shared.setdefault((id(fun), shapeless), OrderedDict())
 
 
 class _Compiled:
