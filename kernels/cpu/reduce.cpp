@@ -398,7 +398,9 @@ template <class Op, class T> struct Reducer {
 
   static void run(const Job& job) {
     if (job.plan.outputs == 0) return;
-    if (has_short_rows(job.plan)) {
+    if (job.plan.length == 0) {
+      rows(job);  // nothing lies anywhere: every result is the identity
+    } else if (has_short_rows(job.plan)) {
       const int64_t grain = inline_elements / (job.plan.length + 1) + 1;
       mlxk::parallel_for(job.plan.outputs, grain,
                          [&](int64_t begin, int64_t end) { short_rows(job, begin, end); });

@@ -135,6 +135,16 @@ TEST(scalars_and_empty_arrays) {
   run_kernel("max", {none}, {empty}, {mlxk::Dims({1}), false});
   run_kernel("sum", {none}, {y}, {mlxk::Dims({0, 1}), false});
   CHECK_EQ(y[0].real(), 0.0);
+  // Rows of nothing, in any strides and in every number.
+  for (int64_t rows : {1, 3, 200}) {
+    for (const Shape& strides : {Shape{0, 1}, Shape{1, 1}, Shape{1, rows}, Shape{7, 3}}) {
+      Array bare = make_array(Dtype::float32, {rows, 0});
+      bare.strides = strides;
+      const Array sums = make_array(Dtype::float32, {rows});
+      run_kernel("sum", {bare}, {sums}, {mlxk::Dims({1}), false});
+      CHECK_EQ(sums[rows - 1].real(), 0.0);
+    }
+  }
   const Array truth = make_array(Dtype::bool_, {3});
   run_kernel("all", {none}, {truth}, {mlxk::Dims({0}), false});
   CHECK_EQ(truth[0].real(), 1.0);
