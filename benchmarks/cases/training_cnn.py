@@ -1,0 +1,147 @@
+"""One training step of a convolutional network.
+
+Three blocks of 3x3 convolution, batch norm, relu and 2x2 max pooling on 32x32x3, 3-32-64-128-10
+channels, cross entropy, Adam, batch of 64.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from . import case
+
+STEPS = 8
+CHANNELS = (3, 32, 64, 128)
+FEATURES = 4 * 4 * CHANNELS[-1]
+PAIRS = list(zip(CHANNELS[:-1], CHANNELS[1:], strict=True))
+
+
+def batch(rng: Any) -> list[Any]:
+    """Images and labels."""
+    images = rng.standard_normal((64, 32, 32, 3), dtype="float32")
+    return [images, rng.integers(0, 10, 64).astype("int32")]
+
+
+def mlx_step(compiled: bool) -> Any:
+    """Seconds of STEPS steps with mlx.nn."""
+
+    def run(mx: Any, x: Any, y: Any) -> float:
+        import mlx.nn as nn
+        import mlx.optimizers as optim
+
+        layers = []
+        for inputs, outputs in PAIRS:
+            convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+            layers += [convolution, nn.BatchNorm(outputs), nn.relu, nn.MaxPool2d(2)]
+        model = nn.Sequential(*layers, lambda x: x.flatten(1), nn.Linear(FEATURES, 10))
+        optimizer = optim.Adam(1e-3)
+        optimizer.init(model.trainable_parameters())
+        state = [model.state, optimizer.state]
+
+        def step(x: Any, y: Any) -> Any:
+            def loss_of(x: Any, y: Any) -> Any:
+                return nn.losses.cross_entropy(model(x), y, reduction="mean")
+
+            loss, gradients = nn.value_and_grad(model, loss_of)(x, y)
+            optimizer.update(model, gradients)
+            return loss
+
+        if compiled:
+            step = partial(mx.compile, inputs=state, outputs=state)(step)
+        for _ in range(3):
+            mx.eval(step(x, y), state)
+        start = time.perf_counter()
+        for _ in range(STEPS):
+            mx.eval(step(x, y), state)
+        return time.perf_counter() - start
+
+    return run
+
+
+def torch_step(compiled: bool) -> Any:
+    """Seconds of STEPS steps with torch.nn, channels last."""
+
+    def run(torch: Any, x: Any, y: Any) -> float:
+        from torch import nn
+
+        layers: list[Any] = []
+        for inputs, outputs in PAIRS:
+            convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+            layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
+        model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(FEATURES, 10))
+        model = model.to(memory_format=torch.channels_last)
+        optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+        x, y = x.permute(0, 3, 1, 2), y.long()
+
+        def loss_of(x: Any, y: Any) -> Any:
+            return nn.functional.cross_entropy(model(x), y)
+
+        forward = torch.compile(loss_of) if compiled else loss_of
+
+        def step() -> None:
+            optimizer.zero_grad()
+            forward(x, y).backward()
+            optimizer.step()
+
+        for _ in range(3):
+            step()
+        start = time.perf_counter()
+        for _ in range(STEPS):
+            step()
+        return time.perf_counter() - start
+
+    return run
+
+
+def jax_step(jnp: Any, x: Any, y: Any) -> float:
+    """Seconds of STEPS jitted steps, layers and Adam by hand."""
+    import jax
+    from jax import lax
+
+    keys = iter(jax.random.split(jax.random.PRNGKey(0), len(PAIRS) + 1))
+
+    def uniform(shape: tuple[int, ...], fan: int) -> Any:
+        return jax.random.uniform(next(keys), shape, minval=-1, maxval=1) / fan**0.5
+
+    blocks = [(uniform((3, 3, i, o), 9 * i), jnp.ones(o), jnp.zeros(o)) for i, o in PAIRS]
+    weights = (blocks, (uniform((FEATURES, 10), FEATURES), jnp.zeros(10)))
+    running = [(jnp.zeros(o), jnp.ones(o)) for _, o in PAIRS]
+
+    def loss_of(weights: Any, running: Any, x: Any, y: Any) -> Any:
+        blocks, (w, b) = weights
+        kept = []
+        for (kernel, scale, shift), (means, variances) in zip(blocks, running, strict=True):
+            layout = ("NHWC", "HWIO", "NHWC")
+            x = lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=layout)
+            mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
+            kept.append((0.9 * means + 0.1 * mean, 0.9 * variances + 0.1 * variance))
+            x = jax.nn.relu((x - mean) * lax.rsqrt(variance + 1e-5) * scale + shift)
+            x = lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+        logits = x.reshape(len(x), -1) @ w + b
+        return -jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], 1).mean(), kept
+
+    @partial(jax.jit, donate_argnums=(0, 1))
+    def step(state: Any, running: Any, x: Any, y: Any) -> Any:
+        w, m, v = state
+        (loss, running), g = jax.value_and_grad(loss_of, has_aux=True)(w, running, x, y)
+        m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
+        v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
+        w = jax.tree.map(lambda w, m, v: w - 1e-3 * m / (jnp.sqrt(v) + 1e-8), w, m, v)
+        return loss, (w, m, v), running
+
+    zeros = jax.tree.map(jnp.zeros_like, weights)
+    state = (weights, zeros, jax.tree.map(jnp.copy, zeros))
+    start = 0.0
+    for i in range(STEPS + 3):
+        if i == 3:
+            start = time.perf_counter()
+        loss, state, running = step(state, running, x, y)
+        loss.block_until_ready()
+    return time.perf_counter() - start
+
+
+HOST = {"host": True, "count": STEPS}
+case("cnn step, eager", batch, mlx=mlx_step(False), torch=torch_step(False), **HOST)
+case("cnn step, compiled", batch, mlx=mlx_step(True), torch=torch_step(True), jax=jax_step, **HOST)
