@@ -6,6 +6,7 @@ channels, cross entropy, Adam, batch of 64.
 
 from __future__ import annotations
 
+import itertools
 import time
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from . import case
 STEPS = 8
 CHANNELS = (3, 32, 64, 128)
 FEATURES = 4 * 4 * CHANNELS[-1]
-PAIRS = list(zip(CHANNELS[:-1], CHANNELS[1:], strict=True))
+PAIRS = list(itertools.pairwise(CHANNELS))
 
 
 def batch(rng: Any) -> list[Any]:
