@@ -92,3 +92,28 @@ def test_misuse():
         optim.SGD(0.1, nesterov=True)
     with pytest.raises(NotImplementedError, match="init_single"):
         optim.Optimizer().init({"w": mx.ones(1)})
+
+
+def test_schedules_out_of_range():
+    with pytest.raises(ValueError, match=r"\[step_decay\] step_size must be greater than 0"):
+        optim.step_decay(0.1, 0.9, 0)
+    with pytest.raises(ValueError, match=r"\[cosine_decay\] decay_steps must .* got -4"):
+        optim.cosine_decay(0.1, -4)
+    linear = optim.linear_schedule(0, 1, 5)
+    for boundaries in ([5, 3], [-1, 3]):
+        with pytest.raises(ValueError, match=r"\[join_schedules\] boundaries .* do not ascend"):
+            optim.join_schedules([linear] * 3, boundaries)
+    with pytest.raises(ValueError, match=r"\[clip_grad_norm\] max_norm is -1"):
+        optim.clip_grad_norm({"a": mx.ones(2)}, -1)
+
+
+def test_gradients_that_fit_no_parameter():
+    parameters = {"layers": [{"weight": mx.zeros((3, 4))}]}
+    for gradients, problem in (
+        ({"layers": [{"bias": mx.ones(3)}]}, r"a gradient of layers\.0\.bias, but no such"),
+        ({"layers": [{"weight": mx.ones((3, 5))}]}, r"layers\.0\.weight has shape \(3, 5\)"),
+    ):
+        for optimizer in (optim.SGD(0.1), optim.Adam(0.1)):
+            name = type(optimizer).__name__
+            with pytest.raises(ValueError, match=rf"^\[{name}\] .*{problem}"):
+                optimizer.apply_gradients(gradients, parameters)

@@ -20,7 +20,12 @@ def clip_grad_norm(grads: Any, max_norm: float) -> tuple[Any, mx.array]:
 
     Returns:
         The scaled tree and the norm before, a 0-d array.
+
+    Raises:
+        ValueError: if ``max_norm`` is a negative number.
     """
+    if not isinstance(max_norm, mx.array) and max_norm < 0:
+        raise ValueError(f"[clip_grad_norm] max_norm is {max_norm}; it must not be negative.")
     squared = tree_reduce(lambda total, g: total + g.square().sum(), grads, 0.0)
     norm = mx.sqrt(squared)
     scale = mx.minimum(max_norm / (norm + 1e-6), 1.0)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import mlx.core as mx
-from mlx.utils import tree_map
+from mlx.utils import tree_flatten, tree_map
 
 Schedule = Callable[[mx.array], mx.array]
 
@@ -70,13 +70,21 @@ class Optimizer:
 
         Returns:
             A tree like ``gradients`` with the updated parameters.
+
+        Raises:
+            ValueError: if a gradient has no parameter, or not its shape.
         """
         if not self._initialized:
             self.init(gradients)
         for name, schedule in self._schedulers.items():
             self._state[name] = schedule(self.step)
         self._state["step"] = self.step + 1
-        return tree_map(self.apply_single, gradients, parameters, self._state)
+        try:
+            return tree_map(self.apply_single, gradients, parameters, self._state)
+        except (KeyError, IndexError, ValueError) as error:
+            if problem := _misfit(gradients, parameters):
+                raise ValueError(f"[{type(self).__name__}] {problem}") from error
+            raise
 
     def apply_single(
         self, gradient: mx.array, parameter: mx.array, state: dict[str, Any]
@@ -115,6 +123,20 @@ class Optimizer:
             self._state[name] = mx.array(value(self.step))
         else:
             self._state[name] = mx.array(value)
+
+
+def _misfit(gradients: Any, parameters: Any) -> str:
+    """Which gradient belongs to no parameter, or has another shape; empty if all fit."""
+    known = dict(tree_flatten(parameters))
+    for name, gradient in tree_flatten(gradients):
+        if name not in known:
+            return f"There is a gradient of {name}, but no such parameter."
+        if gradient.shape != known[name].shape:
+            return (
+                f"The gradient of {name} has shape {gradient.shape}, the parameter "
+                f"{known[name].shape}."
+            )
+    return ""
 
 
 def _merge_state(

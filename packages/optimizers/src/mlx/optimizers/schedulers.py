@@ -29,7 +29,12 @@ def step_decay(init: float, decay_rate: float, step_size: int) -> Callable[..., 
         init: value at step zero.
         decay_rate: factor at the end of each stretch.
         step_size: steps in a stretch.
+
+    Raises:
+        ValueError: if ``step_size`` is not positive.
     """
+    if step_size < 1:
+        raise ValueError(f"[step_decay] step_size must be greater than 0, but got {step_size}.")
 
     def schedule(step: mx.array) -> mx.array:
         return init * (decay_rate ** (step // step_size))
@@ -44,7 +49,14 @@ def cosine_decay(init: float, decay_steps: int, end: float = 0.0) -> Callable[..
         init: value at step zero.
         decay_steps: steps until ``end``.
         end: value from there on.
+
+    Raises:
+        ValueError: if ``decay_steps`` is not positive.
     """
+    if decay_steps < 1:
+        raise ValueError(
+            f"[cosine_decay] decay_steps must be greater than 0, but got {decay_steps}."
+        )
 
     def schedule(step: mx.array) -> mx.array:
         s = mx.minimum(step, decay_steps)
@@ -61,7 +73,7 @@ def linear_schedule(init: float, end: float, steps: int) -> Callable[..., mx.arr
         ValueError: if ``steps`` is not positive.
     """
     if steps < 1:
-        raise ValueError(f"steps must be greater than 0, but got {steps}.")
+        raise ValueError(f"[linear_schedule] steps must be greater than 0, but got {steps}.")
 
     def schedule(step: mx.array) -> mx.array:
         return mx.minimum(step, steps) * ((end - init) / steps) + init
@@ -79,14 +91,18 @@ def join_schedules(
         boundaries: the n - 1 steps at which the next one begins.
 
     Raises:
-        ValueError: if there are no schedules, or the numbers do not agree.
+        ValueError: if there are no schedules, the numbers do not agree, or the boundaries do not
+            ascend.
     """
     if len(schedules) == 0:
-        raise ValueError("Must provide at least 1 schedule to join.")
+        raise ValueError("[join_schedules] Must provide at least 1 schedule to join.")
     if len(schedules) != len(boundaries) + 1:
         raise ValueError(
-            f"Received {len(boundaries)} boundaries but expected {len(schedules) - 1}."
+            f"[join_schedules] Received {len(boundaries)} boundaries but expected "
+            f"{len(schedules) - 1}."
         )
+    if list(boundaries) != sorted(boundaries) or min(boundaries, default=0) < 0:
+        raise ValueError(f"[join_schedules] boundaries {boundaries} do not ascend from 0.")
 
     def schedule(step: mx.array) -> mx.array:
         output = schedules[0](step)

@@ -7,6 +7,7 @@ any layer.
 from __future__ import annotations
 
 import os
+import sys
 import textwrap
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
@@ -83,6 +84,10 @@ class Module(dict):
 
     def _extra_repr(self) -> str:
         return ""
+
+    def _misuse(self, problem: object) -> ValueError:
+        """The error for an input that does not fit: names the class and the place in the model."""
+        return ValueError(f"[{type(self).__name__}{_place_in_model(self)}] {problem}")
 
     def __repr__(self) -> str:
         children = tree_flatten(self.children(), is_leaf=self.is_module)
@@ -399,6 +404,21 @@ def _own_parameters(module: Module) -> list[str]:
         lambda m, k, v: not isinstance(v, Module) and m.valid_parameter_filter(m, k, v)
     )
     return [name for name, _ in tree_flatten(own)]
+
+
+def _place_in_model(module: Module) -> str:
+    """Where a module is in the outermost one that is being called: " at layers.3.attention".
+
+    A module does not know what holds it; the calls on the stack do. Asked only for an error.
+    """
+    path = ""
+    frame = sys._getframe(1)
+    while frame := frame.f_back:
+        names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+        caller = frame.f_locals.get(names[0]) if names else None
+        if isinstance(caller, Module) and caller is not module:
+            path = next((name for name, part in caller.named_modules() if part is module), path)
+    return f" at {path}" if path else ""
 
 
 # The place of an item: the place of its container and its key. It becomes text when an error does.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import mlx.core as mx
@@ -70,7 +71,11 @@ class _Convolution(Module):
         ]
         return ", ".join(parts)
 
-    def _biased(self, y: mx.array) -> mx.array:
+    def _convolved(self, function: Callable[..., mx.array], x: mx.array, *numbers: Any) -> mx.array:
+        try:
+            y = function(x, self["weight"], *numbers)
+        except ValueError as error:
+            raise self._misuse(error) from error
         return y + self["bias"] if "bias" in self else y
 
 
@@ -124,8 +129,8 @@ class Conv1d(_Convolution):
         return self._described(groups=self.groups)
 
     def __call__(self, x: mx.array) -> mx.array:
-        y = mx.conv1d(x, self["weight"], self.stride, self.padding, self.dilation, self.groups)
-        return self._biased(y)
+        numbers = (self.stride, self.padding, self.dilation, self.groups)
+        return self._convolved(mx.conv1d, x, *numbers)
 
 
 class Conv2d(_Convolution):
@@ -174,8 +179,8 @@ class Conv2d(_Convolution):
         return self._described(groups=self.groups)
 
     def __call__(self, x: mx.array) -> mx.array:
-        y = mx.conv2d(x, self["weight"], self.stride, self.padding, self.dilation, self.groups)
-        return self._biased(y)
+        numbers = (self.stride, self.padding, self.dilation, self.groups)
+        return self._convolved(mx.conv2d, x, *numbers)
 
 
 class Conv3d(_Convolution):
@@ -221,8 +226,8 @@ class Conv3d(_Convolution):
         return self._described()
 
     def __call__(self, x: mx.array) -> mx.array:
-        y = mx.conv3d(x, self["weight"], self.stride, self.padding, self.dilation)
-        return self._biased(y)
+        numbers = (self.stride, self.padding, self.dilation)
+        return self._convolved(mx.conv3d, x, *numbers)
 
 
 class _ConvTranspose(_Convolution):
@@ -282,7 +287,7 @@ class ConvTranspose1d(_ConvTranspose):
     _spatial = 1
 
     def __call__(self, x: mx.array) -> mx.array:
-        return self._biased(mx.conv_transpose1d(x, self["weight"], *self._numbers()))
+        return self._convolved(mx.conv_transpose1d, x, *self._numbers())
 
 
 class ConvTranspose2d(_ConvTranspose):
@@ -312,7 +317,7 @@ class ConvTranspose2d(_ConvTranspose):
     _spatial = 2
 
     def __call__(self, x: mx.array) -> mx.array:
-        return self._biased(mx.conv_transpose2d(x, self["weight"], *self._numbers()))
+        return self._convolved(mx.conv_transpose2d, x, *self._numbers())
 
 
 class ConvTranspose3d(_ConvTranspose):
@@ -342,4 +347,4 @@ class ConvTranspose3d(_ConvTranspose):
     _spatial = 3
 
     def __call__(self, x: mx.array) -> mx.array:
-        return self._biased(mx.conv_transpose3d(x, self["weight"], *self._numbers()))
+        return self._convolved(mx.conv_transpose3d, x, *self._numbers())

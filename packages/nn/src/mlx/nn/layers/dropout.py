@@ -14,7 +14,7 @@ class _Dropout(Module):
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
         if p < 0 or p >= 1:
-            raise ValueError(f"The dropout probability {p} is not in [0, 1)")
+            raise self._misuse(f"The dropout probability {p} is not in [0, 1)")
         self._keep = 1 - p
 
     def _extra_repr(self) -> str:
@@ -28,8 +28,8 @@ class _Dropout(Module):
 
     def _check_rank(self, x: mx.array, batched: int) -> None:
         if x.ndim not in (batched - 1, batched):
-            raise ValueError(
-                f"[{type(self).__name__}] Received input with {x.ndim} dimensions. "
+            raise self._misuse(
+                f"Received input with {x.ndim} dimensions. "
                 f"Expected {batched - 1} or {batched} dimensions."
             )
 

@@ -34,11 +34,17 @@ class Embedding(Module):
 
     def __call__(self, x: mx.array) -> mx.array:
         """Rows of the table: ``x`` of shape (...) gives (..., dims)."""
-        return self["weight"][x]
+        try:
+            return self["weight"][x]
+        except ValueError as error:
+            raise self._misuse(error) from error
 
     def as_linear(self, x: mx.array) -> mx.array:
         """Uses the table as the weight of a linear map.
 
         ``x`` of shape (..., dims) gives (..., num_embeddings).
         """
-        return x @ self["weight"].T
+        try:
+            return x @ self["weight"].T
+        except ValueError as error:
+            raise self._misuse(error) from error

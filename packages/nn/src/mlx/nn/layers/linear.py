@@ -58,9 +58,12 @@ class Linear(Module):
 
     def __call__(self, x: mx.array) -> mx.array:
         # (..., input) @ (input, output) -> (..., output)
-        if "bias" in self:
-            return mx.addmm(self["bias"], x, self["weight"].T)
-        return x @ self["weight"].T
+        try:
+            if "bias" in self:
+                return mx.addmm(self["bias"], x, self["weight"].T)
+            return x @ self["weight"].T
+        except ValueError as error:
+            raise self._misuse(error) from error
 
 
 class Bilinear(Module):
@@ -98,6 +101,11 @@ class Bilinear(Module):
     def __call__(self, x1: mx.array, x2: mx.array) -> mx.array:
         output_dims, input2_dims, input1_dims = self.weight.shape
         batch = x1.shape[:-1]
+        if x1.shape[-1:] != (input1_dims,) or x2.shape != (*batch, input2_dims):
+            raise self._misuse(
+                f"Inputs of shapes {x1.shape} and {x2.shape} are not (..., {input1_dims}) and "
+                f"(..., {input2_dims})."
+            )
         x1 = x1.reshape(-1, input1_dims)
         x2 = x2.reshape(-1, 1, input2_dims)
         w = self.weight.reshape(output_dims * input2_dims, input1_dims)

@@ -39,7 +39,10 @@ class LayerNorm(Module):
         return f"{self.dims}, eps={self.eps}, affine={'weight' in self}"
 
     def __call__(self, x: mx.array) -> mx.array:
-        return mx.fast.layer_norm(x, self.get("weight"), self.get("bias"), self.eps)
+        try:
+            return mx.fast.layer_norm(x, self.get("weight"), self.get("bias"), self.eps)
+        except ValueError as error:
+            raise self._misuse(error) from error
 
 
 class RMSNorm(Module):
@@ -66,7 +69,10 @@ class RMSNorm(Module):
         return f"{self.weight.shape[0]}, eps={self.eps}"
 
     def __call__(self, x: mx.array) -> mx.array:
-        return mx.fast.rms_norm(x, self["weight"], self.eps)
+        try:
+            return mx.fast.rms_norm(x, self["weight"], self.eps)
+        except ValueError as error:
+            raise self._misuse(error) from error
 
 
 def _normalised(x: mx.array, mean: mx.array, var: mx.array, eps: float) -> mx.array:
@@ -143,20 +149,20 @@ class BatchNorm(Module):
 
     def __call__(self, x: mx.array) -> mx.array:
         if not 2 <= x.ndim <= 4:
-            raise ValueError(
-                f"[BatchNorm] The input of shape {x.shape} has {x.ndim} dimensions, not 2, 3 or 4."
+            raise self._misuse(
+                f"The input of shape {x.shape} has {x.ndim} dimensions, not 2, 3 or 4."
             )
         if x.shape[-1] != self.num_features:
-            raise ValueError(
-                f"[BatchNorm] The input of shape {x.shape} has not {self.num_features} channels."
+            raise self._misuse(
+                f"The input of shape {x.shape} has not {self.num_features} channels."
             )
         if not self.training and self.track_running_stats:
             y = _normalised(x, self["running_mean"], self["running_var"], self.eps)
             return _scaled(self, y)
         count = x.size // self.num_features
         if self.training and count <= 1:
-            raise ValueError(
-                f"[BatchNorm] The input of shape {x.shape} has {count} values a channel; training "
+            raise self._misuse(
+                f"The input of shape {x.shape} has {count} values a channel; training "
                 "needs two at least."
             )
         axes = tuple(range(x.ndim - 1))
@@ -222,9 +228,7 @@ class GroupNorm(Module):
 
     def __call__(self, x: mx.array) -> mx.array:
         if x.ndim < 2 or x.shape[-1] != self.dims:
-            raise ValueError(
-                f"[GroupNorm] The input of shape {x.shape} is not (n, ..., {self.dims})."
-            )
+            raise self._misuse(f"The input of shape {x.shape} is not (n, ..., {self.dims}).")
         each = self.dims // self.num_groups
         split = (self.num_groups, each) if self.pytorch_compatible else (each, self.num_groups)
         # (n, places, groups, each) or (n, places, each, groups)
@@ -271,9 +275,8 @@ class InstanceNorm(Module):
 
     def __call__(self, x: mx.array) -> mx.array:
         if x.ndim < 3 or x.shape[-1] != self.dims:
-            raise ValueError(
-                f"[InstanceNorm] The input of shape {x.shape} is not (n, ..., {self.dims}) with "
-                "spatial axes."
+            raise self._misuse(
+                f"The input of shape {x.shape} is not (n, ..., {self.dims}) with spatial axes."
             )
         axes = tuple(range(1, x.ndim - 1))
         mean, var = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)

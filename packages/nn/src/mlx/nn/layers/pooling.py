@@ -68,8 +68,8 @@ class _Pool(Module):
 
     def __call__(self, x: mx.array) -> mx.array:
         if x.ndim != self._spatial + 2:
-            raise ValueError(
-                f"[{type(self).__name__}] The input of shape {x.shape} has {x.ndim} dimensions; "
+            raise self._misuse(
+                f"The input of shape {x.shape} has {x.ndim} dimensions; "
                 f"(n, ..., channels) with {self._spatial} spatial axes has {self._spatial + 2}."
             )
         if any(self._padding):

@@ -14,25 +14,25 @@ import mlx.core as mx
 from mlx.nn.layers.base import Module
 
 
-def _inputs(name: str, x: mx.array, weight: mx.array, bias: mx.array | None) -> mx.array:
+def _inputs(layer: Module, x: mx.array, weight: mx.array, bias: mx.array | None) -> mx.array:
     """The products of the inputs of all steps: (..., steps, features) to (..., steps, gates)."""
     if x.ndim < 2 or x.shape[-1] != weight.shape[1]:
-        raise ValueError(
-            f"[{name}] The input has shape {x.shape}; it must be (steps, {weight.shape[1]}) or "
+        raise layer._misuse(
+            f"The input has shape {x.shape}; it must be (steps, {weight.shape[1]}) or "
             f"(batch, steps, {weight.shape[1]})."
         )
     if x.shape[-2] == 0:
-        raise ValueError(f"[{name}] The input of shape {x.shape} has no steps.")
+        raise layer._misuse(f"The input of shape {x.shape} has no steps.")
     return x @ weight.T if bias is None else mx.addmm(bias, x, weight.T)
 
 
-def _state(name: str, x: mx.array, size: int, state: mx.array | None, what: str) -> mx.array:
+def _state(layer: Module, x: mx.array, size: int, state: mx.array | None, what: str) -> mx.array:
     """The state before the first step, of shape (..., size): what is given, or zeros."""
     shape = (*x.shape[:-2], size)
     if state is None:
         return mx.zeros(shape, x.dtype)
     if state.shape != shape:
-        raise ValueError(f"[{name}] {what} has shape {state.shape}; it must be {shape}.")
+        raise layer._misuse(f"{what} has shape {state.shape}; it must be {shape}.")
     return state
 
 
@@ -101,8 +101,8 @@ class RNN(Module):
         Returns:
             Shape (steps, hidden) or (batch, steps, hidden).
         """
-        inputs = _inputs("RNN", x, self.Wxh, self.bias)
-        state = _state("RNN", inputs, self.hidden_size, hidden, "hidden")
+        inputs = _inputs(self, x, self.Wxh, self.bias)
+        state = _state(self, inputs, self.hidden_size, hidden, "hidden")
         weight, states = self.Whh.T, []
         for step in _steps(inputs):
             state = self.nonlinearity(mx.addmm(step, state, weight))
@@ -166,8 +166,8 @@ class GRU(Module):
         Returns:
             Shape (steps, hidden) or (batch, steps, hidden).
         """
-        inputs = _inputs("GRU", x, self.Wx, self.b)
-        state = _state("GRU", inputs, self.hidden_size, hidden, "hidden")
+        inputs = _inputs(self, x, self.Wx, self.b)
+        state = _state(self, inputs, self.hidden_size, hidden, "hidden")
         weight, states = self.Wh.T, []
         for step in _steps(inputs):
             state = self._step(step, state @ weight, state)
@@ -242,8 +242,8 @@ class LSTM(Module):
         Returns:
             Two arrays of shape (steps, hidden) or (batch, steps, hidden).
         """
-        inputs = _inputs("LSTM", x, self.Wx, self.bias)
-        of_shape = partial(_state, "LSTM", inputs, self.hidden_size)
+        inputs = _inputs(self, x, self.Wx, self.bias)
+        of_shape = partial(_state, self, inputs, self.hidden_size)
         state, cell = of_shape(hidden, "hidden"), of_shape(cell, "cell")
         weight, states, cells = self.Wh.T, [], []
         for step in _steps(inputs):

@@ -92,9 +92,8 @@ class MultiHeadAttention(Module):
         """
         for name, x in (("queries", queries), ("keys", keys), ("values", values)):
             if x.ndim != 3:
-                raise ValueError(
-                    f"[MultiHeadAttention] The {name} have shape {x.shape}; they must be (batch, "
-                    "length, features)."
+                raise self._misuse(
+                    f"The {name} have shape {x.shape}; they must be (batch, length, features)."
                 )
         q = self._heads(self.query_proj(queries))
         k = self._heads(self.key_proj(keys))

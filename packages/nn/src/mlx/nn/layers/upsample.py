@@ -150,17 +150,16 @@ class Upsample(Module):
     def __call__(self, x: mx.array) -> mx.array:
         spatial = x.ndim - 2
         if spatial < 1:
-            raise ValueError(
-                f"[Upsample] The input of shape {x.shape} has no spatial axis; (n, ..., channels) "
+            raise self._misuse(
+                f"The input of shape {x.shape} has no spatial axis; (n, ..., channels) "
                 "has three dimensions at least."
             )
         scales = self.scale_factor
         if not isinstance(scales, tuple):
             scales = (scales,) * spatial
         if len(scales) != spatial:
-            raise ValueError(
-                f"[Upsample] scale_factor {scales} has not one value for each of {spatial} "
-                "spatial axes."
+            raise self._misuse(
+                f"scale_factor {scales} has not one value for each of {spatial} spatial axes."
             )
         if self.mode == "nearest":
             return _nearest(x, scales)
