@@ -54,6 +54,10 @@ layers: .venv/pyvenv.cfg ## Check who imports whom
 test: ## Run the Python tests
 	uv run pytest
 
+.PHONY: fuzz
+fuzz: .venv/pyvenv.cfg ## Throw random arguments at every public name for MINUTES=60
+	FUZZ_MINUTES=$(or $(MINUTES),60) $(UV) pytest -q packages/core/tests/fuzz
+
 .PHONY: test-cpp
 test-cpp: .venv/pyvenv.cfg ## Build and run the C++ tests
 	@$(BUILD_UV) python kernels/hatch_build.py cpp_tests

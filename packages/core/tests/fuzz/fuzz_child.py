@@ -124,9 +124,17 @@ def complaint(source: str, names: dict[str, Any]) -> str | None:
         frames = "".join(traceback.format_exception(error)[-4:])
         return f"{source}\n{type(error).__name__}: {error}\n{frames}"
     finally:
-        mx.set_default_device(mx.cpu)
-        mx.set_default_stream(HOME)
+        restore(mx)
     return None
+
+
+def restore(mx: Any) -> None:
+    """Undoes what a call may have set, so that the next one finds what it would find alone."""
+    mx.set_default_device(mx.cpu)
+    mx.set_default_stream(HOME)
+    mx.enable_compile()
+    mx.debug_nans(False)
+    mx.set_printoptions()
 
 
 def main() -> None:

@@ -12,6 +12,17 @@ from .ops.index import take
 # Longer axes show their first and last three elements.
 _LONGEST = 6
 _EDGE = 3
+# No float64 has more digits after the point.
+_MOST = 1074
+
+
+def _checked(name: str, precision: int) -> int:
+    """The digits as an int."""
+    if not isinstance(precision, int):
+        raise TypeError(f"[{name}] precision is {type(precision).__name__}, not an int.")
+    if precision > _MOST:
+        raise ValueError(f"[{name}] precision is {precision}; no number has over {_MOST} digits.")
+    return int(precision)
 
 
 class PrintOptions:
@@ -20,13 +31,22 @@ class PrintOptions:
     Args:
         precision: Digits after the point; -1 for six significant digits.
 
+    Raises:
+        TypeError: If the precision is not an int.
+        ValueError: If it is above 1074, the digits that a float64 can have.
+
     Example:
         >>> mx.PrintOptions(precision=3).precision
         3
     """
 
+    __module__ = "mlx.core"
+
     def __init__(self, precision: int = -1) -> None:
-        self._precision = precision
+        self._precision = _checked("PrintOptions", precision)
+
+    def __repr__(self) -> str:
+        return f"PrintOptions(precision={self._precision})"
 
     @property
     def precision(self) -> int:
@@ -35,7 +55,7 @@ class PrintOptions:
 
     @precision.setter
     def precision(self, precision: int) -> None:
-        self._precision = precision
+        self._precision = _checked("PrintOptions", precision)
 
 
 _options = PrintOptions()
@@ -47,13 +67,17 @@ def set_printoptions(precision: int = -1) -> None:
     Args:
         precision: Digits after the point; -1 for six significant digits.
 
+    Raises:
+        TypeError: If the precision is not an int.
+        ValueError: If it is above 1074, the digits that a float64 can have.
+
     Example:
         >>> mx.set_printoptions(precision=2)
         >>> mx.array(0.12345)
         array(0.12, dtype=float32)
         >>> mx.set_printoptions()
     """
-    _options.precision = precision
+    _options.precision = _checked("set_printoptions", precision)
 
 
 def get_printoptions() -> PrintOptions:
@@ -72,14 +96,13 @@ def get_printoptions() -> PrintOptions:
 class _PrintOptionsContext:
     """Print options that hold inside a ``with`` block."""
 
-    def __init__(self, options: PrintOptions) -> None:
-        self._inside = options
-        self._before = PrintOptions()
+    def __init__(self, precision: int) -> None:
+        self._inside = precision
+        self._before = precision
 
-    def __enter__(self) -> PrintOptions:
-        self._before = get_printoptions()
-        _options.precision = self._inside.precision
-        return self._inside
+    def __enter__(self) -> None:
+        self._before = _options.precision
+        _options.precision = self._inside
 
     def __exit__(
         self,
@@ -87,7 +110,7 @@ class _PrintOptionsContext:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _options.precision = self._before.precision
+        _options.precision = self._before
 
 
 def printoptions(precision: int = -1) -> _PrintOptionsContext:
@@ -99,12 +122,16 @@ def printoptions(precision: int = -1) -> _PrintOptionsContext:
     Returns:
         The context manager.
 
+    Raises:
+        TypeError: If the precision is not an int.
+        ValueError: If it is above 1074, the digits that a float64 can have.
+
     Example:
         >>> with mx.printoptions(precision=2):
         ...     print(mx.array([0.12345, 2.0]))
         array([0.12, 2.00], dtype=float32)
     """
-    return _PrintOptionsContext(PrintOptions(precision))
+    return _PrintOptionsContext(_checked("printoptions", precision))
 
 
 def _number(value: bool | int | float | complex) -> str:
@@ -113,7 +140,10 @@ def _number(value: bool | int | float | complex) -> str:
         sign = "" if value.imag < 0 else "+"  # so -0.0 prints as +-0
         return f"{_number(value.real)}{sign}{_number(value.imag)}j"
     if isinstance(value, float):
-        return f"{value:g}" if _options.precision < 0 else f"{value:.{_options.precision}f}"
+        digits = _options.precision
+        if digits == -1:
+            return f"{value:g}"
+        return f"{value:.{digits if digits >= 0 else 6}f}"  # as C takes a negative precision
     return str(value)
 
 
