@@ -448,7 +448,18 @@ cdef class array:
         return shared.copy() if copy else shared
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
-        """A DLPack capsule of the same memory, or of a copy that any library can take."""
+        """A DLPack capsule of the same memory, or of a copy that any library can take.
+
+        Raises:
+            BufferError: Another device is asked for, or a copy is needed and forbidden.
+        """
+        if dl_device is not None and tuple(dl_device) != self.__dlpack_device__():
+            raise BufferError(f"[array.__dlpack__] this array is on the CPU, not on {dl_device}.")
+        if copy:
+            wait_ready(self)
+            return export_dlpack(mlxk_output(copied(mlxk_output(self.edge), False)))
+        if copy is False and not is_plain(self):
+            raise BufferError("[array.__dlpack__] no other library can share this array's memory.")
         plain_memory(self)
         return export_dlpack(mlxk_output(self.edge))
 
@@ -476,6 +487,9 @@ cdef class array:
         return first[: <size_t>whole.nbytes], self.shape, dtype_names[mlxk_code(self.edge.dtype())]
 
     def __setstate__(self, state):
+        if isinstance(state, tuple) and len(state) == 2:
+            self.edge = edge_of_mlx(state[0], state[1])
+            return
         content, shape, name = state
         self.edge = edge_from_bytes(content, shape, code_of_name(name))
 

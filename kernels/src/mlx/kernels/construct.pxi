@@ -140,6 +140,13 @@ cdef Edge edge_from_bytes(object content, object shape, int dtype) except *:
         PyBuffer_Release(&view)
 
 
+# What Apple's MLX pickles: a NumPy array, of uint16 for bfloat16, and a number that counts bfloat16 after float64.
+cdef Edge edge_of_mlx(object values, int number) except *:
+    cdef int code = {10: 11, 11: 12, 12: 10}.get(number, number)
+    content = memoryview(values).tobytes()
+    return edge_from_bytes(content, values.shape, code_of_name(dtype_names[code]))
+
+
 # Rows in order, in memory of their own or shared where they are already.
 cdef array row_major_copy(array source):
     wait_ready(source)
@@ -161,10 +168,15 @@ cdef int own_memory(array handle) except -1:
 # end the process in PyTorch.
 cdef int plain_memory(array handle) except -1:
     own_memory(handle)
-    cdef const Output* output = &mlxk_output(handle.edge)
-    if not (output.buffer.get().flags & buffer_writable) or is_backwards(output[0]):
-        handle.edge = copied(output[0], False)
+    if not is_plain(handle):
+        handle.edge = copied(mlxk_output(handle.edge), False)
     return 0
+
+
+cdef bint is_plain(array handle) except -1:
+    wait_ready(handle)
+    cdef const Output* output = &mlxk_output(handle.edge)
+    return bool(output.buffer.get().flags & buffer_writable) and not is_backwards(output[0])
 
 
 cdef extern from "Python.h":

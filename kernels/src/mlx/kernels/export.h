@@ -3,6 +3,7 @@
 
 #include <Python.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -19,6 +20,7 @@ namespace mlxk::face {
 struct SourceType {
   Dtype dtype = Dtype::float32;
   bool wide_complex = false;
+  bool swapped = false;  // the bytes of a number come in the other order
 };
 
 inline bool read_format(const Py_buffer& view, SourceType* out) {
@@ -26,7 +28,7 @@ inline bool read_format(const Py_buffer& view, SourceType* out) {
   if (*format == '@' || *format == '=' || *format == '<') {
     ++format;
   } else if (*format == '>' || *format == '!') {
-    if (view.itemsize > 1) return false;
+    out->swapped = view.itemsize > 1;
     ++format;
   }
   const bool complex = *format == 'Z';
@@ -47,11 +49,11 @@ inline bool read_format(const Py_buffer& view, SourceType* out) {
     out->dtype = Dtype::bool_;
     return width == 0;
   }
-  if (std::strchr("bhilqn", code)) {
+  if (std::strchr("bhilqnc", code)) {
     out->dtype = static_cast<Dtype>(static_cast<int>(Dtype::int8) + width);
     return true;
   }
-  if (std::strchr("BHILQNc", code)) {
+  if (std::strchr("BHILQN", code)) {
     out->dtype = static_cast<Dtype>(static_cast<int>(Dtype::uint8) + width);
     return true;
   }
@@ -69,27 +71,59 @@ inline bool read_format(const Py_buffer& view, SourceType* out) {
 // Copies the elements of one run along the last axis.
 using CopyRun = void (*)(const char* from, Py_ssize_t step, int64_t count, char* to);
 
-template <class From, class To, int parts>
+template <class From, class To, int parts, bool swapped>
 void copy_run(const char* from, Py_ssize_t step, int64_t count, char* to) {
   for (int64_t i = 0; i < count; ++i, from += step) {
     From value[parts];
     std::memcpy(value, from, sizeof value);
+    if constexpr (swapped) {
+      for (From& part : value) {
+        char* bytes = reinterpret_cast<char*>(&part);
+        std::reverse(bytes, bytes + sizeof part);
+      }
+    }
     To narrowed[parts];
     for (int k = 0; k < parts; ++k) narrowed[k] = static_cast<To>(value[k]);
     std::memcpy(to + i * static_cast<int64_t>(sizeof narrowed), narrowed, sizeof narrowed);
   }
 }
 
-inline void copy_strided(const Py_buffer& view, int axis, const char* from, CopyRun run,
-                         size_t item, char** to) {
+template <bool swapped>
+CopyRun copy_run_of(const SourceType& source, bool halve) {
+  if (halve) return copy_run<double, float, 1, swapped>;
+  if (source.wide_complex) return copy_run<double, float, 2, swapped>;
+  if (source.dtype == Dtype::complex64) return copy_run<uint32_t, uint32_t, 2, swapped>;
+  switch (itemsize(source.dtype)) {
+    case 1: return copy_run<uint8_t, uint8_t, 1, swapped>;
+    case 2: return copy_run<uint16_t, uint16_t, 1, swapped>;
+    case 4: return copy_run<uint32_t, uint32_t, 1, swapped>;
+    default: return copy_run<uint64_t, uint64_t, 1, swapped>;
+  }
+}
+
+inline void copy_strided(const Py_buffer& view, const Py_ssize_t* strides, int axis,
+                         const char* from, CopyRun run, size_t item, char** to) {
   const int64_t count = view.shape[axis];
-  const Py_ssize_t step = view.strides[axis];
+  const Py_ssize_t step = strides[axis];
   if (axis + 1 == view.ndim) {
     run(from, step, count, *to);
     *to += count * static_cast<int64_t>(item);
     return;
   }
-  for (int64_t i = 0; i < count; ++i) copy_strided(view, axis + 1, from + i * step, run, item, to);
+  for (int64_t i = 0; i < count; ++i) {
+    copy_strided(view, strides, axis + 1, from + i * step, run, item, to);
+  }
+}
+
+// The strides of a buffer in bytes. An exporter of rows in order may leave them out, even where they are asked for:
+// ctypes does.
+inline std::vector<Py_ssize_t> strides_of(const Py_buffer& view) {
+  std::vector<Py_ssize_t> strides(view.ndim);
+  Py_ssize_t step = view.itemsize;
+  for (int i = view.ndim; i-- > 0; step *= view.shape[i]) {
+    strides[i] = view.strides ? view.strides[i] : step;
+  }
+  return strides;
 }
 
 // A copy of the buffer. `narrow`: float64 becomes float32, as in mx.array. The dtype is read from
@@ -115,29 +149,18 @@ inline Edge from_view(const Py_buffer& view, bool narrow, int dtype_or_none) {
   BufferRef buffer = allocate(byte_count(shape, item));
   char* to = static_cast<char*>(buffer->bytes);
   const char* from = static_cast<const char*>(view.buf);
-  CopyRun run = nullptr;
-  if (halve) {
-    run = copy_run<double, float, 1>;
-  } else if (source.wide_complex) {
-    run = copy_run<double, float, 2>;
-  }
+  const bool same_bytes = !halve && !source.wide_complex && !source.swapped;
   if (count == 0) {
     // nothing to copy
-  } else if (!run && PyBuffer_IsContiguous(&view, 'C')) {
+  } else if (same_bytes && PyBuffer_IsContiguous(&view, 'C')) {
     std::memcpy(to, from, static_cast<size_t>(count) * item);
   } else {
-    if (!run) {
-      switch (item) {
-        case 1: run = copy_run<uint8_t, uint8_t, 1>; break;
-        case 2: run = copy_run<uint16_t, uint16_t, 1>; break;
-        case 4: run = copy_run<uint32_t, uint32_t, 1>; break;
-        default: run = copy_run<uint64_t, uint64_t, 1>;
-      }
-    }
+    CopyRun run = source.swapped ? copy_run_of<true>(source, halve)
+                                 : copy_run_of<false>(source, halve);
     if (view.ndim == 0) {
       run(from, 0, 1, to);
     } else {
-      copy_strided(view, 0, from, run, item, &to);
+      copy_strided(view, strides_of(view).data(), 0, from, run, item, &to);
     }
   }
   Dims strides = row_major(shape);

@@ -109,6 +109,11 @@ def divide(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
     ...
 
 
+# Python 2's names for it, which MLX has kept.
+array.__div__ = array.__truediv__
+array.__rdiv__ = array.__rtruediv__
+
+
 @elementwise(constant=True, operator=True)
 def floor_divide(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> array:
     """Floor of the quotient, elementwise: ``⌊a / b⌋``.
