@@ -58,6 +58,10 @@ test: ## Run the Python tests
 fuzz: .venv/pyvenv.cfg ## Throw random arguments at every public name for MINUTES=60
 	FUZZ_MINUTES=$(or $(MINUTES),60) $(UV) pytest -q packages/core/tests/fuzz
 
+.PHONY: test-large
+test-large: .venv/pyvenv.cfg ## Run the tests of more than 2^31 elements (12 GB of memory)
+	$(UV) pytest -q -m large packages/core/tests/test_large.py
+
 .PHONY: test-cpp
 test-cpp: .venv/pyvenv.cfg ## Build and run the C++ tests
 	@$(BUILD_UV) python kernels/hatch_build.py cpp_tests
