@@ -128,7 +128,6 @@ def test_conversion(value, dtype, expected):
         (2**63, ValueError),
         (-(2**63) - 1, ValueError),
         (np.array(["a"]), ValueError),
-        (np.array([1], ">i4"), ValueError),
         (np.array([1], object), ValueError),
         (np.array(["2020"], "datetime64[D]"), ValueError),
         ([np.int8(1)], ValueError),
