@@ -36,6 +36,13 @@ def test_the_front_door_depends_on_every_member() -> None:
         assert f'"{name.group(1)}=={version()}"' in pyproject(ROOT)
 
 
+def test_every_package_says_that_it_is_typed() -> None:
+    packages = [path.parent for path in ROOT.glob("*/src/mlx/*/__init__.py")]
+    packages += [path.parent for path in ROOT.glob("packages/*/src/mlx/*/__init__.py")]
+    assert len(packages) >= 4
+    assert [str(path) for path in packages if not (path / "py.typed").exists()] == []
+
+
 def test_no_package_claims_the_namespace() -> None:
     assert [str(path) for path in ROOT.glob("**/src/mlx/__init__.py")] == []
 
