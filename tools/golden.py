@@ -163,7 +163,7 @@ def random_samples() -> list[Any]:
 
 
 FILES = ["values", "creation", "gradients", "printing", "indexing", "index_mixes"]
-FILES += ["transforms", "random", "fft", "linalg"]
+FILES += ["transforms", "random", "fft", "linalg", "products"]
 TOPICS: dict[str, Callable[[], Any]] = {
     "promotion": promotion,
     "op_dtypes": op_dtypes,

@@ -32,7 +32,7 @@ if(MLX_BUILD_CPU)
     endif()
     # These gain from contraction and promise no equal bits across instruction sets; the others
     # promise them, and write MLXK_FMA where they want a fused multiply-add.
-    if(name MATCHES "^(matmul|conv|attention|quantized|fft)(_avx512bf16)?$")
+    if(name MATCHES "^(matmul|(gather|segmented|block_masked)_mm|conv|attention|quantized|fft)(_avx512bf16)?$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-ffp-contract=fast")
     endif()
   endforeach()

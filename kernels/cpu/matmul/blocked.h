@@ -17,8 +17,6 @@ constexpr int64_t block_n = 4096;  // columns packed at once: they stay in L3
 constexpr int64_t block_rows =
     8;  // row panels a task packs and multiplies at once: they stay in L2
 
-constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 template <class Tile> struct Workspace {
   int64_t k_units, a_bytes, b_bytes, c_bytes;
   Workspace(int64_t m, int64_t n, int64_t k) {

@@ -21,6 +21,8 @@ typedef float vec __attribute__((vector_size(lanes * 4)));
 typedef uint32_t uvec __attribute__((vector_size(lanes * 4)));
 typedef uint16_t hvec __attribute__((vector_size(lanes * 2)));
 
+constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
 struct Matrix {
   const char* data;
   int64_t rows, cols;
@@ -33,6 +35,11 @@ struct Matrix {
     return {data + offset, row_count, col_count, row_stride, col_stride, dtype};
   }
 };
+
+// What every product reads: rows or columns whose elements lie side by side, without overlap.
+inline bool readable(int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride) {
+  return (col_stride == 1 && row_stride >= cols) || (row_stride == 1 && col_stride >= rows);
+}
 
 // Loads one vector of float from contiguous float32, float16 or bfloat16.
 template <Dtype D> __attribute__((always_inline)) inline vec load(const char* p) {
@@ -94,7 +101,7 @@ struct Target {
   char* data;
   int64_t row_stride;  // elements
   Dtype dtype;
-  float alpha, beta;
+  double alpha, beta;
 };
 
 // Writes `count` values of one row.
@@ -102,18 +109,19 @@ template <Dtype D>
 inline void finish(const Target& out, int64_t row, int64_t col, const float* values,
                    int64_t count) {
   constexpr int64_t size = itemsize(D);
+  const float alpha = static_cast<float>(out.alpha), beta = static_cast<float>(out.beta);
   char* p = out.data + (row * out.row_stride + col) * size;
   int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
     vec v;
     memcpy(&v, values + i, sizeof v);
-    v *= out.alpha;
-    if (out.beta != 0) v += out.beta * load<D>(p + i * size);
+    v *= alpha;
+    if (beta != 0) v += beta * load<D>(p + i * size);
     store<D>(p + i * size, v);
   }
   for (; i < count; ++i) {
-    float v = values[i] * out.alpha;
-    if (out.beta != 0) v += out.beta * load_one<D>(p + i * size);
+    float v = values[i] * alpha;
+    if (beta != 0) v += beta * load_one<D>(p + i * size);
     store_one<D>(p + i * size, v);
   }
 }

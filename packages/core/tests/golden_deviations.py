@@ -9,10 +9,18 @@ SETUP = (
     "m = mx.arange(6.0).reshape(2, 3)\n"
 )
 LINALG = next(iter(golden_codec.load("linalg"))).partition("\n")[0] + "\n"
+PRODUCTS = next(iter(golden_codec.load("products"))).partition("\n")[0] + "\n"
 COMPLEX_POWER = "0j ** 0j is 1 and positive powers of 0j are 0; MLX goes through the logarithm."
 CONSTANT_POWER = "x ** 0 is constant, its slope zero; MLX gives nan at x = 0."
 
 CASES = {
+    PRODUCTS + "mx.grad(lambda m: mx.block_masked_mm(A, B, 64, m, ml, mr).sum())(mo)": (
+        "The slope of a factor of the result is the sum of what it multiplies; MLX multiplies that "
+        "by the factor once more."
+    ),
+    PRODUCTS + "mx.segmented_mm(x.astype(mx.float16), y.astype(mx.float16), s)": (
+        "As in float32; MLX's float16 sums other elements from the second row on."
+    ),
     "mx.array([5+2j, 1j]) // mx.array([2+0j, 1+1j])": (
         "Complex numbers have no floor: ours raises; MLX divides and does not round."
     ),

@@ -75,6 +75,7 @@ from .memory import (
 )
 from .ops.arg_reduce import *
 from .ops.binary import *
+from .ops.block_masked_mm import *
 from .ops.cast import *
 from .ops.compare import *
 from .ops.conv import *
@@ -82,6 +83,7 @@ from .ops.convolve import *
 from .ops.create import *
 from .ops.eight_bits import *
 from .ops.einsum import *
+from .ops.gather_mm import *
 from .ops.hadamard import *
 from .ops.index import *
 from .ops.join import *
@@ -93,6 +95,7 @@ from .ops.reduce import *
 from .ops.samples import *
 from .ops.scan import *
 from .ops.search import *
+from .ops.segmented_mm import *
 from .ops.shape import *
 from .ops.softmax import *
 from .ops.sort import *

@@ -454,6 +454,11 @@ def unbroadcast(c: array, x: array) -> array:
     return Op.named["squeeze"](c, axes=tuple(range(lead))) if lead else c
 
 
+def added(x: array | None, y: array | None) -> array | None:
+    """The sum of two tangents, of which one or both may be zero."""
+    return y if x is None else x if y is None else x + y
+
+
 def full(value: float, shape: Shape, dtype: Dtype) -> array:
     """An array of one value: a constant, broadcast."""
     return broadcast_to(array(value, dtype), shape)

@@ -10,7 +10,7 @@ from typing import Any
 from mlx import kernels
 from mlx.kernels import Dtype, array
 
-from ..dtypes import complex64, float32, inexact, issubdtype
+from ..dtypes import DtypeCategory, complex64, float32, floating, inexact, issubdtype
 
 Numeric = array | bool | int | float | complex
 Axes = int | Sequence[int] | None
@@ -144,3 +144,27 @@ def broadcast_shape(name: str, *shapes: Sequence[int]) -> tuple[int, ...]:
             if size != 1:
                 result[i] = size
     return tuple(result)
+
+
+def factors(name: str, a: array, b: array, category: DtypeCategory, stream: Any) -> list[array]:
+    """Factors of a matrix product in their common dtype; their shapes and the dtype are checked.
+
+    Raises:
+        ValueError: If one has no dimensions, the inner sizes differ, or the dtype is not of the
+            category, inexact or floating.
+    """
+    for x in (a, b):
+        if x.ndim == 0:
+            raise ValueError(f"[{name}] An argument has no dimensions; at least one is needed.")
+    m, n = a.shape[-1], b.shape[-2 if b.ndim > 1 else -1]
+    if m != n:
+        raise ValueError(f"[{name}] shapes {a.shape} and {b.shape} do not agree: {m} != {n}.")
+    if a.dtype == b.dtype and issubdtype(a.dtype, category):
+        return [a, b]
+    a, b = promoted([a, b], stream)
+    if not issubdtype(a.dtype, category):
+        kind = "a real float" if category == floating else "inexact"
+        raise ValueError(
+            f"[{name}] The dtype {a.dtype!r} is not {kind}; cast an argument to a float first."
+        )
+    return [a, b]

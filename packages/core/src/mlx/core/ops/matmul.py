@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from mlx import kernels
 from mlx.kernels import Dtype, array
 
-from ..dtypes import complex64, inexact, issubdtype
+from ..dtypes import complex64, inexact
 from ..op import Op, Shape, conjugate, public
 from ..stream import StreamOrDevice
-from .axes import as_ints, axis_of, broadcast_shape, check_array, promoted
+from .axes import as_ints, axis_of, broadcast_shape, check_array, factors, promoted
 from .binary import add, multiply
 from .shape import Batched, broadcast_to, expand_dims, reshape, squeeze, swapaxes, transpose
 
@@ -46,7 +46,7 @@ def matmul(a: array, b: array, /, *, stream: StreamOrDevice = None) -> array:
     if made is not None:
         return made
     check_array("matmul", a, b)
-    a, b = _factors("matmul", a, b, stream)
+    a, b = factors("matmul", a, b, inexact, stream)
     if a.ndim == 2 and b.ndim == 2:
         return _matmul(a, b, stream=stream)
     row, column = a.ndim == 1, b.ndim == 1
@@ -67,24 +67,6 @@ def matmul(a: array, b: array, /, *, stream: StreamOrDevice = None) -> array:
 
 
 kernels.set_hook("matmul", matmul)
-
-
-def _factors(name: str, a: array, b: array, stream: StreamOrDevice) -> list[array]:
-    """The factors in their common dtype, their shapes checked."""
-    for x in (a, b):
-        if x.ndim == 0:
-            raise ValueError(f"[{name}] An argument has no dimensions; at least one is needed.")
-    m, n = a.shape[-1], b.shape[-2 if b.ndim > 1 else -1]
-    if m != n:
-        raise ValueError(f"[{name}] shapes {a.shape} and {b.shape} do not agree: {m} != {n}.")
-    if a.dtype == b.dtype and issubdtype(a.dtype, inexact):
-        return [a, b]
-    a, b = promoted([a, b], stream)
-    if not issubdtype(a.dtype, inexact):
-        raise ValueError(
-            f"[{name}] The dtype {a.dtype!r} is not inexact; cast an argument to a float first."
-        )
-    return [a, b]
 
 
 @_matmul.infer
@@ -167,7 +149,7 @@ def addmm(
     """
     check_array("addmm", c, a, b)
     c, a, b = promoted([c, a, b], stream)
-    a, b = _factors("addmm", a, b, stream)
+    a, b = factors("addmm", a, b, inexact, stream)
     if a.ndim == 2 and b.ndim == 2:
         shape = (a.shape[0], b.shape[1])
         broadcast_shape("addmm", c.shape, shape)
