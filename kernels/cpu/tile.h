@@ -106,7 +106,7 @@ template <class S, class T> static void store_scaled(const T* from, int64_t n, T
 }
 
 template <class T> static void clear(T* p, int64_t n) {
-  __builtin_memset(p, 0, static_cast<size_t>(n) * sizeof(T));
+  if (n) __builtin_memset(p, 0, static_cast<size_t>(n) * sizeof(T));  // of none, p may be null
 }
 
 // `count` rows of n elements transposed to n rows of `count`, and zeros up to a whole tile. `rows`

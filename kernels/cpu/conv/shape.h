@@ -69,6 +69,7 @@ struct Volume {
   char* data;
   int64_t outer_stride, strides[3], inner_stride;  // in elements
 
+  Volume() = default;
   explicit Volume(const Tensor& t) : data(static_cast<char*>(t.data)), strides{} {
     const int spatial = t.ndim - 2;
     outer_stride = t.strides[0];

@@ -257,7 +257,7 @@ template <class S, class T> struct WeightGradient {
 
   static size_t workspace(const Problem& p) {
     const Plan plan = make_plan(p, {region_elements});
-    const Weights<S, T> sums{p, plan, Volume(Tensor{}), nullptr};
+    const Weights<S, T> sums{p, plan, Volume(), nullptr};
     return static_cast<size_t>(p.groups * sums.group_size() * count_pieces(p, plan, sums)) *
            sizeof(T);
   }
