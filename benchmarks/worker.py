@@ -20,9 +20,11 @@ ROUND_SECONDS = 0.3
 MANY = 1_000_000  # a host case that does so much needs no run to warm up
 
 
-def sample(result: Any, library: Library) -> list[float]:
-    """Some numbers of a result: its mean and 16 elements spread over it."""
+def sample(result: Any, library: Library, random: bool) -> list[float]:
+    """Some numbers of a result: its mean, and 16 elements spread over it or the deviation."""
     values = np.ravel(library.numpy(result))
+    if random:
+        return [float(values.mean()), float(values.std())]
     picks = values[:: max(1, values.size // 16)][:16]
     return [float(values.mean()), *map(float, picks)]
 
@@ -50,7 +52,7 @@ class Prepared:
             return result
 
         self.call = call
-        self.sample = sample(call(), library)
+        self.sample = sample(call(), library, case.random)
         self.memory = library.memory(call)
 
     def round(self) -> float:

@@ -14,6 +14,7 @@ class Case:
     """One computation in every library that has it.
 
     ``functions`` maps a library's name to a function of (module, *inputs); "mlx" serves ours too.
+    Results must agree in some of their elements, those of a ``random`` case in mean and deviation.
     ``limit`` names the machine's limit that ``amount`` (bytes or operations) is held against;
     ``factor`` is the figure to reach, as a multiple of the time at that limit. ``host`` cases time
     Python itself: the function is called as it is and never compiled.
@@ -29,6 +30,7 @@ class Case:
     count: int = 1  # what a host function does so many times: the time is divided by it
     target_us: float = 0
     tolerance: float = 2e-3
+    random: bool = False
     modes: tuple[str, ...] = field(default=())
 
 

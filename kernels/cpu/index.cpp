@@ -172,18 +172,23 @@ struct Scatter {
   }
 
   void run(const Part& part) const {
-    int64_t at[block], update_at[block];
+    const int64_t low = part.low, high = part.high;
+    int64_t all[block], at[block], update_at[block];
     for (int64_t p = 0; p < walk.positions; p += block) {
       const int64_t count = walk.positions - p < block ? walk.positions - p : block;
-      walk.offsets<Beyond::drop>(p, count, at);
-      // What belongs to this part moves to the front, without a branch that half the indices
-      // would mispredict.
+      walk.offsets<Beyond::drop>(p, count, all);
+      // What belongs to this part is kept, without a branch that half the indices would
+      // mispredict. It goes elsewhere: loads that follow stores into one array wait for them.
       int64_t own = 0;
-      index.walk(p, count, [&](int64_t k, int64_t where) {
-        const int64_t target = at[k];
-        at[own] = target;
-        update_at[own] = where;
-        own += target >= part.low && target < part.high;
+      index.runs(p, count, [&](int64_t k, int64_t where, int64_t stride, int64_t length) {
+        int64_t kept = own;
+        for (int64_t j = 0; j < length; ++j) {
+          const int64_t target = all[k + j];
+          at[kept] = target;
+          update_at[kept] = where + j * stride;
+          kept += (target >= low) & (target < high);
+        }
+        own = kept;
       });
       for (int64_t o = part.first_outer; o < part.last_outer; ++o)
         apply(part, walk.outer.offset(o), outer.offset(o), at, update_at, own);

@@ -192,34 +192,43 @@ template <class F> MLXK_FN if_f32<F> log(F x) {
   const reduced_argument<F> a = reduce_argument(x);
   return log_or_special(x, log_of_reduced(a.e, a.f));
 }
-// scaled_e + f (high + low) + f^2 P + rest, where scaled_e is exact: its sum with f * high, the
-// largest part, keeps what rounding drops.
-template <class F> MLXK_FN F log_in_base(F scaled_e, F f, float high, float low, F p, F rest) {
+// scaled_e + f (high + low) + f^2 (square + f Q) + rest, where scaled_e is exact. The sum with
+// f * high, the largest part, keeps what rounding drops. So does f^2 * square: it counts just above
+// 4/3, where e log 2 and log m nearly cancel.
+template <class F>
+MLXK_FN F log_in_base(F scaled_e, F f, float high, float low, float square, F q, F rest) {
   const F h = splat<F>(high), sum = MLXK_FMA(f, h, scaled_e);
 #if MLXK_HAS_FMA
-  const F dropped = MLXK_FMA(f, h, scaled_e - sum);
+  const F dropped = MLXK_FMA(f, h, scaled_e - sum), f2 = f * f;
+  const F corrected = MLXK_FMA(product_error(f, f, f2), splat<F>(square), dropped + rest);
+  return sum +
+         MLXK_FMA(f2, MLXK_FMA(f, q, splat<F>(square)), MLXK_FMA(f, splat<F>(low), corrected));
 #else
   const F product = f * h, dropped = (product + (scaled_e - sum)) + product_error(f, h, product);
+  // The first 8 bits of f, squared, times the first 8 bits of the constant: an exact product.
+  const float scaled = square * 65537.0f, front = scaled - (scaled - square);
+  const F top = from_bits<F>(bits(f) & splat<int_t<F>>(-65536)), largest = top * top * front;
+  const F total = sum + largest, also_dropped = largest - (total - sum);
+  const F tail = top * top * (square - front) + (f - top) * (f + top) * square + f * f * f * q;
+  return total + (tail + (f * low + (dropped + (also_dropped + rest))));
 #endif
-  return sum + MLXK_FMA(f * f, p, MLXK_FMA(f, splat<F>(low), dropped + rest));
 }
 template <class F> MLXK_FN if_f32<F> log2(F x) {
   const reduced_argument<F> a = reduce_argument(x);
-  const F p = horner(a.f, -7.213475108e-01f, 4.808967412e-01f, -3.606712520e-01f, 2.886856198e-01f,
-                     -2.406469136e-01f, 2.021028996e-01f, -1.757059246e-01f, 2.016125917e-01f,
-                     -1.865973175e-01f);
-  return log_or_special(x, log_in_base(a.e, a.f, 1.44269502f, 1.92596303e-08f, p, splat<F>(0.0f)));
+  const F q = horner(a.f, 4.808967412e-01f, -3.606712520e-01f, 2.886856198e-01f, -2.406469136e-01f,
+                     2.021028996e-01f, -1.757059246e-01f, 2.016125917e-01f, -1.865973175e-01f);
+  const F zero = splat<F>(0.0f);
+  return log_or_special(
+      x, log_in_base(a.e, a.f, 1.44269502f, 1.92596303e-08f, -7.213475108e-01f, q, zero));
 }
 template <class F> MLXK_FN if_f32<F> log10(F x) {
   const reduced_argument<F> a = reduce_argument(x);
-  const F p = horner(a.f, -2.171472609e-01f, 1.447648406e-01f, -1.085705683e-01f, 8.685681969e-02f,
-                     -7.251217961e-02f, 6.213554740e-02f, -5.206795409e-02f, 4.653934017e-02f,
-                     -5.944130942e-02f, 5.289180949e-02f);
-  // What f^2 drops in rounding counts just above 4/3, where e log10 2 and log10 m nearly cancel.
-  const F square_error = product_error(a.f, a.f, a.f * a.f);
-  const F rest = MLXK_FMA(a.e, splat<F>(4.60503907e-06f), square_error * -0.217147246f);
-  const F r = log_in_base(a.e * 0.301025391f, a.f, 0.434294492f, -1.01030961e-08f, p, rest);
-  return log_or_special(x, r);
+  const F q = horner(a.f, 1.447648406e-01f, -1.085705683e-01f, 8.685681969e-02f, -7.251217961e-02f,
+                     6.213554740e-02f, -5.206795409e-02f, 4.653934017e-02f, -5.944130942e-02f,
+                     5.289180949e-02f);
+  const F scaled_e = a.e * 0.301025391f, rest = a.e * 4.60503907e-06f;
+  return log_or_special(
+      x, log_in_base(scaled_e, a.f, 0.434294492f, -1.01030961e-08f, -2.171472609e-01f, q, rest));
 }
 template <class F> MLXK_FN if_f32<F> log1p(F x) {
   // 1 + x = 2^e (1 + f); f is taken from x, since 1 + x is rounded.

@@ -113,7 +113,7 @@ const Bound unary_bounds[] = {
     {"log", LIBRARY(log), 1, 1},        {"sqrt", exact_sqrt, 0.5, 0.5},
     {"rsqrt", exact_rsqrt, 1, 1},       {"reciprocal", exact_reciprocal, 0.5, 0.5},
     {"square", exact_square, 0.5, 0.5}, {"expm1", LIBRARY(expm1), 2, 2},
-    {"log2", LIBRARY(log2), 1, 1.3},    {"log10", LIBRARY(log10), 1, 1.3},
+    {"log2", LIBRARY(log2), 1, 1},      {"log10", LIBRARY(log10), 1, 1},
     {"log1p", LIBRARY(log1p), 2, 2},    {"sigmoid", exact_sigmoid, 2, 2},
     {"erf", LIBRARY(erf), 2, 2},        {"erfinv", exact_erfinv, 2, 2},
     {"sin", LIBRARY(sin), 2, 2},        {"cos", LIBRARY(cos), 2, 2},
