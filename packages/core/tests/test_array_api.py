@@ -1,0 +1,74 @@
+"""The array API standard: docs/guide/array-api.md lists what is missing, and nothing else.
+
+The names are those of the standard's version 2024.12.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import mlx.core as mx
+import pytest
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "guide" / "array-api.md"
+
+NAMESPACE = """
+e inf nan newaxis pi
+bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128
+__array_api_version__ __array_namespace_info__
+arange asarray empty empty_like eye from_dlpack full full_like linspace meshgrid ones ones_like tril
+triu zeros zeros_like
+astype broadcast_arrays broadcast_to can_cast finfo iinfo isdtype result_type
+abs acos acosh add asin asinh atan atan2 atanh bitwise_and bitwise_left_shift bitwise_invert
+bitwise_or bitwise_right_shift bitwise_xor ceil clip conj copysign cos cosh divide equal exp expm1
+floor floor_divide greater greater_equal hypot imag isfinite isinf isnan less less_equal log log1p
+log2 log10 logaddexp logical_and logical_not logical_or logical_xor maximum minimum multiply
+negative nextafter not_equal positive pow real reciprocal remainder round sign signbit sin sinh
+square sqrt subtract tan tanh trunc
+take take_along_axis
+matmul matrix_transpose tensordot vecdot
+concat expand_dims flip moveaxis permute_dims repeat reshape roll squeeze stack tile unstack
+argmax argmin count_nonzero nonzero searchsorted where
+unique_all unique_counts unique_inverse unique_values
+argsort sort
+cumulative_prod cumulative_sum max mean min prod std sum var all any diff
+"""
+
+LINALG = """
+cholesky cross det diagonal eigh eigvalsh inv matmul matrix_norm matrix_power matrix_rank
+matrix_transpose outer pinv qr slogdet solve svd svdvals tensordot trace vecdot vector_norm
+"""
+
+FFT = """
+fft ifft fftn ifftn rfft irfft rfftn irfftn hfft ihfft fftfreq rfftfreq fftshift ifftshift
+"""
+
+ARRAY = """
+T mT device dtype ndim shape size to_device
+__abs__ __add__ __and__ __array_namespace__ __bool__ __complex__ __dlpack__ __dlpack_device__
+__eq__ __float__ __floordiv__ __ge__ __getitem__ __gt__ __index__ __int__ __invert__ __le__
+__lshift__ __lt__ __matmul__ __mod__ __mul__ __ne__ __neg__ __or__ __pos__ __pow__ __rshift__
+__setitem__ __sub__ __truediv__ __xor__
+"""
+
+
+def missing() -> set[str]:
+    """The names of the standard that are not there, as the page writes them."""
+    found = {name for name in NAMESPACE.split() if not hasattr(mx, name)}
+    found |= {f"linalg.{name}" for name in LINALG.split() if not hasattr(mx.linalg, name)}
+    found |= {f"fft.{name}" for name in FFT.split() if not hasattr(mx.fft, name)}
+    return found | {f"array.{name}" for name in ARRAY.split() if not hasattr(mx.array, name)}
+
+
+def test_the_page_lists_exactly_what_is_missing() -> None:
+    section = PAGE.read_text().split("## Missing names")[1].split("\n## ")[0]
+    listed = set(re.findall(r"^\| `([^`]+)`", section, re.MULTILINE))
+    assert listed == missing()
+
+
+def test_an_array_names_its_module() -> None:
+    x = mx.array([1.0, 2.0])
+    assert x.__array_namespace__() is mx
+    with pytest.raises(ValueError, match="api_version"):
+        x.__array_namespace__(api_version="2024.12")
