@@ -6,9 +6,11 @@ The names are those of the standard's version 2024.12.
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import mlx.core as mx
+import numpy as np
 import pytest
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "guide" / "array-api.md"
@@ -65,6 +67,38 @@ def test_the_page_lists_exactly_what_is_missing() -> None:
     section = PAGE.read_text().split("## Missing names")[1].split("\n## ")[0]
     listed = set(re.findall(r"^\| `([^`]+)`", section, re.MULTILINE))
     assert listed == missing()
+
+
+def test_linalg_takes_the_last_two_axes_for_matrices() -> None:
+    values = np.random.default_rng(0).normal(size=(4, 3, 5)).astype(np.float32)
+    x = mx.array(values)
+    close = partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)
+    for offset in (-2, 0, 3):
+        close(mx.linalg.diagonal(x, offset=offset), values.diagonal(offset, -2, -1))
+        close(mx.linalg.trace(x, offset=offset), values.trace(offset, -2, -1))
+    close(mx.linalg.svdvals(x), np.linalg.svd(values, compute_uv=False))
+    for ord in ("fro", "nuc", 1, -1, 2, -2, mx.inf, -mx.inf):
+        close(mx.linalg.matrix_norm(x, ord=ord), np.linalg.norm(values, ord, (-2, -1)))
+    assert mx.linalg.matrix_norm(x, keepdims=True).shape == (4, 1, 1)
+    for function in (mx.linalg.diagonal, mx.linalg.trace, mx.linalg.matrix_norm):
+        with pytest.raises(ValueError, match="no matrices"):
+            function(mx.ones((3,)))
+
+
+def test_vector_norm_over_any_axes() -> None:
+    values = np.random.default_rng(1).normal(size=(2, 3, 4)).astype(np.float32)
+    x = mx.array(values)
+    close = partial(np.testing.assert_allclose, rtol=1e-5)
+    for ord in (0, 1, 2, 3.5, mx.inf, -mx.inf):
+        close(mx.linalg.vector_norm(x, ord=ord), np.linalg.norm(values.ravel(), ord))
+        close(mx.linalg.vector_norm(x, axis=1, ord=ord), np.linalg.norm(values, ord, 1))
+        rows = values.transpose(1, 0, 2).reshape(3, 8)
+        close(mx.linalg.vector_norm(x, axis=(2, 0), ord=ord), np.linalg.norm(rows, ord, -1))
+    assert mx.linalg.vector_norm(x, axis=(0, 2), keepdims=True).shape == (1, 3, 1)
+    close(mx.linalg.vector_norm(x, axis=()), np.abs(values))
+    close(mx.linalg.vector_norm(mx.array(-2.0), keepdims=True), 2)
+    with pytest.raises(IndexError, match="vector_norm"):
+        mx.linalg.vector_norm(x, axis=3)
 
 
 def test_an_array_names_its_module() -> None:
