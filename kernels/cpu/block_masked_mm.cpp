@@ -5,6 +5,7 @@
 //
 // Neighbouring blocks whose masks are alike are multiplied together.
 #include "cpu/matmul/batched.h"
+#include "cpu/matmul/blas.h"
 #include "cpu/matmul/pair.h"
 
 namespace mlxk::cpu::MLXK_ISA {

@@ -3,7 +3,7 @@
 // A pair of matrices is multiplied by cpu/matmul/pair.h. An operand whose layout nothing there
 // reads is copied to the workspace.
 #include "cpu/matmul/batched.h"
-#include "cpu/matmul/pair.h"
+#include "cpu/matmul/multiply.h"
 
 namespace mlxk::cpu::MLXK_ISA {
 namespace {

@@ -8,6 +8,29 @@
 #include "scalar/types.h"
 
 namespace mlxk::cpu::MLXK_ISA {
+
+// A factor of a product. It is no stem's own, nor is Target: stems share multiply() of pair.h.
+struct Matrix {
+  const char* data;
+  int64_t rows, cols;
+  int64_t row_stride, col_stride;  // elements
+  Dtype dtype;
+
+  Matrix transposed() const { return {data, cols, rows, col_stride, row_stride, dtype}; }
+  Matrix block(int64_t row, int64_t row_count, int64_t col, int64_t col_count) const {
+    int64_t offset = (row * row_stride + col * col_stride) * static_cast<int64_t>(itemsize(dtype));
+    return {data + offset, row_count, col_count, row_stride, col_stride, dtype};
+  }
+};
+
+// What a product writes: out = alpha * product + beta * out, row-major.
+struct Target {
+  char* data;
+  int64_t row_stride;  // elements
+  Dtype dtype;
+  double alpha, beta;
+};
+
 namespace {
 
 #if defined(__AVX512F__)
@@ -22,19 +45,6 @@ typedef uint32_t uvec __attribute__((vector_size(lanes * 4)));
 typedef uint16_t hvec __attribute__((vector_size(lanes * 2)));
 
 constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
-struct Matrix {
-  const char* data;
-  int64_t rows, cols;
-  int64_t row_stride, col_stride;  // elements
-  Dtype dtype;
-
-  Matrix transposed() const { return {data, cols, rows, col_stride, row_stride, dtype}; }
-  Matrix block(int64_t row, int64_t row_count, int64_t col, int64_t col_count) const {
-    int64_t offset = (row * row_stride + col * col_stride) * static_cast<int64_t>(itemsize(dtype));
-    return {data + offset, row_count, col_count, row_stride, col_stride, dtype};
-  }
-};
 
 // What every product reads: rows or columns whose elements lie side by side, without overlap.
 inline bool readable(int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride) {
@@ -95,14 +105,6 @@ __attribute__((always_inline)) inline float sum_lanes(vec v) {
   for (int i = 0; i < lanes; ++i) total += v[i];
   return total;
 }
-
-// What a product writes: out = alpha * product + beta * out, row-major.
-struct Target {
-  char* data;
-  int64_t row_stride;  // elements
-  Dtype dtype;
-  double alpha, beta;
-};
 
 // Writes `count` values of one row.
 template <Dtype D>

@@ -1,185 +1,32 @@
-// The product of one pair of matrices by whatever is best for their shape and dtype: out = alpha *
-// a @ b + beta * out.
-//
-// float32, float64 and complex64 go to OpenBLAS, which owns no threads: we cut the product over our
-// pool. Products with few rows, and 16-bit ones, are our own.
+// The product of one pair of matrices by whatever is best for their shape and dtype. matmul.cpp
+// defines it for all stems: multiply.h.
 #pragma once
 
-#include <cblas.h>
-
-#include "cpu/matmul/blocked.h"
-#include "cpu/matmul/float_tile.h"
 #include "cpu/matmul/operand.h"
 #include "cpu/matmul/rows.h"
 #include "mlxk/threads.h"
 
 namespace mlxk::cpu::MLXK_ISA {
+
+// out = alpha * a @ b + beta * out, on all threads. `memory` is the workspace.
+void multiply(const Matrix& a, const Matrix& b, const Target& out, void* memory);
+
+// Bytes of workspace of multiply().
+size_t pair_workspace(int64_t m, int64_t n, int64_t k, Dtype dtype);
+// The same where m, n and k are the largest of several products.
+size_t largest_pair_workspace(int64_t m, int64_t n, int64_t k, Dtype dtype);
+
 namespace {
 
 constexpr int64_t inline_flops = 1 << 20;  // below this a hand-off costs more than it saves
 
 inline bool is_half(Dtype d) { return d == Dtype::bfloat16 || d == Dtype::float16; }
-inline const Kernel* dot_kernel(Dtype d) {
-  return d == Dtype::bfloat16 ? kernels(DeviceKind::cpu).find("matmul_bfloat16") : nullptr;
-}
 
 // Whether the kernels for few rows take it. One column is one row of the transposed product, if its
 // elements lie side by side.
 inline bool few(int64_t m, int64_t n, int64_t k, Dtype dtype, int64_t row_stride) {
   return (dtype == Dtype::float32 || is_half(dtype)) &&
          (m <= max_rows || (n == 1 && row_stride == 1)) && k > 0;
-}
-
-// The matrices and the two factors as Tensors, for the kernel with the dot instruction. Params
-// would bring inline functions of std into this file's instruction set.
-struct Views {
-  int64_t shapes[3][2], strides[3][2];
-  double factors[2];
-  Tensor tensors[5];
-  KernelCall call;
-  Views(const Matrix& a, const Matrix& b, const Target& out, void* memory)
-      : factors{out.alpha, out.beta} {
-    const Matrix c{out.data, a.rows, b.cols, out.row_stride, 1, a.dtype};
-    const Matrix* all[3] = {&a, &b, &c};
-    for (int i = 0; i < 3; ++i) {
-      const Matrix& x = *all[i];
-      shapes[i][0] = x.rows, shapes[i][1] = x.cols;
-      strides[i][0] = x.row_stride, strides[i][1] = x.col_stride;
-      const int place = i < 2 ? i : 4;
-      tensors[place] = {const_cast<char*>(x.data), shapes[i], strides[i],
-                        x.rows * x.cols,           2,         x.dtype};
-    }
-    for (int i = 0; i < 2; ++i)
-      tensors[2 + i] = {&factors[i], nullptr, nullptr, 1, 0, Dtype::float64};
-    call = {tensors, tensors + 4, 4, 1, nullptr, memory};
-  }
-};
-
-// Workspace of multiply().
-inline size_t pair_workspace(int64_t m, int64_t n, int64_t k, Dtype dtype) {
-  if (few(m, n, k, dtype, n))
-    return static_cast<size_t>(round_up((m <= max_rows ? m : 1) * k * 4, 64));
-  if (!is_half(dtype)) return 0;
-  if (const Kernel* dot = dot_kernel(dtype)) {
-    const Matrix a{nullptr, m, k, k, 1, dtype}, b{nullptr, k, n, n, 1, dtype};
-    return dot->workspace(Views(a, b, {nullptr, n, dtype, 1, 0}, nullptr).call);
-  }
-  return static_cast<size_t>(Workspace<FloatTile<Dtype::bfloat16>>(m, n, k).bytes());
-}
-// The same where m, n and k are the largest of several products.
-inline size_t largest_pair_workspace(int64_t m, int64_t n, int64_t k, Dtype dtype) {
-  const size_t rows = static_cast<size_t>(round_up(max_rows * k * 4, 64)),
-               all = pair_workspace(m, n, k, dtype);
-  return rows > all ? rows : all;
-}
-
-template <Dtype D> void few_rows_of(const Matrix& a, const Matrix& b, const Target& out, float* x) {
-  for (int64_t r = 0; r < a.rows; ++r) {
-    const Matrix row = a.block(r, 1, 0, a.cols);
-    const int64_t step = row.col_stride * static_cast<int64_t>(itemsize(D));
-    for (int64_t i = 0; i < a.cols; ++i) x[r * a.cols + i] = load_one<D>(row.data + i * step);
-  }
-  few_rows<D>(x, a.rows, a.cols, b, out);
-}
-
-inline void few_rows_by_dtype(const Matrix& a, const Matrix& b, const Target& out, float* x) {
-  if (a.dtype == Dtype::float32) return few_rows_of<Dtype::float32>(a, b, out, x);
-  if (a.dtype == Dtype::bfloat16) return few_rows_of<Dtype::bfloat16>(a, b, out, x);
-  few_rows_of<Dtype::float16>(a, b, out, x);
-}
-
-// The distance of rows, or of columns where those lie side by side. The stride of a single one
-// means nothing, but BLAS wants it to be long enough.
-inline blasint leading(const Matrix& x) {
-  const bool columns = x.col_stride != 1;
-  const int64_t stride = columns ? x.col_stride : x.row_stride, length = columns ? x.rows : x.cols;
-  return stride < length ? length : stride;
-}
-
-inline void blas(const Matrix& a, const Matrix& b, char* out, int64_t ldc, double alpha,
-                 double beta) {
-  const bool ta = a.col_stride != 1, tb = b.col_stride != 1;
-  const blasint lda = leading(a), ldb = leading(b);
-  const auto trans_a = ta ? CblasTrans : CblasNoTrans;
-  const auto trans_b = tb ? CblasTrans : CblasNoTrans;
-  const blasint m = a.rows, n = b.cols, k = a.cols;
-  if (a.dtype == Dtype::float32) {
-    scipy_cblas_sgemm64_(CblasRowMajor, trans_a, trans_b, m, n, k, static_cast<float>(alpha),
-                         reinterpret_cast<const float*>(a.data), lda,
-                         reinterpret_cast<const float*>(b.data), ldb, static_cast<float>(beta),
-                         reinterpret_cast<float*>(out), ldc);
-  } else if (a.dtype == Dtype::float64) {
-    scipy_cblas_dgemm64_(CblasRowMajor, trans_a, trans_b, m, n, k, alpha,
-                         reinterpret_cast<const double*>(a.data), lda,
-                         reinterpret_cast<const double*>(b.data), ldb, beta,
-                         reinterpret_cast<double*>(out), ldc);
-  } else {
-    const float alpha_c[2] = {static_cast<float>(alpha), 0},
-                beta_c[2] = {static_cast<float>(beta), 0};
-    scipy_cblas_cgemm64_(CblasRowMajor, trans_a, trans_b, m, n, k, alpha_c, a.data, lda, b.data,
-                         ldb, beta_c, out, ldc);
-  }
-}
-
-// Cuts the longer side of the product into one strip a thread.
-inline void parallel_blas(const Matrix& a, const Matrix& b, const Target& out) {
-  const int64_t m = a.rows, n = b.cols;
-  const int64_t flops = 2 * m * n * (a.cols ? a.cols : 1);
-  int64_t strips = flops / inline_flops;
-  strips = strips > thread_count() ? thread_count() : strips;
-  const int64_t ldc = out.row_stride;
-  if (strips <= 1) return blas(a, b, out.data, ldc, out.alpha, out.beta);
-  const bool by_rows = m >= n;
-  const int64_t strip = round_up(((by_rows ? m : n) + strips - 1) / strips, 16);
-  const int64_t size = static_cast<int64_t>(itemsize(a.dtype));
-  parallel_for(strips, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t s = begin; s < end; ++s) {
-      const int64_t from = s * strip;
-      const int64_t count = (by_rows ? m : n) - from < strip ? (by_rows ? m : n) - from : strip;
-      if (count <= 0) continue;
-      if (by_rows) {
-        blas(a.block(from, count, 0, a.cols), b, out.data + from * ldc * size, ldc, out.alpha,
-             out.beta);
-      } else {
-        blas(a, b.block(0, b.rows, from, count), out.data + from * size, ldc, out.alpha, out.beta);
-      }
-    }
-  });
-}
-
-// A product over nothing: zero, or beta * out.
-inline void empty_sum(int64_t m, int64_t n, const Target& out) {
-  static const float none[1024] = {};
-  for (int64_t row = 0; row < m; ++row) {
-    for (int64_t col = 0; col < n; col += 1024) {
-      const int64_t count = n - col < 1024 ? n - col : 1024;
-      if (out.dtype == Dtype::bfloat16)
-        finish<Dtype::bfloat16>(out, row, col, none, count);
-      else
-        finish<Dtype::float16>(out, row, col, none, count);
-    }
-  }
-}
-
-inline void multiply(const Matrix& a, const Matrix& b, const Target& out, void* memory) {
-  const Dtype dtype = a.dtype;
-  if (a.cols == 0 && is_half(dtype)) {
-    empty_sum(a.rows, b.cols, out);
-  } else if (few(a.rows, b.cols, a.cols, dtype, out.row_stride)) {
-    float* x = static_cast<float*>(memory);
-    if (a.rows <= max_rows) return few_rows_by_dtype(a, b, out, x);
-    Target row = out;  // one column
-    row.row_stride = a.rows;
-    few_rows_by_dtype(b.transposed(), a.transposed(), row, x);
-  } else if (!is_half(dtype)) {
-    parallel_blas(a, b, out);
-  } else if (const Kernel* dot = dot_kernel(dtype)) {
-    dot->run(Views(a, b, out, memory).call);
-  } else if (dtype == Dtype::bfloat16) {
-    blocked_product<FloatTile<Dtype::bfloat16>, Dtype::bfloat16>(a, b, out, memory);
-  } else {
-    blocked_product<FloatTile<Dtype::float16>, Dtype::float16>(a, b, out, memory);
-  }
 }
 
 }  // namespace
