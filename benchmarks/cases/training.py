@@ -10,8 +10,10 @@ from functools import partial
 from typing import Any
 
 from . import case
+from ._steps import mlx_steps, torch_steps
 
 STEPS = 200
+WARM = 5
 
 
 def batch(rng: Any) -> list[Any]:
@@ -24,31 +26,11 @@ def mlx_step(compiled: bool) -> Any:
 
     def run(mx: Any, x: Any, y: Any) -> float:
         import mlx.nn as nn
-        import mlx.optimizers as optim
 
         model = nn.Sequential(
             nn.Linear(64, 256), nn.gelu, nn.Linear(256, 256), nn.gelu, nn.Linear(256, 10)
         )
-        optimizer = optim.Adam(1e-3)
-        optimizer.init(model.trainable_parameters())
-        state = [model.state, optimizer.state]
-
-        def step(x: Any, y: Any) -> Any:
-            def loss_of(x: Any, y: Any) -> Any:
-                return nn.losses.cross_entropy(model(x), y, reduction="mean")
-
-            loss, gradients = nn.value_and_grad(model, loss_of)(x, y)
-            optimizer.update(model, gradients)
-            return loss
-
-        if compiled:
-            step = partial(mx.compile, inputs=state, outputs=state)(step)
-        for _ in range(5):
-            mx.eval(step(x, y), state)
-        start = time.perf_counter()
-        for _ in range(STEPS):
-            mx.eval(step(x, y), state)
-        return time.perf_counter() - start
+        return mlx_steps(mx, model, x, y, compiled, WARM, STEPS)
 
     return run
 
@@ -62,25 +44,7 @@ def torch_step(compiled: bool) -> Any:
         model = nn.Sequential(
             nn.Linear(64, 256), nn.GELU(), nn.Linear(256, 256), nn.GELU(), nn.Linear(256, 10)
         )
-        optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-        y = y.long()
-
-        def loss_of(x: Any, y: Any) -> Any:
-            return nn.functional.cross_entropy(model(x), y)
-
-        forward = torch.compile(loss_of) if compiled else loss_of
-
-        def step() -> None:
-            optimizer.zero_grad()
-            forward(x, y).backward()
-            optimizer.step()
-
-        for _ in range(5):
-            step()
-        start = time.perf_counter()
-        for _ in range(STEPS):
-            step()
-        return time.perf_counter() - start
+        return torch_steps(torch, model, x, y, compiled, WARM, STEPS)
 
     return run
 
@@ -114,8 +78,8 @@ def jax_step(jnp: Any, x: Any, y: Any) -> float:
 
     w, m, v = weights, zeros, jax.tree.map(jnp.copy, zeros)
     start = 0.0
-    for i in range(STEPS + 5):
-        if i == 5:
+    for i in range(STEPS + WARM):
+        if i == WARM:
             start = time.perf_counter()
         loss, w, m, v = step(w, m, v, x, y)
         loss.block_until_ready()

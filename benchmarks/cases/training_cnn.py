@@ -12,8 +12,10 @@ from functools import partial
 from typing import Any
 
 from . import case
+from ._steps import mlx_steps, torch_steps
 
 STEPS = 8
+WARM = 3
 CHANNELS = (3, 32, 64, 128)
 FEATURES = 4 * 4 * CHANNELS[-1]
 PAIRS = list(itertools.pairwise(CHANNELS))
@@ -30,33 +32,13 @@ def mlx_step(compiled: bool) -> Any:
 
     def run(mx: Any, x: Any, y: Any) -> float:
         import mlx.nn as nn
-        import mlx.optimizers as optim
 
         layers = []
         for inputs, outputs in PAIRS:
             convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
             layers += [convolution, nn.BatchNorm(outputs), nn.relu, nn.MaxPool2d(2)]
         model = nn.Sequential(*layers, lambda x: x.flatten(1), nn.Linear(FEATURES, 10))
-        optimizer = optim.Adam(1e-3)
-        optimizer.init(model.trainable_parameters())
-        state = [model.state, optimizer.state]
-
-        def step(x: Any, y: Any) -> Any:
-            def loss_of(x: Any, y: Any) -> Any:
-                return nn.losses.cross_entropy(model(x), y, reduction="mean")
-
-            loss, gradients = nn.value_and_grad(model, loss_of)(x, y)
-            optimizer.update(model, gradients)
-            return loss
-
-        if compiled:
-            step = partial(mx.compile, inputs=state, outputs=state)(step)
-        for _ in range(3):
-            mx.eval(step(x, y), state)
-        start = time.perf_counter()
-        for _ in range(STEPS):
-            mx.eval(step(x, y), state)
-        return time.perf_counter() - start
+        return mlx_steps(mx, model, x, y, compiled, WARM, STEPS)
 
     return run
 
@@ -73,25 +55,8 @@ def torch_step(compiled: bool) -> Any:
             layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
         model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(FEATURES, 10))
         model = model.to(memory_format=torch.channels_last)
-        optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-        x, y = x.permute(0, 3, 1, 2), y.long()
-
-        def loss_of(x: Any, y: Any) -> Any:
-            return nn.functional.cross_entropy(model(x), y)
-
-        forward = torch.compile(loss_of) if compiled else loss_of
-
-        def step() -> None:
-            optimizer.zero_grad()
-            forward(x, y).backward()
-            optimizer.step()
-
-        for _ in range(3):
-            step()
-        start = time.perf_counter()
-        for _ in range(STEPS):
-            step()
-        return time.perf_counter() - start
+        x = x.permute(0, 3, 1, 2)
+        return torch_steps(torch, model, x, y, compiled, WARM, STEPS)
 
     return run
 
@@ -135,8 +100,8 @@ def jax_step(jnp: Any, x: Any, y: Any) -> float:
     zeros = jax.tree.map(jnp.zeros_like, weights)
     state = (weights, zeros, jax.tree.map(jnp.copy, zeros))
     start = 0.0
-    for i in range(STEPS + 3):
-        if i == 3:
+    for i in range(STEPS + WARM):
+        if i == WARM:
             start = time.perf_counter()
         loss, state, running = step(state, running, x, y)
         loss.block_until_ready()

@@ -97,8 +97,8 @@ def _counted(x: array, weights: array | None, size: int, stream: StreamOrDevice)
         raise ValueError(f"[bincount] size is {size}; it must not be negative.")
     x = kernels.cast(x, int64, stream)
     place = where((x < 0) | (x >= size), size, x)
-    values = 1 if weights is None else as_inexact(weights, stream)
-    start = zeros((size + 1,), int32 if weights is None else values.dtype, stream=stream)  # type: ignore[union-attr]
+    values = array(1, int32) if weights is None else as_inexact(weights, stream)
+    start = zeros((size + 1,), values.dtype, stream=stream)
     return slice_axis(start.at[place].add(values), 0, 0, size, stream=stream)
 
 
