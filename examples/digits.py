@@ -12,14 +12,16 @@ import argparse
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import mlx.core as mx
 import mlx.nn as nn
 import mlx.optimizers as optim
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
+from sklearn.datasets import load_digits  # pyright: ignore[reportMissingTypeStubs]
+from sklearn.model_selection import train_test_split  # pyright: ignore
 from tqdm import tqdm
 
 
@@ -40,14 +42,13 @@ class MLP(nn.Module):
         return self.layers[-1](x)
 
 
-def load_data() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def load_data() -> tuple[NDArray[Any], ...]:
     """Images in [0, 1] and labels: train and test, stratified, 20% test."""
-    pixels, digits = load_digits(return_X_y=True)
-    images = (np.asarray(pixels) / 16).astype(np.float32)
-    labels = np.asarray(digits).astype(np.uint32)
-    parts = train_test_split(images, labels, test_size=0.2, random_state=0, stratify=labels)
-    train_x, test_x, train_y, test_y = (np.asarray(part) for part in parts)
-    return train_x, test_x, train_y, test_y
+    digits = cast(Any, load_digits())
+    images = (digits.data / 16).astype(np.float32)
+    labels = digits.target.astype(np.uint32)
+    split = cast(Any, train_test_split)
+    return tuple(split(images, labels, test_size=0.2, random_state=0, stratify=labels))
 
 
 def draw_confusion(confusion: np.ndarray, path: Path, cell: int = 44) -> None:
@@ -104,7 +105,7 @@ def main() -> None:
 
     with tqdm(range(arguments.epochs), unit="epoch") as epochs:
         for epoch in epochs:
-            losses = []
+            losses: list[mx.array] = []
             order = shuffler.permutation(len(train_x))
             for start in range(0, len(order), arguments.batch_size):
                 batch = order[start : start + arguments.batch_size]

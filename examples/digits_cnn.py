@@ -12,14 +12,16 @@ import argparse
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import mlx.core as mx
 import mlx.nn as nn
 import mlx.optimizers as optim
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
+from sklearn.datasets import load_digits  # pyright: ignore[reportMissingTypeStubs]
+from sklearn.model_selection import train_test_split  # pyright: ignore
 from tqdm import tqdm
 
 
@@ -51,21 +53,21 @@ class CNN(nn.Module):
         return self.head(self.dropout(x.flatten(1)))
 
 
-def load_data() -> tuple[np.ndarray, ...]:
+def load_data() -> tuple[NDArray[Any], ...]:
     """Images (n, 8, 8, 1) in [0, 1] and labels: train and test, stratified, 20% test."""
-    pixels, digits = load_digits(return_X_y=True)
-    images = (np.asarray(pixels).reshape(-1, 8, 8, 1) / 16).astype(np.float32)
-    labels = np.asarray(digits).astype(np.uint32)
-    parts = train_test_split(images, labels, test_size=0.2, random_state=0, stratify=labels)
-    return tuple(np.asarray(part) for part in parts)
+    digits = cast(Any, load_digits())
+    images = (digits.images[..., None] / 16).astype(np.float32)
+    labels = digits.target.astype(np.uint32)
+    split = cast(Any, train_test_split)
+    return tuple(split(images, labels, test_size=0.2, random_state=0, stratify=labels))
 
 
-def shifted(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def shifted(images: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
     """Each image moved by at most one pixel along each axis."""
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, images.shape[1:3], axis=(1, 2))
     row, column = rng.integers(0, 3, (2, len(images)))
-    return windows[np.arange(len(images)), row, column].transpose(0, 2, 3, 1)
+    return np.moveaxis(windows[np.arange(len(images)), row, column], 1, -1)
 
 
 def draw_mistakes(images: np.ndarray, labels: np.ndarray, said: np.ndarray, path: Path) -> None:
@@ -114,14 +116,14 @@ def main() -> None:
 
     with tqdm(range(arguments.epochs), unit="epoch") as epochs:
         for _ in epochs:
-            losses = []
+            losses: list[mx.array] = []
             order = rng.permutation(len(train_x))
             for start in range(0, len(order), arguments.batch_size):
                 batch = order[start : start + arguments.batch_size]
                 x = shifted(train_x[batch], rng)
                 losses.append(train_step(mx.array(x), mx.array(train_y[batch])))
                 mx.eval(state)
-            epochs.set_postfix(loss=f"{mx.mean(mx.stack(losses)).item():.4f}")
+            epochs.set_postfix_str(f"loss {mx.mean(mx.stack(losses)).item():.4f}")
 
     model.eval()
     said = np.array(mx.argmax(model(mx.array(test_x)), axis=1))

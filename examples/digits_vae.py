@@ -12,13 +12,14 @@ import argparse
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import mlx.core as mx
 import mlx.nn as nn
 import mlx.optimizers as optim
 import numpy as np
 from PIL import Image
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits  # pyright: ignore[reportMissingTypeStubs]
 from tqdm import tqdm
 
 SIDE = 8
@@ -52,13 +53,14 @@ def loss_fn(model: VAE, x: mx.array) -> mx.array:
     return mx.mean(pixels + divergence)
 
 
-def draw(pixels: np.ndarray, columns: int, path: Path, zoom: int = 6) -> None:
+def draw(pixels: mx.array, columns: int, path: Path, zoom: int = 6) -> None:
     """Writes a picture of images in rows of ``columns``."""
     images = pixels.reshape(-1, columns, SIDE, SIDE)
-    sheet = np.pad(images, ((0, 0), (0, 0), (0, 1), (0, 1))).transpose(0, 2, 1, 3)
+    sheet = mx.pad(images, ((0, 0), (0, 0), (0, 1), (0, 1))).transpose(0, 2, 1, 3)
     rows, height, _, width = sheet.shape
-    grey = (255 * (1 - sheet.reshape(rows * height, columns * width))).astype(np.uint8)
-    Image.fromarray(grey.repeat(zoom, axis=0).repeat(zoom, axis=1)).save(path)
+    grey = (255 * (1 - sheet.reshape(rows * height, columns * width))).astype(mx.uint8)
+    zoomed = mx.repeat(mx.repeat(grey, zoom, axis=0), zoom, axis=1)
+    Image.fromarray(np.array(zoomed)).save(path)
 
 
 def main() -> None:
@@ -75,7 +77,8 @@ def main() -> None:
     started = time.perf_counter()
     mx.random.seed(0)
     shuffler = np.random.default_rng(0)
-    images = (np.asarray(load_digits(return_X_y=True)[0]) / 16).astype(np.float32)
+    digits = cast(Any, load_digits())
+    images = (digits.data / 16).astype(np.float32)
 
     model = VAE(arguments.hidden, arguments.latent)
     optimizer = optim.Adam(learning_rate=arguments.learning_rate)
@@ -92,7 +95,7 @@ def main() -> None:
 
     with tqdm(range(arguments.epochs), unit="epoch") as epochs:
         for epoch in epochs:
-            losses = []
+            losses: list[mx.array] = []
             order = shuffler.permutation(len(images))
             for start in range(0, len(order), arguments.batch_size):
                 batch = order[start : start + arguments.batch_size]
@@ -103,7 +106,7 @@ def main() -> None:
                 epochs.write(f"epoch {epoch + 1:3d}: loss {loss:.2f}")
 
     samples = mx.sigmoid(model.decoder(mx.random.normal((100, arguments.latent))))
-    draw(np.array(samples), 10, arguments.picture)
+    draw(samples, 10, arguments.picture)
     print(f"{time.perf_counter() - started:.1f} s, samples in {arguments.picture}")
 
 

@@ -120,7 +120,7 @@ def main() -> None:
             begin = shuffler.integers(0, last, (arguments.batch_size, 1))
             window = text[begin + np.arange(arguments.context + 1)]
             losses.append(train_step(mx.array(window[:, :-1]), mx.array(window[:, 1:])).item())
-            steps.set_postfix(loss=f"{losses[-1]:.3f}")
+            steps.set_postfix_str(f"loss {losses[-1]:.3f}")
 
     draw_losses(losses, arguments.picture)
     written = write(model, [characters.index("T")], arguments.sample, temperature=0.7)

@@ -9,18 +9,21 @@ nothing is downloaded. Run:
 from __future__ import annotations
 
 import argparse
+from typing import Any, cast
 
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
-from sklearn.datasets import load_breast_cancer
-from sklearn.model_selection import train_test_split
+from sklearn.datasets import load_breast_cancer  # pyright: ignore[reportMissingTypeStubs]
+from sklearn.model_selection import train_test_split  # pyright: ignore
 
 
 def load_data() -> tuple[mx.array, mx.array, mx.array, mx.array]:
     """Features of mean zero and deviation one, and labels: train and test, stratified."""
-    features, labels = load_breast_cancer(return_X_y=True)
-    parts = train_test_split(features, labels, test_size=0.25, random_state=0, stratify=labels)
+    cells = cast(Any, load_breast_cancer())
+    features, labels = cells.data, cells.target
+    split = cast(Any, train_test_split)
+    parts = split(features, labels, test_size=0.25, random_state=0, stratify=labels)
     train_x, test_x, train_y, test_y = (np.asarray(part, np.float32) for part in parts)
     mean, deviation = train_x.mean(axis=0), train_x.std(axis=0)
     train_x, test_x = (train_x - mean) / deviation, (test_x - mean) / deviation

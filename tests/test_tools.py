@@ -113,3 +113,9 @@ def test_symbols_finds_what_leaves_the_namespace() -> None:
         "W void std::__introsort_loop<float*>(float*, float*)",
         "W mlxk::cpu::v3::other()",
     ]
+
+
+def test_the_type_stub_holds_the_installed_methods() -> None:
+    stubs = tool("stubs")
+    stub = stubs["STUB"].read_text()
+    assert stubs["rewritten"](stub) == stub, "run `uv run python tools/stubs.py`"

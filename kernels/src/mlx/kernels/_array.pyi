@@ -113,8 +113,194 @@ class array:
     def __setstate__(self, state: Any) -> None: ...
     def __div__(self, other: _Operand) -> array: ...
     def __rdiv__(self, other: _Operand) -> array: ...
-    # The methods that mlx.core installs.
-    def __getattr__(self, name: str) -> Any: ...
+    # The methods that mlx.core installs, written by tools/stubs.py.
+    @property
+    def T(self) -> array: ...
+    def abs(self, *, stream: _Stream = None) -> array: ...
+    def all(
+        self,
+        axis: int | Sequence[int] | None = None,
+        keepdims: bool = False,
+        *,
+        stream: _Stream = None,
+    ) -> array: ...
+    def any(
+        self,
+        axis: int | Sequence[int] | None = None,
+        keepdims: bool = False,
+        *,
+        stream: _Stream = None,
+    ) -> array: ...
+    def argmax(
+        self,
+        axis: int | None = None,
+        keepdims: bool = False,
+        *,
+        stream: _Stream = None,
+    ) -> array: ...
+    def argmin(
+        self,
+        axis: int | None = None,
+        keepdims: bool = False,
+        *,
+        stream: _Stream = None,
+    ) -> array: ...
+    def astype(self, dtype: Dtype, stream: _Stream = None) -> array: ...
+    @property
+    def at(self) -> Any: ...
+    def conj(self, *, stream: _Stream = None) -> array: ...
+    def cos(self, *, stream: _Stream = None) -> array: ...
+    def cummax(
+        self,
+        axis: int | None = None,
+        *,
+        reverse: bool = False,
+        inclusive: bool = True,
+        stream: _Stream = None,
+    ) -> array: ...
+    def cummin(
+        self,
+        axis: int | None = None,
+        *,
+        reverse: bool = False,
+        inclusive: bool = True,
+        stream: _Stream = None,
+    ) -> array: ...
+    def cumprod(
+        self,
+        axis: int | None = None,
+        *,
+        reverse: bool = False,
+        inclusive: bool = True,
+        stream: _Stream = None,
+    ) -> array: ...
+    def cumsum(
+        self,
+        axis: int | None = None,
+        *,
+        reverse: bool = False,
+        inclusive: bool = True,
+        stream: _Stream = None,
+    ) -> array: ...
+    def diag(self, k: int = 0, *, stream: _Stream = None) -> array: ...
+    def diagonal(
+        self,
+        offset: int = 0,
+        axis1: int = 0,
+        axis2: int = 1,
+        stream: _Stream = None,
+    ) -> array: ...
+    def exp(self, *, stream: _Stream = None) -> array: ...
+    def flatten(
+        self,
+        start_axis: int = 0,
+        end_axis: int = -1,
+        *,
+        stream: _Stream = None,
+    ) -> array: ...
+    @property
+    def imag(self) -> array: ...
+    def log(self, *, stream: _Stream = None) -> array: ...
+    def log10(self, *, stream: _Stream = None) -> array: ...
+    def log1p(self, *, stream: _Stream = None) -> array: ...
+    def log2(self, *, stream: _Stream = None) -> array: ...
+    def logcumsumexp(
+        self,
+        axis: int | None = None,
+        *,
+        reverse: bool = False,
+        inclusive: bool = True,
+        stream: _Stream = None,
+    ) -> array: ...
+    def logsumexp(
+        self,
+        axis: int | Sequence[int] | None = None,
+        keepdims: bool = False,
+        *,
+        stream: _Stream = None,
+    ) -> array: ...
+    @property
+    def mT(self) -> array: ...
+    def max(
+        self,
+        axis: int | Sequence[int] | None = None,
+        keepdims: bool = False,
+        *,
+        stream: _Stream = None,
+    ) -> array: ...
+    def mean(
+        self,
+        axis: int | Sequence[int] | None = None,
+        keepdims: bool = False,
+        *,
+        stream: _Stream = None,
+    ) -> array: ...
+    def min(
+        self,
+        axis: int | Sequence[int] | None = None,
+        keepdims: bool = False,
+        *,
+        stream: _Stream = None,
+    ) -> array: ...
+    def moveaxis(self, source: int, destination: int, *, stream: _Stream = None) -> array: ...
+    def prod(
+        self,
+        axis: int | Sequence[int] | None = None,
+        keepdims: bool = False,
+        *,
+        stream: _Stream = None,
+    ) -> array: ...
+    @property
+    def real(self) -> array: ...
+    def reciprocal(self, *, stream: _Stream = None) -> array: ...
+    def reshape(self, *shape: Any, stream: _Stream = None) -> array: ...
+    def round(self, decimals: int = 0, stream: _Stream = None) -> array: ...
+    def rsqrt(self, *, stream: _Stream = None) -> array: ...
+    def sin(self, *, stream: _Stream = None) -> array: ...
+    def split(
+        self,
+        indices_or_sections: int | Sequence[int],
+        axis: int = 0,
+        *,
+        stream: _Stream = None,
+    ) -> list[array]: ...
+    def sqrt(self, *, stream: _Stream = None) -> array: ...
+    def square(self, *, stream: _Stream = None) -> array: ...
+    def squeeze(
+        self,
+        axis: int | Sequence[int] | None = None,
+        *,
+        stream: _Stream = None,
+    ) -> array: ...
+    def std(
+        self,
+        axis: int | Sequence[int] | None = None,
+        keepdims: bool = False,
+        ddof: int = 0,
+        *,
+        correction: int | None = None,
+        stream: _Stream = None,
+    ) -> array: ...
+    def sum(
+        self,
+        axis: int | Sequence[int] | None = None,
+        keepdims: bool = False,
+        *,
+        stream: _Stream = None,
+    ) -> array: ...
+    def swapaxes(self, axis1: int, axis2: int, *, stream: _Stream = None) -> array: ...
+    def transpose(self, *axes: Any, stream: _Stream = None) -> array: ...
+    def var(
+        self,
+        axis: int | Sequence[int] | None = None,
+        keepdims: bool = False,
+        ddof: int = 0,
+        *,
+        correction: int | None = None,
+        stream: _Stream = None,
+    ) -> array: ...
+    def view(self, dtype: Dtype, stream: _Stream = None) -> array: ...
+    # The end of the installed methods.
 
 class ElementwiseFunction:
     __name__: str
