@@ -149,3 +149,28 @@ def test_errors(error: type[Exception], message: str, call: object) -> None:
     with pytest.raises(error) as caught:
         call(mx.ones((3, 4)))  # type: ignore[operator]
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("norm", ["backward", "ortho", "forward"])
+@pytest.mark.parametrize("n", [None, 1, 6, 7, 20])
+def test_transforms_of_half_a_sequence(n, norm):
+    rng = np.random.default_rng(5)
+    x = (rng.normal(size=(3, 9)) + 1j * rng.normal(size=(3, 9))).astype(np.complex64)
+    for axis in (-1, 0):
+        if n is None and axis == 0:
+            continue
+        got = mx.fft.hfft(mx.array(x), n, axis, norm)
+        np.testing.assert_allclose(got, np.fft.hfft(x, n, axis, norm), rtol=1e-4, atol=1e-4)
+        got = mx.fft.ihfft(mx.array(x.real), n, axis, norm)
+        np.testing.assert_allclose(got, np.fft.ihfft(x.real, n, axis, norm), rtol=1e-4, atol=1e-4)
+
+
+def test_transforms_of_half_a_sequence_are_inverse_and_differentiable():
+    x = mx.array([1.0, 2.0, -3.0, 0.5, 4.0])
+    np.testing.assert_allclose(mx.fft.hfft(mx.fft.ihfft(x), 5), x, rtol=1e-5)
+    slope = mx.grad(lambda x: mx.square(mx.fft.hfft(mx.fft.ihfft(x), 5)).sum())(x)
+    np.testing.assert_allclose(slope, 2 * x, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"\[hfft\].*sideways"):
+        mx.fft.hfft(x, norm="sideways")
+    with pytest.raises(IndexError, match=r"\[ihfft\]"):
+        mx.fft.ihfft(x, axis=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import ml_dtypes
 import mlx.core as mx
 import numpy as np
 import pytest
@@ -67,6 +68,38 @@ def test_errors() -> None:
 
 
 # ---- order and signs ---------------------------------------------------------------------------
+
+
+def test_signbit():
+    values = [0.0, -0.0, 1.5, -1.5, np.inf, -np.inf, np.nan, -np.nan, 1e-40, -1e-40]
+    for dtype in (mx.float16, mx.bfloat16, mx.float32, mx.float64):
+        assert mx.signbit(mx.array(values, dtype)).tolist() == np.signbit(values).tolist()
+    assert mx.signbit(mx.array([-2, 0, 3])).tolist() == [True, False, False]
+    assert mx.signbit(mx.array([2], mx.uint8)).tolist() == [False]
+    assert mx.signbit(-1.0).item() is True
+    assert mx.vmap(mx.signbit)(mx.array([[-1.0], [1.0]])).tolist() == [[True], [False]]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_nextafter(dtype):
+    kind = ml_dtypes.bfloat16 if dtype == "bfloat16" else np.dtype(dtype)
+    largest = float(ml_dtypes.finfo(kind).max)
+    values = [0.0, -0.0, 1.0, -1.0, 1.5, -2.0, largest, -largest, np.inf, -np.inf, np.nan, 3e-5]
+    a, b = np.meshgrid(np.array(values, kind), np.array(values, kind))
+    x, y = (mx.array(v.astype(np.float64), getattr(mx, dtype)) for v in (a, b))
+    got = np.array(mx.nextafter(x, y).astype(mx.float64))
+    with np.errstate(over="ignore", under="ignore"):
+        want = np.nextafter(a, b).astype(np.float64)
+    np.testing.assert_array_equal(got, want)
+    # The standard asks for b where both are equal; of float16 NumPy returns a.
+    assert np.array_equal(np.signbit(got)[a == b], np.signbit(b.astype(np.float64))[a == b])
+
+
+def test_nextafter_of_scalars_and_integers():
+    assert mx.nextafter(1, 2).dtype == mx.float32
+    assert mx.nextafter(mx.array([1, 2]), 0).tolist() == [1 - 2**-24, 2 - 2**-23]
+    compiled = mx.compile(mx.nextafter)
+    assert compiled(mx.array(1.0), mx.array(2.0)).item() == 1 + 2**-23
 
 
 def test_copysign():
@@ -268,6 +301,8 @@ def trapezoid(y, dx, axis):
         (lambda: mx.lexsort([]), ValueError, "no keys"),
         (lambda: mx.lexsort([mx.ones((2,)), mx.ones((3,))]), ValueError, "differ in shape"),
         (lambda: mx.copysign(mx.array(1j), 1), ValueError, "complex64"),
+        (lambda: mx.signbit(mx.array(1j)), ValueError, "signbit.*complex64"),
+        (lambda: mx.nextafter(1.0, mx.array(1j)), ValueError, "nextafter.*complex64"),
     ],
 )
 def test_errors_name_the_rule(call, error, message):

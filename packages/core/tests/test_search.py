@@ -179,3 +179,20 @@ def test_eight_bits_edges_and_errors() -> None:
             mx.from_fp8(mx.array([1], mx.uint8), dtype)
         with pytest.raises(ValueError, match="a real floating dtype is needed"):
             mx.to_fp8(mx.array([1], dtype))
+
+
+def test_unique_by_the_names_of_the_array_api():
+    values = np.array([[3, 1, 3], [2, 1, 1]], np.int32)
+    x = mx.array(values)
+    found = mx.unique_all(x)
+    want = np.unique_all(values)
+    for got, expected in zip(found, want, strict=True):
+        np.testing.assert_array_equal(got, expected)
+    assert found._fields == want._fields
+    assert mx.unique_counts(x)._fields == np.unique_counts(values)._fields
+    np.testing.assert_array_equal(mx.unique_counts(x).counts, want.counts)
+    inverse = mx.unique_inverse(x)
+    np.testing.assert_array_equal(inverse.values[inverse.inverse_indices], values)
+    assert mx.unique_values(x).tolist() == [1, 2, 3]
+    with pytest.raises(ValueError, match="size"):
+        mx.compile(mx.unique_values)(x)

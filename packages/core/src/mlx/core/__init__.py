@@ -83,6 +83,7 @@ from .ops.convolve import *
 from .ops.create import *
 from .ops.eight_bits import *
 from .ops.einsum import *
+from .ops.float_bits import *
 from .ops.gather_mm import *
 from .ops.hadamard import *
 from .ops.index import *

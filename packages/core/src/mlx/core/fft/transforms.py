@@ -17,7 +17,7 @@ from ..ops.axes import as_int, as_ints, axis_of, check_array
 from ..ops.cast import astype
 from ..ops.join import pad
 from ..ops.shape import Batched
-from ..ops.unary import real
+from ..ops.unary import conjugate, real
 from ..ops.views import slice_axis
 from ..stream import StreamOrDevice
 
@@ -32,6 +32,7 @@ _irfft = Op("irfft", params=("axis", "n", "power", "transposed"))
 _LONGEST = 2**31 - 1
 _FORWARD = {"backward": 0.0, "ortho": 0.5, "forward": 1.0}
 _INVERSE = {"backward": 1.0, "ortho": 0.5, "forward": 0.0}
+_OPPOSITE = {"backward": "forward", "forward": "backward"}
 
 
 def _resized(x: array, axis: int, size: int) -> array:
@@ -399,6 +400,76 @@ def irfft(
         array([1, 2, 3, 4], dtype=float32)
     """
     return _to_real("irfft", a, _one_size("irfft", n), _one_axis("irfft", axis), norm, stream)
+
+
+def hfft(
+    a: array,
+    n: int | None = None,
+    axis: int = -1,
+    norm: str = "backward",
+    stream: StreamOrDevice = None,
+) -> array:
+    """The real ``fft`` of n numbers of which only the first n // 2 + 1 are given.
+
+    The others are their conjugates, as in the result of ``ihfft``.
+
+    Args:
+        a: Array of at least one dimension.
+        n: The length of the result. None is twice the length of the axis less one.
+        axis: The axis that is transformed.
+        norm: Which direction is divided by n: "backward", "forward", or both by its root:
+            "ortho".
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape with n elements along the axis; float32.
+
+    Raises:
+        ValueError: If the length is not positive, or the norm is unknown.
+        IndexError: If the axis is out of range.
+
+    Example:
+        >>> mx.fft.hfft(mx.array([2.5, -0.5 - 0.5j, -0.5]))
+        array([1, 2, 3, 4], dtype=float32)
+    """
+    check_array("hfft", a)
+    a = conjugate(a, stream=stream)
+    norm = _OPPOSITE.get(norm, norm)
+    return _to_real("hfft", a, _one_size("hfft", n), _one_axis("hfft", axis), norm, stream)
+
+
+def ihfft(
+    a: array,
+    n: int | None = None,
+    axis: int = -1,
+    norm: str = "backward",
+    stream: StreamOrDevice = None,
+) -> array:
+    """The inverse of ``hfft``: the first n // 2 + 1 elements of ``ifft`` of real numbers.
+
+    Args:
+        a: Array of at least one dimension; of complex numbers the real part is taken.
+        n: The length of the transform; the axis is cut, or filled up with zeros. None is its
+            length.
+        axis: The axis that is transformed.
+        norm: Which direction is divided by n: "backward", "forward", or both by its root:
+            "ortho".
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape with n // 2 + 1 elements along the axis; complex64.
+
+    Raises:
+        ValueError: If the length is not positive, or the norm is unknown.
+        IndexError: If the axis is out of range.
+
+    Example:
+        >>> mx.fft.ihfft(mx.array([1.0, 2.0, 3.0, 4.0])).real
+        array([2.5, -0.5, -0.5], dtype=float32)
+    """
+    norm = _OPPOSITE.get(norm, norm)
+    half = _from_real("ihfft", a, _one_size("ihfft", n), _one_axis("ihfft", axis), norm, stream)
+    return conjugate(half, stream=stream)
 
 
 def _one_axis(name: str, axis: int) -> tuple[int]:

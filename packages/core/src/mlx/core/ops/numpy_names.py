@@ -19,8 +19,6 @@ from .axes import (
     as_int,
     axis_of,
     check_array,
-    check_not_complex,
-    promoted,
 )
 from .binary import divide, maximum, multiply, subtract
 from .compare import isnan, logical_not
@@ -30,7 +28,7 @@ from .shape import swapaxes
 from .sort import argsort
 from .ternary import where
 from .unary import abs, sqrt, square
-from .views import flip, view
+from .views import flip
 
 
 def nansum(
@@ -286,35 +284,6 @@ def fmod(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> array:
     x, y = as_array(a, "fmod"), as_array(b, "fmod")
     left = abs(x, stream=stream) % abs(y, stream=stream)
     return where(x < 0, -left if issubdtype(left.dtype, inexact) else 0 - left, left)
-
-
-_SIGNED = {2: kernels.int16, 4: kernels.int32, 8: kernels.int64}
-
-
-def copysign(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> array:
-    """The size of ``a`` with the sign of ``b``, also that of zeros and NaN.
-
-    Args:
-        a: Real array or scalar.
-        b: Real array or scalar that broadcasts with it.
-        stream: Stream or device to run on.
-
-    Returns:
-        The broadcast shape; the promoted dtype if inexact, else float32.
-
-    Raises:
-        ValueError: If the shapes cannot be broadcast, or an argument is complex.
-
-    Example:
-        >>> mx.copysign(mx.array([1.0, -2.0]), -0.0)
-        array([-1, -2], dtype=float32)
-    """
-    x, y = as_array(a, "copysign"), as_array(b, "copysign")
-    check_not_complex("copysign", x, y)
-    x, y = (as_inexact(v, stream) for v in promoted([x, y], stream))
-    negative = view(y, _SIGNED[y.dtype.size], stream=stream) < 0
-    size = abs(x, stream=stream)
-    return where(negative, -size, size, stream=stream)
 
 
 def lexsort(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from mlx import kernels
 from mlx.kernels import array
 
@@ -186,6 +188,114 @@ def _filling(
     if filling.size != 1:
         raise ValueError(f"[unique] fill_value has shape {filling.shape}, not one element.")
     return kernels.cast(reshape(filling, (), stream=stream), a.dtype, stream)
+
+
+class UniqueAll(NamedTuple):
+    """What ``unique_all`` returns."""
+
+    values: array
+    indices: array
+    inverse_indices: array
+    counts: array
+
+
+class UniqueCounts(NamedTuple):
+    """What ``unique_counts`` returns."""
+
+    values: array
+    counts: array
+
+
+class UniqueInverse(NamedTuple):
+    """What ``unique_inverse`` returns."""
+
+    values: array
+    inverse_indices: array
+
+
+def unique_all(x: array, /, *, stream: StreamOrDevice = None) -> UniqueAll:
+    """The distinct values of an array, where they are and how often: ``unique``, all of it.
+
+    Args:
+        x: Array of any shape; it is evaluated.
+        stream: Stream or device to run on.
+
+    Returns:
+        A named tuple of the values (n,), the indices (n,) of their first occurrences in the
+        flattened array as uint32, the inverse_indices of ``x``'s shape as uint32 and the counts
+        (n,) as int32.
+
+    Raises:
+        ValueError: Inside vmap or compile, where ``unique`` with a size is to be used.
+
+    Example:
+        >>> mx.unique_all(mx.array([2, 1, 2])).counts
+        array([1, 2], dtype=int32)
+    """
+    return UniqueAll(*unique(x, None, True, True, True, stream=stream))
+
+
+def unique_counts(x: array, /, *, stream: StreamOrDevice = None) -> UniqueCounts:
+    """The distinct values of an array and how often each occurs.
+
+    Args:
+        x: Array of any shape; it is evaluated.
+        stream: Stream or device to run on.
+
+    Returns:
+        A named tuple of the values (n,) and the counts (n,) as int32.
+
+    Raises:
+        ValueError: Inside vmap or compile, where ``unique`` with a size is to be used.
+
+    Example:
+        >>> mx.unique_counts(mx.array([2, 1, 2])).counts
+        array([1, 2], dtype=int32)
+    """
+    return UniqueCounts(*unique(x, return_counts=True, stream=stream))
+
+
+def unique_inverse(x: array, /, *, stream: StreamOrDevice = None) -> UniqueInverse:
+    """The distinct values of an array, and for each element which of them it is.
+
+    Args:
+        x: Array of any shape; it is evaluated.
+        stream: Stream or device to run on.
+
+    Returns:
+        A named tuple of the values (n,) and the inverse_indices of ``x``'s shape as uint32:
+        ``values[inverse_indices]`` is ``x``.
+
+    Raises:
+        ValueError: Inside vmap or compile, where ``unique`` with a size is to be used.
+
+    Example:
+        >>> mx.unique_inverse(mx.array([2, 1, 2])).inverse_indices
+        array([1, 0, 1], dtype=uint32)
+    """
+    return UniqueInverse(*unique(x, return_inverse=True, stream=stream))
+
+
+def unique_values(x: array, /, *, stream: StreamOrDevice = None) -> array:
+    """The distinct values of an array: ``unique`` without anything else.
+
+    Args:
+        x: Array of any shape; it is evaluated.
+        stream: Stream or device to run on.
+
+    Returns:
+        The values (n,), ascending.
+
+    Raises:
+        ValueError: Inside vmap or compile, where ``unique`` with a size is to be used.
+
+    Example:
+        >>> mx.unique_values(mx.array([2, 1, 2]))
+        array([1, 2], dtype=int32)
+    """
+    values = unique(x, stream=stream)
+    assert isinstance(values, array)
+    return values
 
 
 __all__ = public(globals())
