@@ -463,6 +463,38 @@ def test_dlpack_shares_the_memory():
     a.__dlpack__()  # a capsule that nobody takes
 
 
+def test_dlpack_has_the_version_that_is_asked_for():
+    a = k.array([1.0, 2.0])
+    for version in (None, (0, 8)):
+        assert '"dltensor"' in repr(a.__dlpack__(max_version=version))
+    for version in ((1, 0), (1, 3), (2, 0)):
+        assert '"dltensor_versioned"' in repr(a.__dlpack__(max_version=version))
+    assert np.from_dlpack(a, copy=True).tolist() == [1, 2]
+
+    class Former:
+        def __dlpack__(self):
+            return a.__dlpack__()
+
+    class Later:
+        def __dlpack__(self, max_version=None):
+            return a.__dlpack__(max_version=max_version)
+
+    for kind in (Former, Later):
+        b = k.from_dlpack(kind())
+        assert b.tolist() == [1, 2]
+    with pytest.raises(ValueError, match="no capsule"):
+        k.from_dlpack(types.SimpleNamespace(__dlpack__=lambda max_version: 5))
+
+
+def test_read_only_memory_comes_through_dlpack_and_is_never_written():
+    source = np.arange(100000, dtype=np.float32)
+    source.flags.writeable = False
+    a = k.from_dlpack(source)
+    assert a.tolist()[:2] == [0, 1]
+    np.from_dlpack(a)[0] = 7  # a copy
+    assert source[0] == 0
+
+
 def test_copies_and_pickles(monkeypatch):
     # The class is found under its public name.
     monkeypatch.setitem(sys.modules, "mlx.core", types.SimpleNamespace(array=k.array))

@@ -91,12 +91,15 @@ def test_ctypes_and_the_standard_library() -> None:
 def test_read_only_memory_is_never_written() -> None:
     plain = np.arange(4)
     plain.flags.writeable = False
-    for function in (mx.array, mx.asarray, mx.from_dlpack):
-        np.asarray(function(plain))[0] = 9
-        assert plain[0] == 0
+    np.asarray(mx.array(plain))[0] = 9
     for function in (mx.asarray, mx.from_dlpack):
-        with pytest.raises(ValueError, match="copy=False"):
-            function(plain, copy=False)
+        for copy in (None, False):
+            shared = function(plain, copy=copy)
+            assert np.shares_memory(np.asarray(shared), plain)
+            with pytest.raises(ValueError, match="read-only"):
+                np.asarray(shared)[0] = 9
+        np.asarray(function(plain, copy=True))[0] = 9
+    assert plain[0] == 0
 
 
 def test_buffers() -> None:

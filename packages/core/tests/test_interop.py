@@ -72,6 +72,19 @@ def test_a_write_elsewhere_reaches_one_element() -> None:
     assert mx.zeros(2).tolist() == [0, 0]
 
 
+def test_read_only_arrays_of_numpy_are_shared_and_stay_as_they_are() -> None:
+    source = np.arange(1 << 20, dtype=np.float32)
+    source.flags.writeable = False
+    a = mx.from_dlpack(source, copy=False)
+    b = mx.from_dlpack(source)
+    a += 1
+    b[0] = 9
+    mx.eval(a, b)
+    assert source[:2].tolist() == [0, 1]
+    assert a[:2].tolist() == [1, 2]
+    assert b[:2].tolist() == [9, 1]
+
+
 def test_negative_strides_are_not_handed_out() -> None:
     # PyTorch ends the process when it gets them.
     a = mx.arange(4)[::-1]

@@ -450,18 +450,21 @@ cdef class array:
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         """A DLPack capsule of the same memory, or of a copy that any library can take.
 
+        It has version 1 if ``max_version`` admits that, else the layout of versions before.
+
         Raises:
             BufferError: Another device is asked for, or a copy is needed and forbidden.
         """
         if dl_device is not None and tuple(dl_device) != self.__dlpack_device__():
             raise BufferError(f"[array.__dlpack__] this array is on the CPU, not on {dl_device}.")
+        cdef bint versioned = max_version is not None and max_version[0] >= 1
         if copy:
             wait_ready(self)
-            return export_dlpack(mlxk_output(copied(mlxk_output(self.edge), False)))
+            return export_dlpack(mlxk_output(copied(mlxk_output(self.edge), False)), versioned, True)
         if copy is False and not is_plain(self):
             raise BufferError("[array.__dlpack__] no other library can share this array's memory.")
         plain_memory(self)
-        return export_dlpack(mlxk_output(self.edge))
+        return export_dlpack(mlxk_output(self.edge), versioned, False)
 
     def __dlpack_device__(self):
         """(device type, device id): the CPU is (1, 0)."""

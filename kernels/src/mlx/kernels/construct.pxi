@@ -190,7 +190,7 @@ cdef extern from "export.h" namespace "mlxk::face":
     Edge shared_bytes(object, int64_t, Dims, CDtype) except +raise_python
 
 cdef extern from "dlpack.h" namespace "mlxk::face":
-    object export_dlpack(const Output&)
+    object export_dlpack(const Output&, bint, bint)
     Edge import_dlpack(object) except +raise_python
 
 
@@ -201,9 +201,14 @@ def from_dlpack(x):
         x: An object with ``__dlpack__``.
 
     Raises:
-        ValueError: The memory is not on the CPU, or has no dtype of ours.
+        ValueError: The memory is not on the CPU, has no dtype of ours, or the capsule a version
+            other than 0 and 1.
     """
-    return wrap(import_dlpack(x.__dlpack__()))
+    try:
+        capsule = x.__dlpack__(max_version=(1, 0))
+    except TypeError:  # it knows no version but the first ones
+        capsule = x.__dlpack__()
+    return wrap(import_dlpack(capsule))
 
 
 def from_buffer(content, shape, Dtype dtype not None, int64_t offset=0):

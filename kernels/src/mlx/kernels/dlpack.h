@@ -1,4 +1,4 @@
-// DLPack, version 0.8: memory shared with other libraries, on the CPU.
+// DLPack, versions 0.8 and 1: memory shared with other libraries, on the CPU.
 #pragma once
 
 #include <Python.h>
@@ -27,28 +27,39 @@ struct DLTensor {
   int64_t* strides;
   uint64_t byte_offset;
 };
-struct DLManagedTensor {
+struct DLManagedTensor {  // before version 1
   DLTensor tensor;
   void* context;
   void (*deleter)(DLManagedTensor*);
+  static constexpr const char* fresh = "dltensor";
+  static constexpr const char* used = "used_dltensor";
 };
+struct DLManagedTensorVersioned {  // from version 1 on
+  uint32_t major, minor;
+  void* context;
+  void (*deleter)(DLManagedTensorVersioned*);
+  uint64_t flags;
+  DLTensor tensor;
+  static constexpr const char* fresh = "dltensor_versioned";
+  static constexpr const char* used = "used_dltensor_versioned";
+};
+enum DLFlag : uint64_t { dl_read_only = 1, dl_copied = 2 };
 enum DLCode : uint8_t { dl_int, dl_uint, dl_float, dl_opaque, dl_bfloat, dl_complex, dl_bool };
 
-struct ExportedTensor {
-  DLManagedTensor managed;
+template <class Managed> struct ExportedTensor {
+  Managed managed{};
   BufferRef buffer;
   std::unique_ptr<int64_t[]> lengths;
 };
 
-inline void drop_capsule(PyObject* capsule) {
-  if (!PyCapsule_IsValid(capsule, "dltensor")) return;  // it was consumed
-  auto* managed = static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, "dltensor"));
+template <class Managed> void drop_capsule(PyObject* capsule) {
+  if (!PyCapsule_IsValid(capsule, Managed::fresh)) return;  // it was consumed
+  auto* managed = static_cast<Managed*>(PyCapsule_GetPointer(capsule, Managed::fresh));
   managed->deleter(managed);
 }
 
-// A capsule on the memory of an evaluated output.
-inline PyObject* export_dlpack(const Output& output) {
-  auto exported = std::make_unique<ExportedTensor>();
+template <class Managed> PyObject* capsule_on(const Output& output, [[maybe_unused]] bool is_copy) {
+  auto exported = std::make_unique<ExportedTensor<Managed>>();
   const size_t n = output.shape.size();
   exported->buffer = output.buffer;
   exported->lengths = std::make_unique<int64_t[]>(2 * n + 1);
@@ -76,13 +87,23 @@ inline PyObject* export_dlpack(const Output& output) {
   tensor.strides = exported->lengths.get() + n;
   tensor.byte_offset = 0;
   exported->managed.context = exported.get();
-  exported->managed.deleter = [](DLManagedTensor* managed) {
-    delete static_cast<ExportedTensor*>(managed->context);
+  exported->managed.deleter = [](Managed* managed) {
+    delete static_cast<ExportedTensor<Managed>*>(managed->context);
   };
+  if constexpr (requires { exported->managed.flags; }) {
+    exported->managed.major = 1;
+    exported->managed.flags = is_copy ? dl_copied : 0;
+  }
   output.buffer.get()->flags |= buffer_exported;
-  PyObject* capsule = PyCapsule_New(&exported->managed, "dltensor", drop_capsule);
+  PyObject* capsule = PyCapsule_New(&exported->managed, Managed::fresh, drop_capsule<Managed>);
   if (capsule) exported.release();
   return capsule;
+}
+
+// A capsule on the memory of an evaluated output, of version 1 for those who know it.
+inline PyObject* export_dlpack(const Output& output, bool versioned, bool is_copy) {
+  return versioned ? capsule_on<DLManagedTensorVersioned>(output, is_copy)
+                   : capsule_on<DLManagedTensor>(output, is_copy);
 }
 
 inline Dtype dtype_of_dlpack(const DLDataType& type) {
@@ -107,12 +128,16 @@ inline Dtype dtype_of_dlpack(const DLDataType& type) {
         type.code, bits, type.lanes);
 }
 
-// Shares the memory of the capsule's tensor and takes it over.
-inline Edge import_dlpack(PyObject* capsule) {
-  if (!PyCapsule_IsValid(capsule, "dltensor")) {
-    raise(ErrorKind::value, "[from_dlpack] __dlpack__ gave no capsule of DLPack 0.8.");
+template <class Managed> Edge edge_on(PyObject* capsule) {
+  auto* managed = static_cast<Managed*>(PyCapsule_GetPointer(capsule, Managed::fresh));
+  bool writable = true;
+  if constexpr (requires { managed->flags; }) {
+    if (managed->major != 1) {
+      raise(ErrorKind::value, "[from_dlpack] the capsule has version %u of DLPack; 1 is known.",
+            managed->major);
+    }
+    writable = !(managed->flags & dl_read_only);
   }
-  auto* managed = static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, "dltensor"));
   const DLTensor& tensor = managed->tensor;
   if (tensor.device.type != 1) {
     raise(ErrorKind::value, "[from_dlpack] memory of device type %d is not on the CPU.",
@@ -134,17 +159,25 @@ inline Edge import_dlpack(PyObject* capsule) {
   const int64_t item = static_cast<int64_t>(itemsize(dtype));
   char* first = static_cast<char*>(tensor.data) + tensor.byte_offset + lowest * item;
   const size_t bytes = count > 0 ? static_cast<size_t>((highest - lowest + 1) * item) : 0;
-  BufferRef buffer = mlxk::wrap(first, bytes, true, managed, [](void* owner) noexcept {
-    auto* tensor_owner = static_cast<DLManagedTensor*>(owner);
+  BufferRef buffer = mlxk::wrap(first, bytes, writable, managed, [](void* owner) noexcept {
+    auto* tensor_owner = static_cast<Managed*>(owner);
     if (!tensor_owner->deleter || !Py_IsInitialized()) return;
     const PyGILState_STATE state = PyGILState_Ensure();  // the deleter may drop Python objects
     tensor_owner->deleter(tensor_owner);
     PyGILState_Release(state);
   });
   buffer.get()->flags |= buffer_exported;
-  PyCapsule_SetName(capsule, "used_dltensor");
+  PyCapsule_SetName(capsule, Managed::used);
   return from_buffer(std::move(buffer), -lowest * item, std::move(shape), std::move(strides),
                      dtype);
+}
+
+// Shares the memory of the capsule's tensor and takes it over.
+inline Edge import_dlpack(PyObject* capsule) {
+  if (PyCapsule_IsValid(capsule, DLManagedTensorVersioned::fresh))
+    return edge_on<DLManagedTensorVersioned>(capsule);
+  if (PyCapsule_IsValid(capsule, DLManagedTensor::fresh)) return edge_on<DLManagedTensor>(capsule);
+  raise(ErrorKind::value, "[from_dlpack] __dlpack__ gave no capsule of DLPack.");
 }
 
 }  // namespace mlxk::face
