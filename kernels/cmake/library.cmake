@@ -23,13 +23,6 @@ if(MLX_BUILD_CPU)
       list(APPEND stems ${name})
       list(APPEND stem_sources ${source})
     endif()
-    # The handlers leave by tail calls and are not instrumented. Suspected, not proven: poison of ended
-    # scopes stays behind on their stack and is reported where that memory is in use again. The
-    # guard pages of test_elementwise watch for stray accesses instead.
-    if(USE_ASAN AND name STREQUAL "elementwise")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
-                                  "-fno-sanitize-address-use-after-scope")
-    endif()
     # These gain from contraction and promise no equal bits across instruction sets; the others
     # promise them, and write MLXK_FMA where they want a fused multiply-add.
     if(name MATCHES "^(matmul|(gather|segmented|block_masked)_mm|conv|attention|quantized|fft)(_avx512bf16)?$")
@@ -56,9 +49,8 @@ set(isa_flags_arm64 "")
 set(isa_flags_avx512bf16 ${isa_flags_v4} -mavx512bf16 -mavx512vnni)
 set(kernel_flags -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off)
 if(MLXK_SANITIZED)
-  # A sanitizer sees the same accesses, and at -O3 takes minutes a file. Chains run on tail calls.
+  # A sanitizer sees the same accesses, and at -O3 takes minutes a file.
   list(TRANSFORM kernel_flags REPLACE "-O3" "-O1")
-  list(APPEND kernel_flags -foptimize-sibling-calls)
 endif()
 
 set(generated ${CMAKE_CURRENT_BINARY_DIR}/generated)

@@ -38,6 +38,7 @@ endforeach()
 if(MLXK_SANITIZED)
   # Assertions stay on under a sanitizer.
   set(CMAKE_CXX_FLAGS_RELEASE "-O1")
+  add_compile_definitions(MLXK_SANITIZED=1)
 endif()
 
 find_package(Threads REQUIRED)

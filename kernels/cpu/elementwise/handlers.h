@@ -4,7 +4,8 @@
 // a second value b in registers 4.. (only in chains whose compute types all fit four registers,
 // that is four bytes), other operands in memory: inputs, spread immediates and spilled values all
 // look alike there. A handler ends in a call of the next Code's handler with the same arguments,
-// which the compiler makes a jump; the last one returns.
+// which the compiler makes a jump; the last one returns. Where a sanitizer watches, no compiler
+// makes jumps of them: there a handler leaves its registers in the frame and returns to a loop.
 #pragma once
 
 #include "cpu/elementwise/registers.h"
@@ -14,10 +15,6 @@
 #else
 #define MLXK_TAIL
 #endif
-
-// Sanitizers would keep frames that a jump drops, and triple the time of the build; guard pages
-// in the tests show what handlers touch.
-#define MLXK_HANDLER static __attribute__((no_sanitize("address", "thread", "undefined")))
 
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
@@ -30,6 +27,9 @@ struct Place {
 struct Frame {
   Place* places;
   bool streaming;  // outputs go past the caches
+#if MLXK_SANITIZED
+  mutable Registers all{};
+#endif
 };
 
 struct Code;
@@ -45,17 +45,21 @@ struct Code {
   const Code *code, const Frame *frame, int64_t index, Register r0, Register r1, Register r2, \
       Register r3, Register r4, Register r5, Register r6, Register r7
 #define MLXK_TAKE_REGISTERS Registers all = {{r0, r1, r2, r3, r4, r5, r6, r7}}
+#if MLXK_SANITIZED
+#define MLXK_NEXT frame->all = all
+#else
 #define MLXK_NEXT                                                                              \
   MLXK_TAIL return code[1].run(code + 1, frame, index, all.r[0], all.r[1], all.r[2], all.r[3], \
                                all.r[4], all.r[5], all.r[6], all.r[7])
+#endif
 
 MLXK_INLINE char* at(const Frame* frame, uint32_t place, int64_t index) {
   const Place& p = frame->places[place];
   return p.data + index * p.step;
 }
 
-MLXK_HANDLER void finish(const Code*, const Frame*, int64_t, Register, Register, Register, Register,
-                         Register, Register, Register, Register) {}
+static void finish(const Code*, const Frame*, int64_t, Register, Register, Register, Register,
+                   Register, Register, Register, Register) {}
 
 // ---- loads and stores ---------------------------------------------------------------------------
 
@@ -86,7 +90,7 @@ constexpr Storage spilled_as(Dtype compute) {
   return compute == Dtype::bool_ ? as_1 : storage_of(compute);
 }
 
-template <Storage storage, int to> MLXK_HANDLER void load_handler(MLXK_ARGUMENTS) {
+template <Storage storage, int to> static void load_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   const char* from = at(frame, code->x, index);
   if constexpr (storage == as_1)
@@ -122,7 +126,7 @@ MLXK_INLINE void store_as(char* to, const Registers& all) {
     store_halves<streaming>(to, take<float>(all, 0), storage == as_bfloat16);
 }
 
-template <Storage storage, bool output> MLXK_HANDLER void store_handler(MLXK_ARGUMENTS) {
+template <Storage storage, bool output> static void store_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   char* to = at(frame, code->x, index);
   if (output && frame->streaming)
@@ -132,24 +136,24 @@ template <Storage storage, bool output> MLXK_HANDLER void store_handler(MLXK_ARG
   MLXK_NEXT;
 }
 
-MLXK_HANDLER void copy_to_b(MLXK_ARGUMENTS) {
+static void copy_to_b(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   MLXK_EACH(4, i, all.r[4 + i] = all.r[i]);
   MLXK_NEXT;
 }
-MLXK_HANDLER void swap_b(MLXK_ARGUMENTS) {
+static void swap_b(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   MLXK_EACH(4, i, const Register kept = all.r[i]; all.r[i] = all.r[4 + i]; all.r[4 + i] = kept);
   MLXK_NEXT;
 }
 
-template <bool brain> MLXK_HANDLER void round_handler(MLXK_ARGUMENTS) {
+template <bool brain> static void round_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   put(all, 0, round_halves(take<float>(all, 0), brain));
   MLXK_NEXT;
 }
 
-template <class To, class From> MLXK_HANDLER void convert_handler(MLXK_ARGUMENTS) {
+template <class To, class From> static void convert_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   put(all, 0, convert<To, From>(take<From>(all, 0)));
   MLXK_NEXT;
@@ -213,7 +217,7 @@ MLXK_INLINE void put_applied(Registers& all, const Operand*... operands) {
   }
 }
 
-template <class Op, ResultKind kind, class T> MLXK_HANDLER void unary_handler(MLXK_ARGUMENTS) {
+template <class Op, ResultKind kind, class T> static void unary_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   const Block<T> x = take<T>(all, 0);
   put_applied<Op, kind, T>(all, x.v);
@@ -224,7 +228,7 @@ template <class Op, ResultKind kind, class T> MLXK_HANDLER void unary_handler(ML
 enum BinaryForm : uint8_t { a_memory, memory_a, a_b };
 
 template <class Op, ResultKind kind, class T, BinaryForm form>
-MLXK_HANDLER void binary_handler(MLXK_ARGUMENTS) {
+static void binary_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   const Block<T> a = take<T>(all, 0);
   Block<T> other;
@@ -242,7 +246,7 @@ MLXK_HANDLER void binary_handler(MLXK_ARGUMENTS) {
 // The operand number `accumulated` is a, the other two lie in memory. The first of select is a
 // block of bools.
 template <class Op, ResultKind kind, class T, int accumulated, bool selects>
-MLXK_HANDLER void ternary_handler(MLXK_ARGUMENTS) {
+static void ternary_handler(MLXK_ARGUMENTS) {
   MLXK_TAKE_REGISTERS;
   using First = std::conditional_t<selects, bool, T>;
   const char* first = at(frame, code->x, index);
