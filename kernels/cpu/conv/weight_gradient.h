@@ -154,6 +154,11 @@ template <class S, class T> struct WeightGradient {
                       T* to) const {
     const S* const from =
         reinterpret_cast<const S*>(cotangent.data) + first * cotangent.inner_stride;
+    if (cotangent.inner_stride == 1 && filters == panel_width<T>) {
+      for (int64_t i = 0; i < pixels.count; ++i, to += panel_width<T>)
+        copy_row(from + pixels.output[i], panel_width<T>, to);
+      return;
+    }
     for (int64_t i = 0; i < pixels.count; ++i, to += width) {
       load_row<S, T>(from + pixels.output[i], cotangent.inner_stride, filters, to);
       zero(to + filters, width - filters);
@@ -184,10 +189,11 @@ template <class S, class T> struct WeightGradient {
   }
 
   void write_row(const T* row, int64_t filters, S* to) const {
-    for (int64_t f = 0; f < filters; ++f) {
-      T total = row[f];
-      for (int64_t p = 1; p < pieces; ++p) total += row[p * piece_size() + f];
-      to[f * sums.from.outer_stride] = narrow<S>(total);
+    for (int64_t f = 0; f < filters; f += lanes<T>) {  // rows are whole vectors
+      Vec<T> total = load(row + f);
+      for (int64_t p = 1; p < pieces; ++p) total += load(row + p * piece_size() + f);
+      for (int64_t i = 0; i < smaller(lanes<T>, filters - f); ++i)
+        to[(f + i) * sums.from.outer_stride] = narrow<S>(total[i]);
     }
   }
 
