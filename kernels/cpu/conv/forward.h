@@ -118,6 +118,17 @@ template <class S, class T> struct Weights {
   }
 };
 
+// A convolution of one tap without padding sees the image as it lies there, if that needs no
+// conversion.
+template <class S, class T> static bool sees_image(const Problem& problem, const Volume& image) {
+  if (!ms::same_type<S, T>::value || image.inner_stride != 1) return false;
+  for (const Axis& a : problem.axes) {
+    if (a.kernel != 1 || a.input_dilation != 1 || a.low < 0 || a.low > 0) return false;
+    if ((a.out - 1) * a.stride >= a.in) return false;
+  }
+  return true;
+}
+
 template <class S, class T> struct Forward {
   static constexpr bool same = ms::same_type<S, T>::value;
   static constexpr int64_t region_elements = region_bytes / static_cast<int64_t>(sizeof(T));
@@ -128,16 +139,6 @@ template <class S, class T> struct Forward {
   const Weights<S, T>& weights;
   Volume image, out;
   int64_t panels_a_task;
-
-  // A convolution of one tap without padding multiplies what lies there, if it needs no conversion.
-  bool reads_in_place() const {
-    if (!same || image.inner_stride != 1) return false;
-    for (const Axis& a : problem.axes) {
-      if (a.kernel != 1 || a.input_dilation != 1 || a.low < 0 || a.low > 0) return false;
-      if ((a.out - 1) * a.stride >= a.in) return false;
-    }
-    return true;
-  }
 
   struct Task {
     int64_t group, first_panel, panels;
@@ -151,7 +152,7 @@ template <class S, class T> struct Forward {
     Window& w = task.window;
     Pixels pixels(w, out);
     const T* chunk_weights = task.weights;
-    const bool in_place = reads_in_place();
+    const bool in_place = sees_image<S, T>(problem, image);
     const T* input = region;
     if (in_place) {
       pixels.place_in_image(w, image);
