@@ -149,6 +149,22 @@ void start_from(const Tensor& x, const Tensor& out) {
   if (x.data != out.data) copy_tensor(x, out);
 }
 
+constexpr int64_t everything = INT64_MIN + 1;  // the lowest offset that is not `outside`
+
+MLXK_FN bool none_dropped(const int64_t* at, int64_t count) {
+  int64_t none = -1;
+  for (int64_t k = 0; k < count; ++k) none &= at[k] == outside ? 0 : -1;
+  return none != 0;
+}
+
+// Whether indices of a dtype into an axis are read by Combine::indexed.
+MLXK_FN bool is_indexed(Dtype dtype, int64_t extent) {
+  return (dtype == Dtype::int32 || dtype == Dtype::uint32) && extent <= INT32_MAX;
+}
+MLXK_FN Indices indices_of(const void* data, Dtype dtype, int64_t extent) {
+  return {static_cast<const int32_t*>(data), dtype == Dtype::int32 ? extent : 0, extent};
+}
+
 // A scatter, and how its parts are done: those of the outer slices, of the rows within a slice, or
 // of the offsets by the indexed axes.
 struct Scatter {
@@ -163,6 +179,7 @@ struct Scatter {
     int64_t first_outer, last_outer;
     int64_t first_inner, last_inner;
     int64_t low, high;  // offsets
+    bool whole() const { return low == everything; }
   };
   bool by_rows() const { return walk.inner.is_row() && inner.is_row(); }
   int64_t span() const {  // of the offsets
@@ -171,28 +188,55 @@ struct Scatter {
     return span;
   }
 
+  // Updates side by side go to items side by side, by one array of indices.
+  bool by_indices() const {
+    return walk.inner.size == 1 && walk.indices == 1 && walk.strides[0] == 1 &&
+           walk.at[0].is_row() && index.is_row() && is_indexed(walk.dtypes[0], walk.extents[0]);
+  }
+
   void run(const Part& part) const {
-    const int64_t low = part.low, high = part.high;
+    if (part.whole() && by_indices()) {
+      const Indices indices = indices_of(walk.data[0], walk.dtypes[0], walk.extents[0]);
+      for (int64_t o = part.first_outer; o < part.last_outer; ++o) {
+        combine.indexed(base + walk.outer.offset(o) * itemsize, indices,
+                        updates + outer.offset(o) * itemsize, walk.positions);
+      }
+      return;
+    }
     int64_t all[block], at[block], update_at[block];
     for (int64_t p = 0; p < walk.positions; p += block) {
       const int64_t count = walk.positions - p < block ? walk.positions - p : block;
       walk.offsets<Beyond::drop>(p, count, all);
-      // What belongs to this part is kept, without a branch that half the indices would
-      // mispredict. It goes elsewhere: loads that follow stores into one array wait for them.
-      int64_t own = 0;
-      index.runs(p, count, [&](int64_t k, int64_t where, int64_t stride, int64_t length) {
-        int64_t kept = own;
-        for (int64_t j = 0; j < length; ++j) {
-          const int64_t target = all[k + j];
-          at[kept] = target;
-          update_at[kept] = where + j * stride;
-          kept += (target >= low) & (target < high);
-        }
-        own = kept;
-      });
+      const int64_t* targets = all;
+      int64_t own = count;
+      if (part.whole() && none_dropped(all, count)) {
+        index.offsets(p, count, update_at);
+      } else {
+        own = select(part, p, count, all, at, update_at);
+        targets = at;
+      }
       for (int64_t o = part.first_outer; o < part.last_outer; ++o)
-        apply(part, walk.outer.offset(o), outer.offset(o), at, update_at, own);
+        apply(part, walk.outer.offset(o), outer.offset(o), targets, update_at, own);
     }
+  }
+
+  // What belongs to the part is kept, without a branch that half the indices would mispredict. It
+  // goes elsewhere: loads that follow stores into one array wait for them.
+  int64_t select(const Part& part, int64_t p, int64_t count, const int64_t* all, int64_t* at,
+                 int64_t* update_at) const {
+    const int64_t low = part.low, high = part.high;
+    int64_t own = 0;
+    index.runs(p, count, [&](int64_t k, int64_t where, int64_t stride, int64_t length) {
+      int64_t kept = own;
+      for (int64_t j = 0; j < length; ++j) {
+        const int64_t target = all[k + j];
+        at[kept] = target;
+        update_at[kept] = where + j * stride;
+        kept += (target >= low) & (target < high);
+      }
+      own = kept;
+    });
+    return own;
   }
 
   // Slices of updates into the slices at `count` offsets.
@@ -222,7 +266,7 @@ struct Scatter {
 
   void run_all() const {
     const int64_t outer_size = walk.outer.size, inner_size = walk.inner.size;
-    const Part whole{0, outer_size, 0, inner_size, INT64_MIN + 1, INT64_MAX};
+    const Part whole{0, outer_size, 0, inner_size, everything, INT64_MAX};
     const int64_t work = outer_size * walk.positions * (inner_size + 2);
     const int64_t most = work / 65536 < thread_count() ? work / 65536 : thread_count();
     if (most <= 1) return run(whole);
@@ -241,13 +285,15 @@ struct Scatter {
         part.last_inner = end == lines ? inner_size : end * (line / itemsize);
         run(part);
       });
-    } else {
-      const int64_t offsets = span();
+    } else if (const int64_t offsets = span();
+               inner_size > 1 || offsets * itemsize > static_cast<int64_t>(cache_bytes()) / 4) {
       parallel_for(most, 1, [&](int64_t begin, int64_t end) {
         Part part = whole;
         part.low = begin * offsets / most, part.high = end * offsets / most;
         run(part);
       });
+    } else {
+      run(whole);  // single items in the cache: choosing one's own costs as much as combining all
     }
   }
 };
@@ -360,13 +406,30 @@ void scatter_along_axis(const KernelCall& call) {
   if (checks_bounds()) check_indices("scatter_along_axis", index, axis, a.extent);
   const Combine combine = combine_for(out.dtype, mode_named((*call.params)[1].string().c_str()));
   const int64_t size = static_cast<int64_t>(itemsize(out.dtype));
+  if (a.x_stride == 1 && a.index_stride == 1 && a.other_stride == 1 &&
+      is_indexed(a.dtype, a.extent)) {
+    parallel_for(a.lines, grain_of(a.length * 8), [&](int64_t begin, int64_t end) {
+      for (int64_t line = begin; line < end; ++line) {
+        const int32_t* at = static_cast<const int32_t*>(a.indices) + a.index.offset(line);
+        combine.indexed(static_cast<char*>(out.data) + a.x.offset(line) * size,
+                        indices_of(at, a.dtype, a.extent),
+                        static_cast<const char*>(updates.data) + a.other.offset(line) * size,
+                        a.length);
+      }
+    });
+    return;
+  }
   a.each<Beyond::drop>([&](int64_t x_at, int64_t from_at, int64_t* at, int64_t count) {
     int64_t update_at[block], kept = 0;
-    for (int64_t k = 0; k < count; ++k) {
-      const int64_t target = at[k];
-      at[kept] = target;
-      update_at[kept] = k * a.other_stride;
-      kept += target != outside;
+    if (none_dropped(at, count)) {
+      for (; kept < count; ++kept) update_at[kept] = kept * a.other_stride;
+    } else {
+      for (int64_t k = 0; k < count; ++k) {
+        const int64_t target = at[k];
+        at[kept] = target;
+        update_at[kept] = k * a.other_stride;
+        kept += target != outside;
+      }
     }
     combine.items(static_cast<char*>(out.data) + x_at * size, at,
                   static_cast<const char*>(updates.data) + from_at * size, update_at, kept);

@@ -179,6 +179,36 @@ TEST(minimal_filtering) {
   }
 }
 
+// Vectors that run along channels: all counts of filters, whole and cut tiles, several chunks, and
+// taps that dilation of the input takes apart.
+TEST(few_filters_of_many_channels) {
+  for (Dtype dtype : floats) {
+    for (int64_t filters : {1, 2, 3, 4, 5}) {
+      check_shapes(dtype, Layout::contiguous, {2, 5, 6, 32}, {filters, 3, 3, 32},
+                   {.low = {1, 1}, .high = {1, 1}});
+      check_shapes(dtype, Layout::transposed, {1, 7, 5, 16}, {filters, 7, 7, 16},
+                   {.low = {3, 3}, .high = {4, 4}, .input_dilation = {2, 2}, .flip = true});
+    }
+    check_shapes(dtype, Layout::contiguous, {1, 6, 7, 416}, {6, 3, 3, 208},
+                 {.low = {1, 0}, .high = {0, 1}, .groups = 2});
+    check_shapes(dtype, Layout::contiguous, {3, 4, 5, 128}, {3, 1, 1, 128});
+  }
+}
+
+// Rows of three taps that slide along long lines, and squares of nine.
+TEST(lines_of_channels) {
+  for (Dtype dtype : floats) {
+    for (bool flip : {false, true}) {
+      check_shapes(dtype, Layout::contiguous, {2, 6, 31, 20}, {20, 3, 3, 1},
+                   {.low = {1, 1}, .high = {1, 1}, .groups = 20, .flip = flip});
+      check_shapes(dtype, Layout::contiguous, {1, 7, 29, 16}, {16, 3, 3, 1},
+                   {.stride = {2, 2}, .low = {1, 0}, .high = {1, 2}, .groups = 16, .flip = flip});
+      check_shapes(dtype, Layout::contiguous, {1, 9, 30, 16}, {16, 3, 3, 1},
+                   {.dilation = {2, 3}, .groups = 16, .flip = flip});
+    }
+  }
+}
+
 TEST(nothing_to_sum_over) {
   const Choice c{.stride = {2, 1}, .input_dilation = {2, 1}};
   check_shapes(Dtype::float32, Layout::contiguous, {1, 3, 4, 2}, {3, 2, 1, 2},

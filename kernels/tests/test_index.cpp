@@ -154,10 +154,11 @@ Number combined(const std::string& mode, Number a, Number b) {
   return (mode == "maximum") == less ? b : a == b ? b : a;
 }
 
-void check_scatter(const Gathering& c, Dtype dtype, const char* mode, Layout layout, bool beyond) {
+void check_scatter(const Gathering& c, Dtype dtype, const char* mode, Layout layout, bool beyond,
+                   Dtype index_dtype = Dtype::int32) {
   Array x = make_array(dtype, c.x, layout);
   fill(x, 7, 0, 3);
-  const std::vector<Array> index = some_indices(c, Dtype::int32, layout, beyond);
+  const std::vector<Array> index = some_indices(c, index_dtype, layout, beyond);
   Array updates = make_array(dtype, gathered_shape(c.x, c.index, c.axes, c.position), layout);
   fill(updates, 8, 0, 2);
   Array out = make_array(dtype, c.x), want = make_array(dtype, c.x);
@@ -259,6 +260,52 @@ TEST(scatters_in_parts) {
     for (const char* mode : {"set", "add"}) {
       check_scatter(c, Dtype::float64, mode, Layout::contiguous, false);
       check_scatter(c, Dtype::int16, mode, Layout::contiguous, false);
+    }
+  }
+}
+
+TEST(scatters_by_every_index_dtype) {
+  for (const Gathering& c : {Gathering{{60}, {500}, {0}, 0}, Gathering{{3, 60}, {500}, {1}, 1}}) {
+    for (Dtype d : index_dtypes) {
+      for (Layout layout : all_layouts) check_scatter(c, Dtype::float64, "add", layout, true, d);
+    }
+  }
+}
+
+// Read as int32, these unsigned indices would count from the end.
+TEST(large_unsigned_indices_are_dropped) {
+  Array x = make_array(Dtype::float32, {4}), index = make_array(Dtype::uint32, {3}),
+        u = make_array(Dtype::float32, {3}), out = make_array(Dtype::float32, {4});
+  fill(x, 1, 0, 0), fill(u, 2, 1, 1);
+  index.set(0, 4294967295.0), index.set(1, 4294967292.0), index.set(2, 2.0);
+  const auto check = [&] {
+    for (int64_t i = 0; i < 4; ++i) CHECK_EQ(out[i].real(), i == 2 ? 1.0 : 0.0);
+  };
+  run_kernel("scatter", {x, index, u}, {out}, {Dims{0}, 0, "add"});
+  check();
+  run_kernel("scatter_along_axis", {x, index, u}, {out}, {0, "add"});
+  check();
+}
+
+TEST(scatters_along_lines) {
+  for (Dtype index_dtype : {Dtype::int32, Dtype::uint32, Dtype::int64}) {
+    for (Layout layout : {Layout::contiguous, Layout::transposed, Layout::sliced}) {
+      Array x = make_array(Dtype::float64, {5, 30}, layout),
+            u = make_array(Dtype::float64, {5, 400}, layout), out = make_array(x.dtype, {5, 30}),
+            want = make_array(x.dtype, {5, 30});
+      fill(x, 1), fill(u, 2);
+      const Array index = indices(index_dtype, {5, 400}, layout, 30, 3, true);
+      for (int64_t i = 0; i < x.size(); ++i) want.set(i, x[i]);
+      for (int64_t i = 0; i < u.size(); ++i) {
+        int64_t at = static_cast<int64_t>(index[i].real());
+        at = at < 0 ? at + 30 : at;
+        const int64_t to = i / 400 * 30 + at;
+        if (at >= 0 && at < 30) want.set(to, want[to] + u[i]);
+      }
+      run_on_threads("scatter_along_axis", {x, index, u}, out, {1, "add"});
+      bool right = true;
+      for (int64_t i = 0; i < out.size(); ++i) right &= out[i] == want[i];
+      CHECK(right);
     }
   }
 }

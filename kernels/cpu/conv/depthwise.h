@@ -152,12 +152,47 @@ static void depthwise_tile(const DepthwiseLine<T>& line, const T* first, const T
   }
 }
 
+// The same for taps of a row, three of them, that lie as far apart as the outputs: what several
+// taps see is loaded once.
+constexpr int sliding_taps = 3;
+template <class S, class T, int P>
+static void sliding_tile(const DepthwiseLine<T>& line, const T* first, const T* weights, S* to,
+                         int64_t to_step) {
+  using V = Vec<T>;
+  V sums[P] = {};
+  for (int64_t d = 0; d < line.count[0]; ++d) {
+    for (int64_t h = 0; h < line.count[1]; ++h) {
+      const T* const from = first + d * line.step[0] + h * line.step[1];
+      const T* const factors = weights + d * line.weight_step[0] + h * line.weight_step[1];
+      V f[sliding_taps];
+#pragma GCC unroll 8
+      for (int w = 0; w < sliding_taps; ++w) f[w] = load(factors + w * line.weight_step[2]);
+#pragma GCC unroll 16
+      for (int i = 0; i < P + sliding_taps - 1; ++i) {
+        const V x = load(from + i * line.output_step);
+#pragma GCC unroll 8
+        for (int w = 0; w < sliding_taps; ++w) {
+          if (i - w >= 0 && i - w < P) sums[i - w] += x * f[w];
+        }
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p) store_as(to + p * to_step, sums[p]);
+}
+
 // P outputs of all filters of the chunk.
 template <class S, class T, int P>
 static void depthwise_outputs(const DepthwiseLine<T>& line, const T* first, int64_t filters,
                               const T* weights, S* to, int64_t to_step) {
   const T* const factors = weights + line.weight;
   int64_t c = 0;
+  if constexpr (P > 1) {
+    if (line.count[2] == sliding_taps && line.step[2] == line.output_step) {
+      for (; c + lanes<T> <= filters; c += lanes<T>)
+        sliding_tile<S, T, P>(line, first + c, factors + c, to + c, to_step);
+    }
+  }
   for (; c + lanes<T> <= filters; c += lanes<T>) {
     depthwise_tile<S, T, Vec<T>, P>(line, first + c, factors + c, to + c, to_step);
   }

@@ -23,11 +23,48 @@ static void depthwise_row(const T* from, int64_t output_step, int64_t tap_step, 
   for (int k = 0; k < K; ++k) __builtin_memcpy(sums + k * sum_step, &total[k], sizeof(V));
 }
 
+// The same for three rows of three taps: cotangents are loaded once for all, and there are sums
+// enough to hide the latency of the multiplications.
+template <class T, class V>
+static void depthwise_square(const DepthwiseLine<T>& line, const T* from, int64_t outputs,
+                             const T* cotangent, int64_t cotangent_step, T* sums) {
+  V total[3][3];
+#pragma GCC unroll 3
+  for (int h = 0; h < 3; ++h) {
+#pragma GCC unroll 3
+    for (int w = 0; w < 3; ++w)
+      total[h][w] = load_vector<V>(sums + h * line.weight_step[1] + w * line.weight_step[2]);
+  }
+  for (int64_t i = 0; i < outputs; ++i) {
+    const V c = load_vector<V>(cotangent + i * cotangent_step);
+#pragma GCC unroll 3
+    for (int h = 0; h < 3; ++h) {
+#pragma GCC unroll 3
+      for (int w = 0; w < 3; ++w)
+        total[h][w] += load_vector<V>(from + h * line.step[1] + w * line.step[2]) * c;
+    }
+    from += line.output_step;
+  }
+#pragma GCC unroll 3
+  for (int h = 0; h < 3; ++h) {
+#pragma GCC unroll 3
+    for (int w = 0; w < 3; ++w) {
+      __builtin_memcpy(sums + h * line.weight_step[1] + w * line.weight_step[2], &total[h][w],
+                       sizeof(V));
+    }
+  }
+}
+
 // A line's outputs, from `first` on, whose taps all stay in the image.
 template <class T, class V>
 static void depthwise_taps(const DepthwiseLine<T>& line, const T* first, int64_t outputs,
                            const T* cotangent, int64_t cotangent_step, T* sums) {
   for (int64_t d = 0; d < line.count[0]; ++d) {
+    if (line.count[1] == 3 && line.count[2] == 3) {
+      depthwise_square<T, V>(line, first + d * line.step[0], outputs, cotangent, cotangent_step,
+                             sums + d * line.weight_step[0]);
+      continue;
+    }
     for (int64_t h = 0; h < line.count[1]; ++h) {
       const T* from = first + d * line.step[0] + h * line.step[1];
       T* row = sums + d * line.weight_step[0] + h * line.weight_step[1];

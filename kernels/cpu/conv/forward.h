@@ -22,6 +22,12 @@ template <class S, class T> struct Weights {
   int64_t columns(int64_t panel) const {
     return smaller(panel_width<T>, padded_filters() - panel * panel_width<T>);
   }
+  // Whether few filters see enough channels for vectors to run along these.
+  bool by_dots() const {
+    const int64_t taps = plan.taps[0] * plan.taps[1] * plan.taps[2];
+    return problem.filters <= smaller(most_dots, lanes<T> - 1) && plan.channels % lanes<T> == 0 &&
+           problem.channels % lanes<T> == 0 && taps * plan.channels >= 8 * lanes<T>;
+  }
   int64_t group_size() const { return problem.taps() * problem.channels * padded_filters(); }
 
   // Where the weights of a phase begin: every tap belongs to one phase, or to none.
@@ -43,6 +49,7 @@ template <class S, class T> struct Weights {
   void pack_panel(int64_t group, int64_t panel, const Phase* phase, T* to) const {
     const int64_t width = columns(panel), first = panel * panel_width<T>;
     const int64_t filters = smaller(width, problem.filters - first);
+    const int64_t packed_width = by_dots() ? filters : width;
     for_each_chunk(plan, phase, problem.channels,
                    [&](const int64_t* at, const int64_t* count, int64_t channel, int64_t channels) {
                      const int64_t products = count[0] * count[1] * count[2] * channels;
@@ -50,7 +57,7 @@ template <class S, class T> struct Weights {
                      for (int64_t d = at[0]; d < at[0] + count[0]; ++d) {
                        for (int64_t h = at[1]; h < at[1] + count[1]; ++h) {
                          for (int64_t w = at[2]; w < at[2] + count[2];
-                              ++w, out += channels * width) {
+                              ++w, out += channels * packed_width) {
                            pack_tap(tap(group, first, phase, d, h, w) + channel * from.inner_stride,
                                     filters, width, channels, out);
                          }
@@ -71,6 +78,15 @@ template <class S, class T> struct Weights {
   }
 
   void pack_tap(const S* tap, int64_t filters, int64_t width, int64_t channels, T* to) const {
+    if (by_dots()) {
+      for (int64_t f = 0; f < filters; ++f) {
+        for (int64_t c = 0; c < channels; c += lanes<T>) {
+          load_row<S, T>(tap + f * from.outer_stride + c * from.inner_stride, from.inner_stride,
+                         lanes<T>, to + c * filters + f * lanes<T>);
+        }
+      }
+      return;
+    }
     if (filters < width) zero(to, channels * width);
     if (from.outer_stride == 1) {
       for (int64_t c = 0; c < channels; ++c) {
@@ -102,6 +118,17 @@ template <class S, class T> struct Weights {
   }
 };
 
+// A convolution of one tap without padding sees the image as it lies there, if that needs no
+// conversion.
+template <class S, class T> static bool sees_image(const Problem& problem, const Volume& image) {
+  if (!ms::same_type<S, T>::value || image.inner_stride != 1) return false;
+  for (const Axis& a : problem.axes) {
+    if (a.kernel != 1 || a.input_dilation != 1 || a.low < 0 || a.low > 0) return false;
+    if ((a.out - 1) * a.stride >= a.in) return false;
+  }
+  return true;
+}
+
 template <class S, class T> struct Forward {
   static constexpr bool same = ms::same_type<S, T>::value;
   static constexpr int64_t region_elements = region_bytes / static_cast<int64_t>(sizeof(T));
@@ -112,16 +139,6 @@ template <class S, class T> struct Forward {
   const Weights<S, T>& weights;
   Volume image, out;
   int64_t panels_a_task;
-
-  // A convolution of one tap without padding multiplies what lies there, if it needs no conversion.
-  bool reads_in_place() const {
-    if (!same || image.inner_stride != 1) return false;
-    for (const Axis& a : problem.axes) {
-      if (a.kernel != 1 || a.input_dilation != 1 || a.low < 0 || a.low > 0) return false;
-      if ((a.out - 1) * a.stride >= a.in) return false;
-    }
-    return true;
-  }
 
   struct Task {
     int64_t group, first_panel, panels;
@@ -135,7 +152,7 @@ template <class S, class T> struct Forward {
     Window& w = task.window;
     Pixels pixels(w, out);
     const T* chunk_weights = task.weights;
-    const bool in_place = reads_in_place();
+    const bool in_place = sees_image<S, T>(problem, image);
     const T* input = region;
     if (in_place) {
       pixels.place_in_image(w, image);
@@ -168,6 +185,7 @@ template <class S, class T> struct Forward {
 
   void multiply_panels(const Task& task, const Pixels& pixels, const T* input, const Walk& walk,
                        const T* chunk, int64_t products, bool add, T* sums) const {
+    if (weights.by_dots()) return multiply_dots(pixels, input, walk, chunk, add, sums);
     const int64_t tiles = ceil_div(pixels.count, tile_pixels);
     T* const out_data = reinterpret_cast<T*>(out.data);
     for (int64_t p = task.first_panel; p < task.first_panel + task.panels; ++p) {
@@ -188,6 +206,23 @@ template <class S, class T> struct Forward {
         multiplier<T>(rows, weights.columns(p))(tile, walk);
         i += rows;
       }
+    }
+  }
+
+  // The only panel, of few filters.
+  void multiply_dots(const Pixels& pixels, const T* input, const Walk& walk, const T* chunk,
+                     bool add, T* sums) const {
+    const Dots<T> few = dots<T>(problem.filters);
+    T beyond[most_dots] = {};  // tiles are whole: the last one repeats a pixel
+    Tile<T> tile;
+    tile.weights = chunk;
+    tile.add = add;
+    for (int64_t i = 0; i < pixels.count; i += few.pixels) {
+      for (int64_t r = 0; r < few.pixels; ++r) {
+        tile.pixels[r] = input + pixels.input[smaller(i + r, pixels.count - 1)];
+        tile.sums[r] = i + r < pixels.count ? sums + (i + r) * panel_width<T> : beyond;
+      }
+      few.multiply(tile, walk);
     }
   }
 

@@ -94,6 +94,8 @@ template <class S, class T> struct WeightGradient {
   static constexpr int64_t region_elements = Forward<S, T>::region_elements;
   static constexpr int64_t wanted_tasks = 32;
   static constexpr int64_t sums_bytes = 8 << 20;
+  static constexpr int64_t panel_size = block_pixels * panel_width<T>;
+  static constexpr int64_t panels_at_once = 64 / panel_width<T> > 1 ? 64 / panel_width<T> : 1;
 
   const Problem& problem;
   const Plan& plan;
@@ -125,17 +127,19 @@ template <class S, class T> struct WeightGradient {
 
   void add_block(const Window& window, int64_t group, int64_t split, bool add, T* to) const {
     alignas(64) T region[region_elements];
-    alignas(64) T panel[block_pixels * panel_width<T>];
+    alignas(64) T cotangents[panels_at_once * panel_size];
     Pixels pixels(window, cotangent);
-    window.pack<S, T>(problem, image, group, region);
-    pixels.place_in_region(window);
+    pack(window, group, &pixels, region);
     const Walk walk(window);
     const int64_t products = walk.count[0] * walk.count[1] * walk.count[2] * walk.length;
     const int64_t last = smaller((split + 1) * panels_a_task, sums.panels());
-    for (int64_t p = split * panels_a_task; p < last; ++p) {
+    for (int64_t p = split * panels_a_task, packed = p; p < last; ++p) {
+      if (p == packed) {
+        packed = smaller(p + panels_at_once, last);
+        pack_cotangents(pixels, group, p, packed, cotangents);
+      }
       const int64_t width = sums.columns(p), first = p * panel_width<T>;
-      pack_cotangent(pixels, group * problem.filters + first,
-                     smaller(width, problem.filters - first), width, panel);
+      const T* const panel = cotangents + (p - split * panels_a_task) % panels_at_once * panel_size;
       Accumulation<T> a{region, pixels.input, pixels.count, panel, to + products * first, add};
       Odometer odometer{walk};
       const int64_t tiles = ceil_div(products, tile_pixels);
@@ -150,13 +154,44 @@ template <class S, class T> struct WeightGradient {
     }
   }
 
-  void pack_cotangent(const Pixels& pixels, int64_t first, int64_t filters, int64_t width,
-                      T* to) const {
+  // Pixels of a single tap lie an odd number of cache lines apart, so that a column of them spreads
+  // over all sets of the first-level cache.
+  void pack(const Window& window, int64_t group, Pixels* pixels, T* region) const {
+    constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+    const int64_t step = (ceil_div(window.channels, line) | 1) * line;
+    if (!sees_image<S, T>(problem, image) || step * pixels->count > region_elements) {
+      window.pack<S, T>(problem, image, group, region);
+      pixels->place_in_region(window);
+      return;
+    }
+    pixels->place_in_image(window, image);
     const S* const from =
-        reinterpret_cast<const S*>(cotangent.data) + first * cotangent.inner_stride;
-    for (int64_t i = 0; i < pixels.count; ++i, to += width) {
-      load_row<S, T>(from + pixels.output[i], cotangent.inner_stride, filters, to);
-      zero(to + filters, width - filters);
+        reinterpret_cast<const S*>(image.data) + group * problem.channels + window.first_channel;
+    for (int64_t i = 0; i < pixels->count; ++i) {
+      copy_row(from + pixels->input[i], window.channels, region + i * step);
+      pixels->input[i] = i * step;
+    }
+  }
+
+  // Panels of what lies at the pixels: all of a pixel together, since it is far to the next.
+  void pack_cotangents(const Pixels& pixels, int64_t group, int64_t begin, int64_t end,
+                       T* to) const {
+    const int64_t step = cotangent.inner_stride;
+    const S* const from =
+        reinterpret_cast<const S*>(cotangent.data) + group * problem.filters * step;
+    for (int64_t i = 0; i < pixels.count; ++i) {
+      for (int64_t p = begin; p < end; ++p) {
+        const int64_t width = sums.columns(p), first = p * panel_width<T>;
+        const int64_t filters = smaller(width, problem.filters - first);
+        const S* const row = from + pixels.output[i] + first * step;
+        T* const at = to + (p - begin) * panel_size + i * width;
+        if (step == 1 && filters == panel_width<T>) {
+          copy_row(row, panel_width<T>, at);
+        } else {
+          load_row<S, T>(row, step, filters, at);
+          zero(at + filters, width - filters);
+        }
+      }
     }
   }
 
@@ -184,10 +219,11 @@ template <class S, class T> struct WeightGradient {
   }
 
   void write_row(const T* row, int64_t filters, S* to) const {
-    for (int64_t f = 0; f < filters; ++f) {
-      T total = row[f];
-      for (int64_t p = 1; p < pieces; ++p) total += row[p * piece_size() + f];
-      to[f * sums.from.outer_stride] = narrow<S>(total);
+    for (int64_t f = 0; f < filters; f += lanes<T>) {  // rows are whole vectors
+      Vec<T> total = load(row + f);
+      for (int64_t p = 1; p < pieces; ++p) total += load(row + p * piece_size() + f);
+      for (int64_t i = 0; i < smaller(lanes<T>, filters - f); ++i)
+        to[(f + i) * sums.from.outer_stride] = narrow<S>(total[i]);
     }
   }
 

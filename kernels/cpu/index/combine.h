@@ -21,12 +21,20 @@ inline Mode mode_named(const char* name) {
   raise(ErrorKind::value, "[scatter] No mode has this name.");
 }
 
-// Two loops over updates: of neighbours into neighbours, and of items into items at offsets, in
-// order.
+// An axis and 32-bit indices into it. A negative index, as int32, has `wrap` added: the extent, or
+// 0 where indices are unsigned, since that one is out of range.
+struct Indices {
+  const int32_t* data;
+  int64_t wrap, extent;
+};
+
+// Three loops over updates, all in order: of neighbours into neighbours, of items into items at
+// offsets, and of neighbours into items by index, but for those out of range.
 struct Combine {
   void (*row)(void* to, const void* from, int64_t count);
   void (*items)(void* to, const int64_t* to_at, const void* from, const int64_t* from_at,
                 int64_t count);
+  void (*indexed)(void* to, const Indices& indices, const void* from, int64_t count);
 };
 
 struct Bool {
@@ -84,7 +92,20 @@ void combine_items(void* to, const int64_t* to_at, const void* from, const int64
     item = combined<M>(item, update[from_at[k]]);
   }
 }
-template <Mode M, class T> constexpr Combine combine{combine_row<M, T>, combine_items<M, T>};
+template <Mode M, class T>
+void combine_indexed(void* to, const Indices& indices, const void* from, int64_t count) {
+  T* __restrict target = static_cast<T*>(to);
+  const T* __restrict update = static_cast<const T*>(from);
+  const int32_t* __restrict index = indices.data;
+  const int64_t wrap = indices.wrap, extent = indices.extent;
+  for (int64_t k = 0; k < count; ++k) {
+    const int64_t i = index[k] < 0 ? index[k] + wrap : index[k];
+    if (static_cast<uint64_t>(i) >= static_cast<uint64_t>(extent)) continue;
+    target[i] = combined<M>(target[i], update[k]);
+  }
+}
+template <Mode M, class T>
+constexpr Combine combine{combine_row<M, T>, combine_items<M, T>, combine_indexed<M, T>};
 
 // Sums and products wrap, so those of signed integers are those of unsigned ones.
 template <class T, class Wrapping = T> Combine combine_by(Mode mode) {
