@@ -87,14 +87,35 @@ def test_lstm_gradient_is_that_of_its_steps(batch):
             np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-5, atol=1e-6)
 
 
-def test_lstm_of_mixed_dtypes():
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+def test_recurrent_layers_of_mixed_dtypes(kind):
     """A first state of a wider dtype widens the results, as adding it to the products does."""
-    layer = nn.LSTM(3, 4)
+    layer = kind(3, 4)
     layer.set_dtype(mx.bfloat16)
-    x = mx.ones((2, 5, 3), mx.bfloat16)
-    states, cells = layer(x, mx.zeros((2, 4)), mx.zeros((2, 4)))
-    assert (states.dtype, cells.dtype) == (mx.float32, mx.float32)
-    assert layer(x)[0].dtype == mx.bfloat16
+    x, state = mx.ones((2, 5, 3), mx.bfloat16), mx.zeros((2, 4))
+    for inputs, dtype in (((x,), mx.bfloat16), ((x, state), mx.float32)):
+        out = layer(*inputs)
+        assert (out[0] if kind is nn.LSTM else out).dtype == dtype
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+def test_long_sequences_are_traced_in_one_step(kind):
+    """The loop over the steps is the runtime's: what a step calls is called as often for any."""
+    calls = []
+
+    def counted(*args):
+        calls.append(args)
+        return original(*args)
+
+    original, counts = mx.addmm, []
+    for length in (3, 50):
+        layer = kind(3, 4)
+        calls.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(mx, "addmm", counted)
+            mx.eval(layer(mx.ones((2, length, 3))))
+        counts.append(len(calls))
+    assert counts[0] == counts[1] < 3
 
 
 @pytest.mark.parametrize("layer", [nn.RNN(3, 4), nn.GRU(3, 4), nn.LSTM(3, 4)], ids=repr)

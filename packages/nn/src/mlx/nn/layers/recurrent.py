@@ -1,7 +1,7 @@
 """Recurrent layers: RNN, GRU and LSTM over the steps of a sequence.
 
 The products of the inputs are computed for all steps at once; a step is then one product and a
-few elementwise operations.
+few elementwise operations. The steps are an ``mx.scan``: the graph is as small for any length.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ def _state(layer: Module, x: mx.array, size: int, state: mx.array | None, what: 
     return state
 
 
-def _steps(x: mx.array) -> list[mx.array]:
-    """The slices of x along its axis of steps."""
-    return [mx.squeeze(part, -2) for part in mx.split(x, x.shape[-2], axis=-2)]
+def _first_steps(inputs: mx.array, weight: mx.array, *states: mx.array) -> list[mx.array]:
+    """The inputs with their steps first, and the states, in the dtype that a step promotes to."""
+    dtype = mx.result_type(inputs, weight, *states)
+    return [x.astype(dtype) for x in (mx.moveaxis(inputs, -2, 0), *states)]
 
 
 class RNN(Module):
@@ -52,7 +53,8 @@ class RNN(Module):
         input_size: size of an input.
         hidden_size: size of the hidden state.
         bias: whether to add one.
-        nonlinearity: function of the new state. Default: ``mx.tanh``.
+        nonlinearity: function of the new state, called once to record it for all steps. Default:
+            ``mx.tanh``.
 
     Attributes:
         Wxh: shape ``(hidden_size, input_size)``.
@@ -104,11 +106,14 @@ class RNN(Module):
         """
         inputs = _inputs(self, x, self.Wxh, self.bias)
         state = _state(self, inputs, self.hidden_size, hidden, "hidden")
-        weight, states = self.Whh.T, []
-        for step in _steps(inputs):
-            state = self.nonlinearity(mx.addmm(step, state, weight))
-            states.append(state)
-        return mx.stack(states, axis=-2)
+        inputs, state = _first_steps(inputs, self.Whh, state)
+        weight = self.Whh.T
+
+        def step(state: mx.array, x: mx.array) -> tuple[mx.array, mx.array]:
+            state = self.nonlinearity(mx.addmm(x, state, weight))
+            return state, state
+
+        return mx.moveaxis(mx.scan(step, state, inputs)[1], 0, -2)
 
 
 class GRU(Module):
@@ -169,11 +174,14 @@ class GRU(Module):
         """
         inputs = _inputs(self, x, self.Wx, self.b)
         state = _state(self, inputs, self.hidden_size, hidden, "hidden")
-        weight, states = self.Wh.T, []
-        for step in _steps(inputs):
-            state = self._step(step, state @ weight, state)
-            states.append(state)
-        return mx.stack(states, axis=-2)
+        inputs, state = _first_steps(inputs, self.Wh, state)
+        weight = self.Wh.T
+
+        def step(state: mx.array, x: mx.array) -> tuple[mx.array, mx.array]:
+            state = self._step(x, state @ weight, state)
+            return state, state
+
+        return mx.moveaxis(mx.scan(step, state, inputs)[1], 0, -2)
 
     def _step(self, x: mx.array, h: mx.array, state: mx.array) -> mx.array:
         """The next state, from the products of a step's input and of the state."""
@@ -246,9 +254,8 @@ class LSTM(Module):
         inputs = _inputs(self, x, self.Wx, self.bias)
         of_shape = partial(_state, self, inputs, self.hidden_size)
         state, cell = of_shape(hidden, "hidden"), of_shape(cell, "cell")
-        dtype = mx.result_type(inputs, self.Wh, state, cell)
-        inputs, state, cell = (y.astype(dtype) for y in (inputs, state, cell))
-        states, cells, _ = _lstm(mx.moveaxis(inputs, -2, 0), self.Wh, state, cell)
+        inputs, state, cell = _first_steps(inputs, self.Wh, state, cell)
+        states, cells, _ = _lstm(inputs, self.Wh, state, cell)
         return mx.moveaxis(states, 0, -2), mx.moveaxis(cells, 0, -2)
 
 
