@@ -103,8 +103,9 @@ def jax_steps(
         chosen = jnp.take_along_axis(jax.nn.log_softmax(model(weights, x)), y[..., None], -1)
         return -chosen.mean()
 
-    @partial(jax.jit, donate_argnums=(0, 1, 2, 3))
-    def step(t: Any, weights: Any, m: Any, v: Any, x: Any, y: Any) -> Any:
+    @partial(jax.jit, donate_argnums=0)
+    def step(state: Any, x: Any, y: Any) -> Any:
+        t, weights, m, v = state
         loss, g = jax.value_and_grad(loss_of)(weights, x, y)
         a, b = BETAS
         t = t + 1
@@ -115,14 +116,15 @@ def jax_steps(
         def update(w: Any, m: Any, v: Any) -> Any:
             return w * (1 - RATE * decay) - first * m / (jnp.sqrt(v) * second + EPSILON)
 
-        return loss, t, jax.tree.map(update, weights, m, v), m, v
+        return loss, (t, jax.tree.map(update, weights, m, v), m, v)
 
-    state = jax.tree.map(lambda w: jnp.array(w, copy=True), weights)
     zeros = jax.tree.map(jnp.zeros_like, weights)
-    held = [jnp.zeros(()), state, zeros, jax.tree.map(jnp.copy, zeros)]
+    copy = partial(jax.tree.map, jnp.copy)
+    state = (jnp.zeros(()), copy(weights), zeros, copy(zeros))
 
     def run() -> Any:
-        loss, *held[:] = step(*held, x, y)
+        nonlocal state
+        loss, state = step(state, x, y)
         return loss.block_until_ready()
 
     return timed(run, warm, count)
