@@ -52,6 +52,12 @@ class Worker:
             line = ""
         return json.loads(line) if line else {"error": "the worker died"}
 
+    def end(self) -> None:
+        """Ends the process."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
 
 def machine_limits() -> dict[str, float]:
     """Measures the machine: bytes or operations a second by name."""
@@ -93,7 +99,16 @@ class Measured:
 
     seconds: dict[str, float]
     memory: dict[str, list[int]]  # bytes of the result, and beside it at the peak
+    peaks: dict[str, int]  # bytes above the import, by library
     remarks: list[str]
+
+
+def peak_of(case: Case, name: str) -> int | None:
+    """Bytes that a library holds at most in a case, above its import, in a process of its own."""
+    worker = Worker(name)
+    answer = worker.ask(do="peak", case=case.name)
+    worker.end()
+    return answer.get("peak")
 
 
 def measure(case: Case, workers: list[Worker], rounds: int) -> Measured:
@@ -125,9 +140,10 @@ def measure(case: Case, workers: list[Worker], rounds: int) -> Measured:
                     memory[key] = answer["memory"]
     for worker in chosen:
         worker.ask(do="forget")
+    peaks = {w.name: peak for w in chosen if case.peak and (peak := peak_of(case, w.name))}
     remarks += [f"{key} gives another answer" for key in agree(samples, case.tolerance)]
     seconds = {key: statistics.median(values) for key, values in times.items()}
-    return Measured(seconds, memory, remarks)
+    return Measured(seconds, memory, peaks, remarks)
 
 
 def shown(seconds: float) -> str:
@@ -146,9 +162,11 @@ def shown_bytes(count: int) -> str:
     return f"{count} B"
 
 
-def shown_memory(memory: dict[str, list[int]]) -> str:
-    """Result + workspace of ours, of the mode that holds more."""
-    ours = [pair for key, pair in memory.items() if key.startswith("ours")]
+def shown_memory(measured: Measured) -> str:
+    """Peak above the import, or result + workspace of ours, of the mode that holds more."""
+    if measured.peaks:
+        return "peak " + ", ".join(f"{n} {shown_bytes(b)}" for n, b in measured.peaks.items())
+    ours = [pair for key, pair in measured.memory.items() if key.startswith("ours")]
     return " + ".join(map(shown_bytes, max(ours, key=sum))) if ours else "–"
 
 
@@ -172,7 +190,7 @@ def row(case: Case, measured: Measured, limits: dict[str, float]) -> list[str]:
         reached = "yes" if best_ours <= case.target_us * 1e-6 else "no"
     cells = [" / ".join(shown(t) for t in ours.values()) or "–"]
     cells += [f"{shown(peers[peer])} ({peer})" if peer else "–", ratio, limit, target, reached]
-    cells.append(shown_memory(measured.memory))
+    cells.append(shown_memory(measured))
     return [case.name, *cells, ", ".join(f"{key} {shown(t)}" for key, t in peers.items())]
 
 

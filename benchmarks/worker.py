@@ -2,6 +2,7 @@
 
 A request names a case and a mode; the answer is the best time of a round in seconds and, at first,
 a sample of the result that run.py compares between the libraries, and the memory a call takes.
+The first request of a process may instead be for the peak of its memory in one case.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,8 @@ MANY = 1_000_000  # a host case that does so much needs no run to warm up
 
 def sample(result: Any, library: Library, random: bool) -> list[float]:
     """Some numbers of a result: its mean, and 16 elements spread over it or the deviation."""
+    if isinstance(result, tuple):
+        return [number for part in result for number in sample(part, library, random)]
     values = np.ravel(library.numpy(result))
     if random:
         return [float(values.mean()), float(values.std())]
@@ -58,7 +62,9 @@ class Prepared:
     def round(self) -> float:
         """The best time of a round."""
         if self.case.host:
-            return self.call() / self.case.count
+            result = self.call()
+            seconds, self.sample = result if isinstance(result, tuple) else (result, None)
+            return seconds / self.case.count
         best, spent = float("inf"), 0.0
         while spent < ROUND_SECONDS:
             start = time.perf_counter()
@@ -66,6 +72,13 @@ class Prepared:
             elapsed = time.perf_counter() - start
             best, spent = min(best, elapsed), spent + elapsed
         return best
+
+
+def resident(field: str) -> int | None:
+    """Bytes that this process holds (VmRSS), or held at its peak (VmHWM), where Linux tells."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith(field)), None)
 
 
 def main() -> None:
@@ -79,6 +92,12 @@ def main() -> None:
         if request["do"] == "forget":
             prepared.clear()
             print("{}", flush=True)
+            continue
+        if request["do"] == "peak":
+            imported = resident("VmRSS")
+            Prepared(cases[request["case"]], library, name, "host")
+            peak = resident("VmHWM")
+            print(json.dumps({"peak": peak and imported and peak - imported}), flush=True)
             continue
         key = (request["case"], request["mode"])
         try:

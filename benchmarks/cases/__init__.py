@@ -17,7 +17,9 @@ class Case:
     Results must agree in some of their elements, those of a ``random`` case in mean and deviation.
     ``limit`` names the machine's limit that ``amount`` (bytes or operations) is held against;
     ``factor`` is the figure to reach, as a multiple of the time at that limit. ``host`` cases time
-    Python itself: the function is called as it is and never compiled.
+    Python itself: the function is called as it is and never compiled; it gives seconds, or seconds
+    and numbers that must agree. With ``peak`` each library also runs the case once in a process of
+    its own, for the most memory that it holds above what its import takes.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Case:
     target_us: float = 0
     tolerance: float = 2e-3
     random: bool = False
+    peak: bool = False
     modes: tuple[str, ...] = field(default=())
 
 

@@ -1,93 +1,103 @@
-"""One training step of the digits network.
+"""One training step of a multilayer perceptron with cross entropy and Adam.
 
-64-256-256-10, gelu, cross entropy, Adam, batch of 32.
+The digits network, 64-256-256-10 with gelu at a batch of 32, and 784-512-512-10 with relu at 256.
 """
 
 from __future__ import annotations
 
-import time
-from functools import partial
+import itertools
+from dataclasses import dataclass
 from typing import Any
 
 from . import case
-from ._steps import mlx_steps, torch_steps
+from ._steps import Timed, jax_steps, mlx_steps, torch_steps, weights
 
-STEPS = 200
 WARM = 5
 
 
-def batch(rng: Any) -> list[Any]:
-    """Images and labels."""
-    return [rng.random((32, 64), dtype="float32"), rng.integers(0, 10, 32).astype("int32")]
+@dataclass
+class Perceptron:
+    """Its sizes, its activation in each library, the batch and how many steps are timed."""
+
+    sizes: tuple[int, ...]
+    batch: int
+    activation: str
+    steps: int
+
+    def inputs(self, rng: Any) -> list[Any]:
+        """Images, labels, and the weights and biases by turns."""
+        x = rng.random((self.batch, self.sizes[0]), dtype="float32")
+        y = rng.integers(0, self.sizes[-1], self.batch).astype("int32")
+        shapes = {}
+        for i, (inputs, outputs) in enumerate(itertools.pairwise(self.sizes)):
+            shapes |= {f"{i}.weight": (outputs, inputs), f"{i}.bias": (outputs,)}
+        return [x, y, *weights(shapes, rng)]
+
+    def layers(self, linear: Any, activation: Any) -> list[Any]:
+        """Linear layers with activations between them."""
+        layers = []
+        for inputs, outputs in itertools.pairwise(self.sizes):
+            layers += [linear(inputs, outputs), activation]
+        return layers[:-1]
+
+    def mlx(self, compiled: bool) -> Any:
+        """Steps with mlx.nn."""
+
+        def run(mx: Any, x: Any, y: Any, *weights: Any) -> Timed:
+            import mlx.nn as nn
+
+            layers = self.layers(nn.Linear, getattr(nn, self.activation))
+            for layer, weight, bias in zip(layers[::2], weights[::2], weights[1::2], strict=True):
+                layer.weight, layer.bias = mx.array(weight), mx.array(bias)
+            return mlx_steps(mx, nn.Sequential(*layers), x, y, compiled, WARM, self.steps)
+
+        return run
+
+    def torch(self, compiled: bool) -> Any:
+        """Steps with torch.nn."""
+
+        def run(torch: Any, x: Any, y: Any, *weights: Any) -> Timed:
+            from torch import nn
+
+            kind = {"gelu": nn.GELU, "relu": nn.ReLU}[self.activation]
+            model = nn.Sequential(*self.layers(nn.Linear, kind()))
+            with torch.no_grad():
+                for parameter, weight in zip(model.parameters(), weights, strict=True):
+                    parameter.copy_(weight)
+            return torch_steps(torch, model, x, y, compiled, WARM, self.steps)
+
+        return run
+
+    def jax(self, jnp: Any, x: Any, y: Any, *weights: Any) -> Timed:
+        """Jitted steps."""
+        import jax
+
+        def gelu(x: Any) -> Any:
+            return jax.nn.gelu(x, approximate=False)
+
+        activation = {"gelu": gelu, "relu": jax.nn.relu}[self.activation]
+
+        def model(layers: Any, x: Any) -> Any:
+            for w, b in layers[:-1]:
+                x = activation(x @ w + b)
+            w, b = layers[-1]
+            return x @ w + b
+
+        layers = [(jnp.array(w.T), b) for w, b in zip(weights[::2], weights[1::2], strict=True)]
+        return jax_steps(model, layers, x, y, WARM, self.steps)
 
 
-def mlx_step(compiled: bool) -> Any:
-    """Seconds of STEPS steps with mlx.nn."""
-
-    def run(mx: Any, x: Any, y: Any) -> float:
-        import mlx.nn as nn
-
-        model = nn.Sequential(
-            nn.Linear(64, 256), nn.gelu, nn.Linear(256, 256), nn.gelu, nn.Linear(256, 10)
-        )
-        return mlx_steps(mx, model, x, y, compiled, WARM, STEPS)
-
-    return run
-
-
-def torch_step(compiled: bool) -> Any:
-    """Seconds of STEPS steps with torch.nn."""
-
-    def run(torch: Any, x: Any, y: Any) -> float:
-        from torch import nn
-
-        model = nn.Sequential(
-            nn.Linear(64, 256), nn.GELU(), nn.Linear(256, 256), nn.GELU(), nn.Linear(256, 10)
-        )
-        return torch_steps(torch, model, x, y, compiled, WARM, STEPS)
-
-    return run
-
-
-def jax_step(jnp: Any, x: Any, y: Any) -> float:
-    """Seconds of STEPS jitted steps, Adam by hand."""
-    import jax
-
-    sizes = ((64, 256), (256, 256), (256, 10))
-    keys = jax.random.split(jax.random.PRNGKey(0), len(sizes))
-    weights = [
-        (jax.random.uniform(k, s, minval=-1, maxval=1) / s[0] ** 0.5, jnp.zeros(s[1]))
-        for k, s in zip(keys, sizes, strict=True)
-    ]
-    zeros = jax.tree.map(jnp.zeros_like, weights)
-
-    def loss_of(weights: Any, x: Any, y: Any) -> Any:
-        for i, (w, b) in enumerate(weights):
-            x = x @ w + b
-            if i < len(weights) - 1:
-                x = jax.nn.gelu(x, approximate=False)
-        return -jnp.take_along_axis(jax.nn.log_softmax(x), y[:, None], 1).mean()
-
-    @partial(jax.jit, donate_argnums=(0, 1, 2))
-    def step(weights: Any, m: Any, v: Any, x: Any, y: Any) -> Any:
-        loss, g = jax.value_and_grad(loss_of)(weights, x, y)
-        m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
-        v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
-        weights = jax.tree.map(lambda w, m, v: w - 1e-3 * m / (jnp.sqrt(v) + 1e-8), weights, m, v)
-        return loss, weights, m, v
-
-    w, m, v = weights, zeros, jax.tree.map(jnp.copy, zeros)
-    start = 0.0
-    for i in range(STEPS + WARM):
-        if i == WARM:
-            start = time.perf_counter()
-        loss, w, m, v = step(w, m, v, x, y)
-        loss.block_until_ready()
-    return time.perf_counter() - start
-
-
-HOST = {"host": True, "count": STEPS}
-case("digits step, eager", batch, mlx=mlx_step(False), torch=torch_step(False), **HOST)
-case(
-    "digits step, compiled", batch, mlx=mlx_step(True), torch=torch_step(True), jax=jax_step, **HOST
-)
+for name, net in (
+    ("digits", Perceptron((64, 256, 256, 10), 32, "gelu", 200)),
+    ("mlp", Perceptron((784, 512, 512, 10), 256, "relu", 40)),
+):
+    host = {"host": True, "peak": True, "count": net.steps}
+    case(f"{name} step, eager", net.inputs, mlx=net.mlx(False), torch=net.torch(False), **host)
+    case(
+        f"{name} step, compiled",
+        net.inputs,
+        mlx=net.mlx(True),
+        torch=net.torch(True),
+        jax=net.jax,
+        **host,
+    )

@@ -38,7 +38,7 @@ def mlx_step(compiled: bool) -> Any:
             convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
             layers += [convolution, nn.BatchNorm(outputs), nn.relu, nn.MaxPool2d(2)]
         model = nn.Sequential(*layers, lambda x: x.flatten(1), nn.Linear(FEATURES, 10))
-        return mlx_steps(mx, model, x, y, compiled, WARM, STEPS)
+        return mlx_steps(mx, model, x, y, compiled, WARM, STEPS)[0]
 
     return run
 
@@ -56,7 +56,7 @@ def torch_step(compiled: bool) -> Any:
         model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(FEATURES, 10))
         model = model.to(memory_format=torch.channels_last)
         x = x.permute(0, 3, 1, 2)
-        return torch_steps(torch, model, x, y, compiled, WARM, STEPS)
+        return torch_steps(torch, model, x, y, compiled, WARM, STEPS)[0]
 
     return run
 
@@ -108,6 +108,6 @@ def jax_step(jnp: Any, x: Any, y: Any) -> float:
     return time.perf_counter() - start
 
 
-HOST = {"host": True, "count": STEPS}
+HOST = {"host": True, "peak": True, "count": STEPS}
 case("cnn step, eager", batch, mlx=mlx_step(False), torch=torch_step(False), **HOST)
 case("cnn step, compiled", batch, mlx=mlx_step(True), torch=torch_step(True), jax=jax_step, **HOST)

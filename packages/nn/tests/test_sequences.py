@@ -34,6 +34,90 @@ def test_causal_mask_and_word_agree():
     assert half.min().item() == mx.finfo(mx.float16).min
 
 
+def lstm_by_hand(x, h, c, wx, wh):
+    """Both states of all steps by operations, a step at a time."""
+    states, cells = [], []
+    for t in range(x.shape[-2]):
+        i, f, g, o = mx.split(x[..., t, :] @ wx.T + h @ wh.T, 4, axis=-1)
+        c = mx.sigmoid(f) * c + mx.sigmoid(i) * mx.tanh(g)
+        h = mx.sigmoid(o) * mx.tanh(c)
+        states.append(h)
+        cells.append(c)
+    return mx.stack(states, -2), mx.stack(cells, -2)
+
+
+@pytest.mark.parametrize("batch", [(), (2,), (2, 3)], ids=str)
+def test_lstm_gradient_is_that_of_its_steps(batch):
+    """By inputs, first states and weights, of either result, once and twice, and along a vmap."""
+    layer = nn.LSTM(3, 4, bias=False)
+
+    def lstm(x, h, c, wx, wh):
+        layer.update({"Wx": wx, "Wh": wh})
+        return layer(x, h, c)
+
+    shapes = ((*batch, 5, 3), (*batch, 4), (*batch, 4), (16, 3), (16, 4))
+    arguments = [mx.random.normal(shape) for shape in shapes]
+    factors = [mx.random.normal((*batch, 5, 4)) for _ in range(2)]
+
+    def gradients(function, which):
+        def loss(*args):
+            return sum(
+                (out * factors[i]).sum() for i, out in enumerate(function(*args)) if which[i]
+            )
+
+        return mx.grad(loss, argnums=list(range(5)))
+
+    def twice(function):
+        first = gradients(function, (True, True))
+        return mx.grad(lambda *args: sum(g.square().sum() for g in first(*args)), argnums=[0, 4])
+
+    for which in ((True, False), (False, True), (True, True)):
+        expected = gradients(lstm_by_hand, which)(*arguments)
+        found = gradients(lstm, which)(*arguments)
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-4, atol=1e-5)
+    for a, b in zip(twice(lstm)(*arguments), twice(lstm_by_hand)(*arguments), strict=True):
+        np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-3, atol=1e-4)
+    pushed = [mx.jvp(f, arguments, arguments)[1] for f in (lstm, lstm_by_hand)]
+    for a, b in zip(*pushed, strict=True):
+        np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-4, atol=1e-5)
+    if batch:
+        mapped = mx.vmap(lstm, in_axes=(0, 0, 0, None, None))(*arguments)
+        for a, b in zip(mapped, lstm(*arguments), strict=True):
+            np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+def test_recurrent_layers_of_mixed_dtypes(kind):
+    """A first state of a wider dtype widens the results, as adding it to the products does."""
+    layer = kind(3, 4)
+    layer.set_dtype(mx.bfloat16)
+    x, state = mx.ones((2, 5, 3), mx.bfloat16), mx.zeros((2, 4))
+    for inputs, dtype in (((x,), mx.bfloat16), ((x, state), mx.float32)):
+        out = layer(*inputs)
+        assert (out[0] if kind is nn.LSTM else out).dtype == dtype
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+def test_long_sequences_are_traced_in_one_step(kind):
+    """The loop over the steps is the runtime's: what a step calls is called as often for any."""
+    calls = []
+
+    def counted(*args):
+        calls.append(args)
+        return original(*args)
+
+    original, counts = mx.addmm, []
+    for length in (3, 50):
+        layer = kind(3, 4)
+        calls.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(mx, "addmm", counted)
+            mx.eval(layer(mx.ones((2, length, 3))))
+        counts.append(len(calls))
+    assert counts[0] == counts[1] < 3
+
+
 @pytest.mark.parametrize("layer", [nn.RNN(3, 4), nn.GRU(3, 4), nn.LSTM(3, 4)], ids=repr)
 def test_recurrent_layers_step_by_step(layer):
     """Going on from a state is the same as the whole sequence; gradients reach every weight."""

@@ -1,7 +1,7 @@
 """Recurrent layers: RNN, GRU and LSTM over the steps of a sequence.
 
 The products of the inputs are computed for all steps at once; a step is then one product and a
-few elementwise operations.
+few elementwise operations. The steps are an ``mx.scan``: the graph is as small for any length.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import mlx.core as mx
 from mlx.nn.layers.base import Module
@@ -36,9 +37,10 @@ def _state(layer: Module, x: mx.array, size: int, state: mx.array | None, what: 
     return state
 
 
-def _steps(x: mx.array) -> list[mx.array]:
-    """The slices of x along its axis of steps."""
-    return [mx.squeeze(part, -2) for part in mx.split(x, x.shape[-2], axis=-2)]
+def _first_steps(inputs: mx.array, weight: mx.array, *states: mx.array) -> list[mx.array]:
+    """The inputs with their steps first, and the states, in the dtype that a step promotes to."""
+    dtype = mx.result_type(inputs, weight, *states)
+    return [x.astype(dtype) for x in (mx.moveaxis(inputs, -2, 0), *states)]
 
 
 class RNN(Module):
@@ -51,7 +53,8 @@ class RNN(Module):
         input_size: size of an input.
         hidden_size: size of the hidden state.
         bias: whether to add one.
-        nonlinearity: function of the new state. Default: ``mx.tanh``.
+        nonlinearity: function of the new state, called once to record it for all steps. Default:
+            ``mx.tanh``.
 
     Attributes:
         Wxh: shape ``(hidden_size, input_size)``.
@@ -103,11 +106,14 @@ class RNN(Module):
         """
         inputs = _inputs(self, x, self.Wxh, self.bias)
         state = _state(self, inputs, self.hidden_size, hidden, "hidden")
-        weight, states = self.Whh.T, []
-        for step in _steps(inputs):
-            state = self.nonlinearity(mx.addmm(step, state, weight))
-            states.append(state)
-        return mx.stack(states, axis=-2)
+        inputs, state = _first_steps(inputs, self.Whh, state)
+        weight = self.Whh.T
+
+        def step(state: mx.array, x: mx.array) -> tuple[mx.array, mx.array]:
+            state = self.nonlinearity(mx.addmm(x, state, weight))
+            return state, state
+
+        return mx.moveaxis(mx.scan(step, state, inputs)[1], 0, -2)
 
 
 class GRU(Module):
@@ -168,11 +174,14 @@ class GRU(Module):
         """
         inputs = _inputs(self, x, self.Wx, self.b)
         state = _state(self, inputs, self.hidden_size, hidden, "hidden")
-        weight, states = self.Wh.T, []
-        for step in _steps(inputs):
-            state = self._step(step, state @ weight, state)
-            states.append(state)
-        return mx.stack(states, axis=-2)
+        inputs, state = _first_steps(inputs, self.Wh, state)
+        weight = self.Wh.T
+
+        def step(state: mx.array, x: mx.array) -> tuple[mx.array, mx.array]:
+            state = self._step(x, state @ weight, state)
+            return state, state
+
+        return mx.moveaxis(mx.scan(step, state, inputs)[1], 0, -2)
 
     def _step(self, x: mx.array, h: mx.array, state: mx.array) -> mx.array:
         """The next state, from the products of a step's input and of the state."""
@@ -245,11 +254,59 @@ class LSTM(Module):
         inputs = _inputs(self, x, self.Wx, self.bias)
         of_shape = partial(_state, self, inputs, self.hidden_size)
         state, cell = of_shape(hidden, "hidden"), of_shape(cell, "cell")
-        weight, states, cells = self.Wh.T, [], []
-        for step in _steps(inputs):
-            i, f, g, o = mx.split(mx.addmm(step, state, weight), 4, axis=-1)
-            cell = mx.sigmoid(f) * cell + mx.sigmoid(i) * mx.tanh(g)
-            state = mx.sigmoid(o) * mx.tanh(cell)
-            states.append(state)
-            cells.append(cell)
-        return mx.stack(states, axis=-2), mx.stack(cells, axis=-2)
+        inputs, state, cell = _first_steps(inputs, self.Wh, state, cell)
+        states, cells, _ = _lstm(inputs, self.Wh, state, cell)
+        return mx.moveaxis(states, 0, -2), mx.moveaxis(cells, 0, -2)
+
+
+@mx.custom_function
+def _lstm(
+    inputs: mx.array, weight: mx.array, state: mx.array, cell: mx.array
+) -> tuple[mx.array, mx.array, mx.array]:
+    """The states, cells and sums before the activations of all steps, which come first."""
+    weight = weight.T
+
+    def step(carry: tuple[mx.array, mx.array], x: mx.array) -> tuple[Any, Any]:
+        state, cell = carry
+        sums = mx.addmm(x, state, weight)  # (..., hidden) @ (hidden, 4 * hidden)
+        i, f, g, o = mx.split(sums, 4, axis=-1)
+        cell = mx.sigmoid(f) * cell + mx.sigmoid(i) * mx.tanh(g)
+        state = mx.sigmoid(o) * mx.tanh(cell)
+        return (state, cell), (state, cell, sums)
+
+    return mx.scan(step, (state, cell), inputs)[1]
+
+
+@_lstm.vjp
+def _lstm_vjp(primals: Any, cotangents: Any, outputs: Any) -> tuple[mx.array, ...]:
+    """From the last step to the first; the weight's cotangent is one product over all steps.
+
+    What does not depend on a later step is computed for all at once: the derivatives of the cell
+    by the state, and of the sums by the cell and, for the last gate, the state.
+    """
+    _, weight, state, cell = primals
+    states, cells, sums = outputs
+    i, f, g, o = mx.split(sums, 4, axis=-1)
+    i, f, g, o = mx.sigmoid(i), mx.sigmoid(f), mx.tanh(g), mx.sigmoid(o)
+    before = mx.concatenate([cell[None], cells[:-1]])
+    squashed = mx.tanh(cells)
+    by_cell = (g * i * (1 - i), before * f * (1 - f), i * (1 - g * g))
+    by_state = (squashed * o * (1 - o), o * (1 - squashed * squashed))
+
+    def step(carry: tuple[mx.array, mx.array], x: Any) -> tuple[Any, mx.array]:
+        of_states, of_cells, of_sums, f, (by_i, by_f, by_g), (by_o, through) = x
+        of_state = carry[0] + of_states
+        of_cell = carry[1] + of_cells + of_state * through
+        parts = [of_cell * by_i, of_cell * by_f, of_cell * by_g, of_state * by_o]
+        of_sum = mx.concatenate(parts, axis=-1) + of_sums
+        return (of_sum @ weight, of_cell * f), of_sum
+
+    (of_state, of_cell), of_sums = mx.scan(
+        step,
+        (mx.zeros_like(state), mx.zeros_like(cell)),
+        (*cotangents, f, by_cell, by_state),
+        reverse=True,
+    )
+    earlier = mx.concatenate([state[None], states[:-1]])
+    rows = of_sums.reshape(-1, of_sums.shape[-1]), earlier.reshape(-1, earlier.shape[-1])
+    return of_sums, (rows[0].T @ rows[1]).astype(weight.dtype), of_state, of_cell
