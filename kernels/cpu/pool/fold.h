@@ -8,23 +8,42 @@
 
 namespace {
 
+template <class V> constexpr bool is_float = ms::lane_info<ms::lane_t<V>>::is == 'F';
+
+// The greatest of some elements. Of floats it is cheaper to see apart whether one is NaN.
+template <class V, bool is_float> struct GreatestOf {
+  V most = ms::least<V>();
+  MLXK_MEMBER void take(V x) { most = ms::maximum(x, most); }
+  MLXK_MEMBER V value() const { return most; }
+};
+template <class V> struct GreatestOf<V, true> {
+  V most = ms::least<V>();
+  ms::mask_of<V> nan{};
+  MLXK_MEMBER void take(V x) {
+    most = ms::select(x > most, x, most);
+    nan = nan | ms::is_nan(x);
+  }
+  MLXK_MEMBER V value() const {
+    using T = ms::lane_t<V>;
+    return ms::select(nan, ms::splat<V>(static_cast<T>(__builtin_nan(""))), most);
+  }
+};
+template <class V> struct SumOf {
+  V sum = ms::splat<V>(0);
+  MLXK_MEMBER void take(V x) { sum = sum + x; }
+  MLXK_MEMBER V value() const { return sum; }
+};
+
 struct Greatest {
   static constexpr bool adds = false;
-  template <class V> static MLXK_MEMBER V combine(V acc, V x) { return ms::maximum(x, acc); }
+  template <class V> using of = GreatestOf<V, is_float<V>>;
 };
 struct Sum {
   static constexpr bool adds = true;
-  template <class V> static MLXK_MEMBER V combine(V acc, V x) { return acc + x; }
+  template <class V> using of = SumOf<V>;
 };
 
-// What a fold of elements T starts from, and what stands around an image.
-template <class F, class V> MLXK_FN V neutral() {
-  if constexpr (F::adds) {
-    return ms::splat<V>(0);
-  } else {
-    return ms::least<V>();
-  }
-}
+// What stands around an image whose greatest elements are sought.
 template <class V> MLXK_FN V margin() { return ms::least<V>(); }
 template <> MLXK_MEMBER ms::complex64 margin<ms::complex64>() {
   return {-ms::infinity<float>(), 0};
@@ -32,6 +51,7 @@ template <> MLXK_MEMBER ms::complex64 margin<ms::complex64>() {
 
 template <class F, class S, class T> struct Fold {
   static constexpr int64_t run_pixels = 64;  // added up before they are added to the rest
+  static constexpr int64_t few_pixels = 4;   // need not be
   static constexpr int64_t line_elements = 4096;
 
   const Problem& p;
@@ -39,6 +59,13 @@ template <class F, class S, class T> struct Fold {
   const Image<const S> from;
   const Image<S> to;
   const T divisor;
+  const bool has_inverse = is_power_of_two(p.window());
+
+  static bool is_power_of_two(double x) {
+    uint64_t bits;
+    __builtin_memcpy(&bits, &x, sizeof bits);
+    return (bits << 12) == 0;
+  }
 
   int64_t targets(int axis) const { return gathers_windows ? p.axes[axis].in : p.axes[axis].out; }
   Span box(int axis, int64_t at) const {
@@ -47,50 +74,48 @@ template <class F, class S, class T> struct Fold {
 
   template <class V> V finished(V total) const {
     if constexpr (F::adds) {
-      return total / ms::splat<V>(divisor);
+      // Rounds once where the divisor is a power of two: there its inverse is exact.
+      const V d = ms::splat<V>(divisor);
+      return has_inverse ? total * ms::splat<V>(1 / divisor) : total / d;
     } else {
       return total;
-    }
-  }
-  template <class V> V first(const Span* spans) const {
-    if constexpr (ms::same_type<T, ms::complex64>::value) {
-      return static_cast<double>(volume(spans)) < p.window() ? margin<V>() : neutral<F, V>();
-    } else {
-      return neutral<F, V>();
     }
   }
 
   // `width` vectors of channels of one target.
   template <class L, int width>
-  void channel_block(const S* source, const Span* spans, S* target) const {
+  MLXK_MEMBER void channel_block(const S* source, const Span* spans, S* target) const {
     using V = typename L::V;
-    V total[width];
-    for (int k = 0; k < width; ++k) total[k] = first<V>(spans);
+    typename F::template of<V> total[width];
+    if constexpr (ms::same_type<T, ms::complex64>::value) {
+      if (static_cast<double>(volume(spans)) < p.window()) {
+        for (auto& one : total) one.take(margin<V>());
+      }
+    }
+    const int64_t columns = spans[2].size();
     for (int64_t d = spans[0].begin; d < spans[0].end; ++d) {
       for (int64_t h = spans[1].begin; h < spans[1].end; ++h) {
         const S* row =
             source + d * from.strides[0] + h * from.strides[1] + spans[2].begin * from.strides[2];
-        if constexpr (F::adds) {
-          for (int64_t w = spans[2].begin; w < spans[2].end; w += run_pixels) {
-            const int64_t count = smaller(run_pixels, spans[2].end - w);
-            V run[width];
-            for (int k = 0; k < width; ++k) run[k] = L::load(row + k * L::count);
-            row += from.strides[2];
-            for (int64_t i = 1; i < count; ++i, row += from.strides[2]) {
-              for (int k = 0; k < width; ++k)
-                run[k] = F::combine(run[k], L::load(row + k * L::count));
-            }
-            for (int k = 0; k < width; ++k) total[k] = F::combine(total[k], run[k]);
+        if (!F::adds || columns <= few_pixels) {
+          repeat(columns, [&](int64_t i) __attribute__((always_inline)) {
+            const S* at = row + i * from.strides[2];
+            for (int k = 0; k < width; ++k) total[k].take(L::load(at + k * L::count));
+          });
+          continue;
+        }
+        for (int64_t w = 0; w < columns; w += run_pixels) {
+          typename F::template of<V> run[width];
+          const int64_t end = smaller(w + run_pixels, columns);
+          for (int64_t i = w; i < end; ++i) {
+            const S* at = row + i * from.strides[2];
+            for (int k = 0; k < width; ++k) run[k].take(L::load(at + k * L::count));
           }
-        } else {
-          for (int64_t w = spans[2].begin; w < spans[2].end; ++w, row += from.strides[2]) {
-            for (int k = 0; k < width; ++k)
-              total[k] = F::combine(total[k], L::load(row + k * L::count));
-          }
+          for (int k = 0; k < width; ++k) total[k].take(run[k].value());
         }
       }
     }
-    for (int k = 0; k < width; ++k) L::store(target + k * L::count, finished(total[k]));
+    for (int k = 0; k < width; ++k) L::store(target + k * L::count, finished(total[k].value()));
   }
 
   void pixel(int64_t n, const Span* spans, Span channels, S* target) const {
@@ -123,24 +148,23 @@ template <class F, class S, class T> struct Fold {
   }
 
   template <class L> void fold_rows(const S* source, const Span* spans, T* line) const {
-    using V = typename L::V;
-    V total = neutral<F, V>();
+    typename F::template of<typename L::V> total;
     for (int64_t d = spans[0].begin; d < spans[0].end; ++d) {
       for (int64_t h = spans[1].begin; h < spans[1].end; ++h)
-        total = F::combine(total, L::load(source + d * from.strides[0] + h * from.strides[1]));
+        total.take(L::load(source + d * from.strides[0] + h * from.strides[1]));
     }
-    __builtin_memcpy(line, &total, sizeof total);
+    const typename L::V value = total.value();
+    __builtin_memcpy(line, &value, sizeof value);
   }
 
   template <class L> void fold_line(const T* line, int64_t count, S* target) const {
-    using V = typename L::V;
-    V total = neutral<F, V>();
-    for (int64_t i = 0; i < count; ++i) {
-      V next;
+    typename F::template of<typename L::V> total;
+    repeat(count, [&](int64_t i) {
+      typename L::V next;
       __builtin_memcpy(&next, line + i * p.channels, sizeof next);
-      total = F::combine(total, next);
-    }
-    L::store(target, finished(total));
+      total.take(next);
+    });
+    L::store(target, finished(total.value()));
   }
 
   void row_by_line(int64_t n, const Span* spans, Span pixels, S* target) const {
@@ -205,12 +229,12 @@ template <class F, class S, class T> struct Fold {
   }
 
   void run() const {
-    constexpr int64_t few_pixels = 64, block = 4 * Many<S, T>::count;
+    constexpr int64_t enough_pixels = 64, block = 4 * Many<S, T>::count;
     const int64_t all = p.batch * targets(0) * targets(1) * targets(2);
     if (all * p.channels == 0) return;
     const int64_t line = targets_of_line();
     const int64_t each = inline_elements / (p.most_seen() * p.channels + 1) + 1;
-    if (line || all >= few_pixels) {
+    if (line || all >= enough_pixels) {
       return mlxk::parallel_for(all, each, [&](int64_t begin, int64_t end) {
         pixels(begin, end, {0, p.channels}, line);
       });

@@ -24,6 +24,20 @@ MLXK_FN int64_t volume(const Span* spans) {
   return spans[0].size() * spans[1].size() * spans[2].size();
 }
 
+// body(i) for i in [0, n); the windows that are met most are two or three elements wide.
+template <class Body> MLXK_FN void repeat(int64_t n, const Body& body) {
+  if (n == 3) {
+    body(0);
+    body(1);
+    body(2);
+  } else if (n == 2) {
+    body(0);
+    body(1);
+  } else {
+    for (int64_t i = 0; i < n; ++i) body(i);
+  }
+}
+
 struct Axis {
   int64_t in = 1, out = 1, window = 1, stride = 1, low = 0;
 
@@ -80,6 +94,20 @@ struct Problem {
     return all;
   }
 };
+
+// Whether no element is seen by two windows; whether each is seen by one.
+static __attribute__((unused)) bool is_disjoint(const Problem& p) {
+  for (const Axis& a : p.axes) {
+    if (a.stride < a.window) return false;
+  }
+  return true;
+}
+static __attribute__((unused)) bool is_tiled(const Problem& p) {
+  for (const Axis& a : p.axes) {
+    if (a.stride != a.window || a.low || a.in != a.out * a.window) return false;
+  }
+  return true;
+}
 
 // params: window, strides, padding of every spatial axis. `in` is on the side of what is pooled.
 static __attribute__((unused)) Problem read_problem(const KernelCall& call, const Tensor& in,

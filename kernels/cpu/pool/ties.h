@@ -43,9 +43,10 @@ template <class E, class Body>
 MLXK_FN void for_each(const Image<E>& image, E* first, const Span* spans, const Body& body) {
   for (int64_t d = spans[0].begin; d < spans[0].end; ++d) {
     for (int64_t h = spans[1].begin; h < spans[1].end; ++h) {
-      E* at =
+      E* row =
           first + d * image.strides[0] + h * image.strides[1] + spans[2].begin * image.strides[2];
-      for (int64_t w = spans[2].begin; w < spans[2].end; ++w, at += image.strides[2]) body(at);
+      repeat(spans[2].size(),
+             [&](int64_t i) __attribute__((always_inline)) { body(row + i * image.strides[2]); });
     }
   }
 }
@@ -60,13 +61,16 @@ template <class L, int width> struct Winners {
   template <class S>
   MLXK_MEMBER void look(const Problem& p, const Image<S>& x, S* source, const Span* spans) {
     const double missing = p.window() - static_cast<double>(volume(spans));
-    for (int k = 0; k < width; ++k) greatest[k] = missing > 0 ? margin<V>() : ms::least<V>();
-    for_each(x, source, spans, [&](S* at) {
-      for (int k = 0; k < width; ++k)
-        greatest[k] = Greatest::combine(greatest[k], L::load(at + k * L::count));
+    Greatest::of<V> most[width];
+    if (missing > 0) {
+      for (auto& one : most) one.take(margin<V>());
+    }
+    for_each(x, source, spans, [&](S* at) __attribute__((always_inline)) {
+      for (int k = 0; k < width; ++k) most[k].take(L::load(at + k * L::count));
     });
+    for (int k = 0; k < width; ++k) greatest[k] = most[k].value();
     for (int k = 0; k < width; ++k) count[k] = N{};
-    for_each(x, source, spans, [&](S* at) {
+    for_each(x, source, spans, [&](S* at) __attribute__((always_inline)) {
       for (int k = 0; k < width; ++k) {
         count[k] += where_greatest(L::load(at + k * L::count), greatest[k], ms::splat<N>(1));
       }
@@ -138,7 +142,7 @@ template <class S, class T> struct TangentOfGreatest {
 
 // ---- cotangents ---------------------------------------------------------------------------------
 
-// How the image is cut into boxes. Sums of 16-bit cotangents are kept in memory of the worker.
+// How the image is cut into boxes, for sums in the result or in memory of the worker.
 struct Cut {
   static constexpr int64_t wanted_boxes = 16, scratch_elements = 1 << 15, channel_line = 64;
   int64_t sizes[4];  // depth, height, width, channels
@@ -158,7 +162,9 @@ struct Cut {
   int64_t elements() const { return sizes[0] * sizes[1] * sizes[2] * sizes[3]; }
   void shrink(int i, int64_t least, int64_t limit) {
     if (elements() <= limit) return;
-    const int64_t wanted = larger(sizes[i] * limit / elements(), least);
+    const double share = static_cast<double>(limit) / static_cast<double>(elements());
+    const int64_t wanted =
+        larger(static_cast<int64_t>(static_cast<double>(sizes[i]) * share), least);
     sizes[i] = smaller(i == 3 ? ceil_div(wanted, channel_line) * channel_line : wanted, sizes[i]);
   }
   int64_t count(const Problem& p, int i) const {
@@ -185,17 +191,19 @@ struct Box {
 };
 
 template <class S, class T> struct CotangentOfGreatest {
-  static constexpr bool in_place = ms::same_type<S, T>::value;
-
   const Problem& p;
   const Image<const S> x, cotangent;
   const Image<S> to;
+  const bool tiled = is_tiled(p);
 
-  // Gives the cotangent of a window, from its vector `skip` on, to the elements inside of a box.
-  // `sums` begins with the first pixel of the box and lies like `layout`.
-  template <class L, class Sums, int width>
-  void give(const S* source, const S* given, const Span* spans, const Box& box, T* sums,
-            const Image<T>& layout, int64_t skip = 0) const {
+  // Sums of 16-bit cotangents are kept elsewhere until they are rounded.
+  static bool in_place(const Problem& p) { return ms::same_type<S, T>::value || is_disjoint(p); }
+
+  // Gives the cotangent of a window to the elements inside of a box. `sums` begins with the first
+  // pixel of the box and lies like `layout`; `skip` channels have been given theirs before.
+  template <bool disjoint, class L, class Sums, int width, class U>
+  MLXK_MEMBER void give(const S* source, const S* given, const Span* spans, const Box& box, U* sums,
+                        const Image<U>& layout, int64_t skip = 0) const {
     using V = typename L::V;
     Winners<L, width> winners;
     winners.look(p, x, source, spans);
@@ -203,7 +211,7 @@ template <class S, class T> struct CotangentOfGreatest {
     for (int k = 0; k < width; ++k) {
       share[k] = share_of(L::load(given + k * L::count), winners.count[k], winners.greatest[k]);
     }
-    if (skip) {
+    if (skip && !disjoint) {
       T each[L::count];
       __builtin_memcpy(each, share, sizeof each);
       for (int64_t k = 0; k < skip; ++k) each[k] = T{};
@@ -216,54 +224,65 @@ template <class S, class T> struct CotangentOfGreatest {
         const int64_t begin = larger(spans[2].begin, b[2].begin);
         const int64_t end = smaller(spans[2].end, b[2].end);
         const S* at = source + d * x.strides[0] + h * x.strides[1] + begin * x.strides[2];
-        T* sum = sums + (d - b[0].begin) * layout.strides[0] +
+        U* sum = sums + (d - b[0].begin) * layout.strides[0] +
                  (h - b[1].begin) * layout.strides[1] + (begin - b[2].begin) * layout.strides[2];
-        for (int64_t w = begin; w < end; ++w, at += x.strides[2], sum += layout.strides[2]) {
+        repeat(end - begin, [&](int64_t) __attribute__((always_inline)) {
           for (int k = 0; k < width; ++k) {
-            T* const place = sum + k * L::count;
-            Sums::store(place, Sums::load(place) + where_greatest(L::load(at + k * L::count),
-                                                                  winners.greatest[k], share[k]));
+            U* const place = sum + k * L::count;
+            const V part =
+                where_greatest(L::load(at + k * L::count), winners.greatest[k], share[k]);
+            Sums::store(place, disjoint ? part : Sums::load(place) + part);
           }
-        }
+          at += x.strides[2];
+          sum += layout.strides[2];
+        });
       }
     }
   }
 
-  void window(const S* given, const Span* spans, const Box& box, T* sums,
-              const Image<T>& layout) const {
+  template <bool disjoint, class U>
+  void window(const S* given, const Span* spans, const Box& box, U* sums,
+              const Image<U>& layout) const {
     using L = Many<S, T>;
-    using LSums = Many<T, T>;
-    const S* const source = x.at(box.image, 0, 0, 0);
     const Span channels = box.channels;
-    sums -= channels.begin;
-    int64_t c = channels.begin;
-    for (; c + 2 * L::count <= channels.end; c += 2 * L::count)
-      give<L, LSums, 2>(source + c, given + c, spans, box, sums + c, layout);
-    for (; c + L::count <= channels.end; c += L::count)
-      give<L, LSums, 1>(source + c, given + c, spans, box, sums + c, layout);
-    if (c == channels.end) return;
-    if (channels.size() >= L::count) {
-      const int64_t last = channels.end - L::count;
-      return give<L, LSums, 1>(source + last, given + last, spans, box, sums + last, layout,
-                               c - last);
+    const S* const source = x.at(box.image, 0, 0, 0) + channels.begin;
+    given += channels.begin;
+    int64_t c = 0;
+    for (; c + 4 * L::count <= channels.size(); c += 4 * L::count)
+      give<disjoint, L, Many<U, T>, 4>(source + c, given + c, spans, box, sums + c, layout);
+    for (; c + L::count <= channels.size(); c += L::count)
+      give<disjoint, L, Many<U, T>, 1>(source + c, given + c, spans, box, sums + c, layout);
+    if (c == channels.size()) return;
+    if (c > 0) {
+      const int64_t last = channels.size() - L::count;
+      return give<disjoint, L, Many<U, T>, 1>(source + last, given + last, spans, box, sums + last,
+                                              layout, c - last);
     }
-    for (; c < channels.end; ++c)
-      give<One<S, T>, One<T, T>, 1>(source + c, given + c, spans, box, sums + c, layout);
+    for (; c < channels.size(); ++c) {
+      give<disjoint, One<S, T>, One<U, T>, 1>(source + c, given + c, spans, box, sums + c, layout);
+    }
   }
 
-  static void clear(const Box& box, T* sums, const Image<T>& layout, Span planes, Span rows) {
-    const int64_t channels = box.channels.size();
+  template <class U>
+  void clear(const Box& box, U* sums, const Image<U>& layout, Span planes, Span rows) const {
+    if (tiled) return;  // a window writes each
+    int64_t channels = box.channels.size(), pixels = box.spans[2].size();
+    if (layout.strides[2] == channels) {
+      channels *= pixels;
+      pixels = 1;
+    }
     for (int64_t d = planes.begin; d < planes.end; ++d) {
       for (int64_t h = rows.begin; h < rows.end; ++h) {
-        T* at = sums + (d - box.spans[0].begin) * layout.strides[0] +
+        U* at = sums + (d - box.spans[0].begin) * layout.strides[0] +
                 (h - box.spans[1].begin) * layout.strides[1];
-        for (int64_t w = 0; w < box.spans[2].size(); ++w, at += layout.strides[2])
-          __builtin_memset(at, 0, static_cast<size_t>(channels) * sizeof(T));
+        for (int64_t w = 0; w < pixels; ++w, at += layout.strides[2])
+          __builtin_memset(at, 0, static_cast<size_t>(channels) * sizeof(U));
       }
     }
   }
 
-  void fill(const Box& box, T* sums, const Image<T>& layout) const {
+  template <bool disjoint, class U>
+  void fill(const Box& box, U* sums, const Image<U>& layout) const {
     const Span* b = box.spans;
     Span outputs[3];
     for (int i = 0; i < 3; ++i) {
@@ -281,7 +300,7 @@ template <class S, class T> struct CotangentOfGreatest {
         clear(box, sums, layout, planes, rows);
         for (int64_t w = outputs[2].begin; w < outputs[2].end; ++w) {
           spans[2] = p.axes[2].seen(w);
-          window(cotangent.at(box.image, d, h, w), spans, box, sums, layout);
+          window<disjoint>(cotangent.at(box.image, d, h, w), spans, box, sums, layout);
         }
       }
       clear(box, sums, layout, planes, {rows.end, b[1].end});
@@ -291,7 +310,7 @@ template <class S, class T> struct CotangentOfGreatest {
 
   void box_by_scratch(const Box& box, const Cut& cut, T* scratch) const {
     const Image<T> layout(scratch, cut.sizes[1], cut.sizes[2], cut.sizes[3]);
-    fill(box, scratch, layout);
+    fill<false>(box, scratch, layout);
     const Span* b = box.spans;
     for (int64_t d = b[0].begin; d < b[0].end; ++d) {
       for (int64_t h = b[1].begin; h < b[1].end; ++h) {
@@ -312,18 +331,21 @@ template <class S, class T> struct CotangentOfGreatest {
     return all < inline_elements / 4 ? 1 : worker_count(cut.boxes(p));
   }
   static size_t workspace(const Problem& p) {
-    if (in_place || p.batch * p.channels == 0) return 0;
-    const Cut cut(p, in_place);
+    if (in_place(p)) return 0;
+    const Cut cut(p, false);
     return static_cast<size_t>(workers(p, cut) * cut.elements()) * sizeof(T);
   }
 
   void run(void* memory) const {
-    const Cut cut(p, in_place);
+    const bool disjoint = is_disjoint(p);
+    const Cut cut(p, in_place(p));
     run_tasks(cut.boxes(p), workers(p, cut), [&](int64_t task, int64_t worker) {
       const Box box(p, cut, task);
-      if constexpr (in_place) {
-        const Span* b = box.spans;
-        fill(box, to.at(box.image, b[0].begin, b[1].begin, b[2].begin) + box.channels.begin, to);
+      const Span* b = box.spans;
+      S* const first = to.at(box.image, b[0].begin, b[1].begin, b[2].begin) + box.channels.begin;
+      if (disjoint) return fill<true>(box, first, to);
+      if constexpr (ms::same_type<S, T>::value) {
+        fill<false>(box, first, to);
       } else {
         box_by_scratch(box, cut, static_cast<T*>(memory) + worker * cut.elements());
       }

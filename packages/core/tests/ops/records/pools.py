@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -84,23 +85,23 @@ mean = folded(lambda part, axes, size: part.sum(axes) / size)
 
 def pools(suffix: str, shape: Sizes, out: Sizes, *sizes: Sizes) -> list[Case]:
     """Records of all ops of pooling at one shape."""
-    return [
+    records = [
         case(
-            f"max_pool.{suffix}",
+            "max_pool",
             Spec(shape),
             call=lambda x: max_pool(x, *sizes),
             reference=lambda x: greatest(x, *sizes),
             dtypes=ALL,
         ),
         case(
-            f"mean_pool.{suffix}",
+            "mean_pool",
             Spec(shape),
             call=lambda x: mean_pool(x, *sizes),
             reference=inexact(lambda x: mean(x, *sizes)),
             dtypes=ALL,
         ),
         case(
-            f"max_pool_vjp.{suffix}",
+            "max_pool_vjp",
             Spec(shape),
             Spec(out),
             call=op("max_pool_vjp", *sizes),
@@ -109,7 +110,7 @@ def pools(suffix: str, shape: Sizes, out: Sizes, *sizes: Sizes) -> list[Case]:
             differentiable=(1,),
         ),
         case(
-            f"max_pool_jvp.{suffix}",
+            "max_pool_jvp",
             Spec(shape),
             Spec(shape),
             call=op("max_pool_jvp", *sizes),
@@ -118,13 +119,14 @@ def pools(suffix: str, shape: Sizes, out: Sizes, *sizes: Sizes) -> list[Case]:
             differentiable=(1,),
         ),
         case(
-            f"mean_pool_vjp.{suffix}",
+            "mean_pool_vjp",
             Spec(out),
             call=op("mean_pool_vjp", *sizes, sizes=shape[1:-1]),
             reference=lambda c: mean_gradient(c, shape, *sizes),
             dtypes=INEXACT,
         ),
     ]
+    return [replace(record, name=f"{record.name}.{suffix}") for record in records]
 
 
 RECORDS = [
