@@ -5,31 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import mlx.core as mx
+from mlx.core.ops.pool import max_pool, mean_pool
 from mlx.nn.layers.base import Module
 
 Sizes = int | tuple[int, ...]
-
-
-def _windows(x: mx.array, kernel: tuple[int, ...], stride: tuple[int, ...]) -> mx.array:
-    """(n, *spatial, c) as (n, *places, *kernel, c): a view, with places of each window."""
-    batch, *spatial, channels = x.shape
-    places = [
-        max(0, (size - k) // s + 1) for size, k, s in zip(spatial, kernel, stride, strict=True)
-    ]
-    if kernel == stride:  # Windows side by side: cutting off the rest and reshaping is enough.
-        split: list[int] = []
-        for place, k in zip(places, kernel, strict=True):
-            split += [place, k]
-        used = tuple(slice(0, place * k) for place, k in zip(places, kernel, strict=True))
-        x = x[(slice(None), *used)].reshape(batch, *split, channels)
-        count = len(kernel)
-        order = (0, *range(1, 2 * count, 2), *range(2, 2 * count + 1, 2), 2 * count + 1)
-        return x.transpose(order)
-    steps = [channels]
-    for size in reversed(spatial):
-        steps.insert(0, steps[0] * size)
-    across = [step * s for step, s in zip(steps[1:], stride, strict=True)]
-    return mx.as_strided(x, (batch, *places, *kernel, channels), (steps[0], *across, *steps[1:], 1))
 
 
 class _Pool(Module):
@@ -59,11 +38,7 @@ class _Pool(Module):
     def _extra_repr(self) -> str:
         return f"kernel_size={self._kernel_size}, stride={self._stride}, padding={self._padding}"
 
-    def _margin(self, x: mx.array) -> Any:
-        """What stands around the input."""
-        return 0
-
-    def _reduced(self, windows: mx.array, axes: tuple[int, ...]) -> mx.array:
+    def _pooled(self, x: mx.array) -> mx.array:
         raise NotImplementedError
 
     def __call__(self, x: mx.array) -> mx.array:
@@ -72,30 +47,21 @@ class _Pool(Module):
                 f"The input of shape {x.shape} has {x.ndim} dimensions; "
                 f"(n, ..., channels) with {self._spatial} spatial axes has {self._spatial + 2}."
             )
-        if any(self._padding):
-            around = [(0, 0), *((p, p) for p in self._padding), (0, 0)]
-            x = mx.pad(x, around, constant_values=self._margin(x))
-        windows = _windows(x, self._kernel_size, self._stride)
-        return self._reduced(windows, tuple(range(1 + self._spatial, 1 + 2 * self._spatial)))
+        return self._pooled(x)
 
 
 class _MaxPool(_Pool):
     """The greatest element of a window; around the input stands what is smaller than all."""
 
-    def _margin(self, x: mx.array) -> Any:
-        if mx.issubdtype(x.dtype, mx.inexact):
-            return -mx.inf
-        return False if x.dtype == mx.bool_ else mx.iinfo(x.dtype).min
-
-    def _reduced(self, windows: mx.array, axes: tuple[int, ...]) -> mx.array:
-        return windows.max(axes) if windows.size else windows.sum(axes).astype(windows.dtype)
+    def _pooled(self, x: mx.array) -> mx.array:
+        return max_pool(x, self._kernel_size, self._stride, self._padding)
 
 
 class _AvgPool(_Pool):
     """The mean of a window; zeros around the input count."""
 
-    def _reduced(self, windows: mx.array, axes: tuple[int, ...]) -> mx.array:
-        return windows.mean(axes)
+    def _pooled(self, x: mx.array) -> mx.array:
+        return mean_pool(x, self._kernel_size, self._stride, self._padding)
 
 
 class MaxPool1d(_MaxPool):
