@@ -219,10 +219,10 @@ inline void run_kernel(const char* name, const std::vector<Array>& inputs,
   question.inputs = bare_in.data();
   question.outputs = bare_out.data();
   const size_t bytes = kernel->workspace ? kernel->workspace(question) : 0;
-  void* workspace = bytes ? std::aligned_alloc(64, (bytes + 63) / 64 * 64) : nullptr;
-  call.workspace = workspace;
+  const std::unique_ptr<void, decltype(&std::free)> workspace{
+      bytes ? std::aligned_alloc(64, (bytes + 63) / 64 * 64) : nullptr, &std::free};
+  call.workspace = workspace.get();
   kernel->run(call);
-  std::free(workspace);
 }
 
 // Runs it at 1, 2 and 5 threads; false unless every output is the same bit for bit. The outputs

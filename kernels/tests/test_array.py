@@ -470,6 +470,9 @@ def test_dlpack_has_the_version_that_is_asked_for():
     for version in ((1, 0), (1, 3), (2, 0)):
         assert '"dltensor_versioned"' in repr(a.__dlpack__(max_version=version))
     assert np.from_dlpack(a, copy=True).tolist() == [1, 2]
+    for wrong in (1, {}, (), (1,), k.array(1.0)):
+        with pytest.raises(TypeError, match="max_version"):
+            a.__dlpack__(max_version=wrong)
 
     class Former:
         def __dlpack__(self):

@@ -454,10 +454,17 @@ cdef class array:
 
         Raises:
             BufferError: Another device is asked for, or a copy is needed and forbidden.
+            TypeError: ``max_version`` is not a pair of numbers.
         """
         if dl_device is not None and tuple(dl_device) != self.__dlpack_device__():
             raise BufferError(f"[array.__dlpack__] this array is on the CPU, not on {dl_device}.")
-        cdef bint versioned = max_version is not None and max_version[0] >= 1
+        cdef bint versioned = False
+        if max_version is not None:
+            if not (isinstance(max_version, tuple) and len(max_version) == 2):
+                raise TypeError(
+                    f"[array.__dlpack__] max_version is {max_version!r}, not (major, minor)."
+                )
+            versioned = int(max_version[0]) >= 1
         if copy:
             wait_ready(self)
             return export_dlpack(mlxk_output(copied(mlxk_output(self.edge), False)), versioned, True)
