@@ -41,6 +41,9 @@ template <class Body> MLXK_FN void repeat(int64_t n, const Body& body) {
 struct Axis {
   int64_t in = 1, out = 1, window = 1, stride = 1, low = 0;
 
+  // Division by one or two is cheaper if it is known.
+  int64_t steps(int64_t n) const { return stride == 1 ? n : stride == 2 ? n / 2 : n / stride; }
+
   // The inputs that output `at` sees.
   Span seen(int64_t at) const {
     const int64_t first = at * stride - low, begin = smaller(larger(first, 0), in);
@@ -49,8 +52,8 @@ struct Axis {
   // The outputs that see input `at`.
   Span seeing(int64_t at) const {
     const int64_t first = at + low - window + 1;
-    const int64_t begin = smaller(first > 0 ? ceil_div(first, stride) : 0, out);
-    return {begin, larger(begin, smaller((at + low) / stride + 1, out))};
+    const int64_t begin = smaller(first > 0 ? steps(first + stride - 1) : 0, out);
+    return {begin, larger(begin, smaller(steps(at + low) + 1, out))};
   }
 };
 

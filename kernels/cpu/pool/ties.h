@@ -258,9 +258,19 @@ template <class S, class T> struct CotangentOfGreatest {
       return give<disjoint, L, Many<U, T>, 1>(source + last, given + last, spans, box, sums + last,
                                               layout, c - last);
     }
-    for (; c < channels.size(); ++c) {
-      give<disjoint, One<S, T>, One<U, T>, 1>(source + c, given + c, spans, box, sums + c, layout);
+    c = few<disjoint, 4>(c, source, given, spans, box, sums, layout);
+    c = few<disjoint, 2>(c, source, given, spans, box, sums, layout);
+    few<disjoint, 1>(c, source, given, spans, box, sums, layout);
+  }
+  // Channels from `c` on, fewer than a vector has, a few at a time; returns the first that is left.
+  template <bool disjoint, int width, class U>
+  int64_t few(int64_t c, const S* source, const S* given, const Span* spans, const Box& box,
+              U* sums, const Image<U>& layout) const {
+    for (; c + width <= box.channels.size(); c += width) {
+      give<disjoint, One<S, T>, One<U, T>, width>(source + c, given + c, spans, box, sums + c,
+                                                  layout);
     }
+    return c;
   }
 
   template <class U>
