@@ -145,6 +145,55 @@ def test_edges_of_gradients(f: Any, args: tuple[Any, ...], expected: list[Any]) 
         np.testing.assert_allclose(np.array(got), wanted, rtol=1e-6)
 
 
+READERS = {
+    "parts": lambda x: sum(i * mx.square(p).sum() for i, p in enumerate(mx.split(x, 3))),
+    "overlapping": lambda x: (mx.square(x[1:]) * x[:-1]).sum() + mx.square(x[::2]).sum(),
+    "behind": lambda x: (x[0] * x).sum() + (x[-1] ** 3).sum(),
+    "backwards": lambda x: (x[::-1] * x[1:2]).sum() + x[4:0:-2].sum(),
+    "gathered": lambda x: (x[mx.array([0, 2, 2])] * x[mx.array([1, 1, 5])]).sum() + (x * x).sum(),
+}
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_gradients_of_several_readers_of_one_array(reader: Any) -> None:
+    """Of slices and gathers, which change a part of the sum; once, twice and along a vmap."""
+    x = mx.random.normal((6, 3), mx.float64, key=mx.random.key(1))
+    values, step = np.array(x), 1e-6
+    slopes = np.zeros_like(values)
+    for place in np.ndindex(values.shape):
+        near = [values.copy(), values.copy()]
+        near[0][place] += step
+        near[1][place] -= step
+        plus, minus = (reader(mx.array(v, mx.float64)).item() for v in near)
+        slopes[place] = (plus - minus) / (2 * step)
+    found = mx.grad(reader)(x)
+    np.testing.assert_allclose(found, slopes, rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(mx.compile(mx.grad(reader))(x), found)
+    both = mx.vmap(mx.grad(reader))(mx.stack([x, 2 * x]))
+    np.testing.assert_allclose(both[0], found, rtol=1e-12, atol=1e-12)
+    direction = mx.ones_like(x)
+    (twice,) = mx.vjp(mx.grad(reader), [x], [direction])[1]
+    (pushed,) = mx.jvp(mx.grad(reader), [x], [direction])[1]
+    np.testing.assert_allclose(twice, pushed, rtol=1e-10, atol=1e-10)
+
+
+def test_the_gradient_of_many_parts_takes_memory_for_one() -> None:
+    """A part's cotangent is written into the sum, in place."""
+    x = mx.ones((256, 4096))
+
+    def loss(x: mx.array) -> mx.array:
+        return mx.add(*(sum(mx.square(p).sum() for p in half) for half in (mx.split(x, 256), [x])))
+
+    mx.eval(mx.grad(loss)(x))
+    mx.clear_cache()
+    mx.reset_peak_memory()
+    before = mx.get_active_memory()
+    found = mx.grad(loss)(x)
+    mx.eval(found)
+    assert mx.get_peak_memory() - before < 3 * x.nbytes
+    assert mx.all(found == 4).item()
+
+
 def test_complex_gradients() -> None:
     z = mx.array([3 + 4j])
     assert mx.grad(lambda x: mx.real(x * x).sum())(z).item() == 6 - 8j

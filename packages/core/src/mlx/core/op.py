@@ -77,6 +77,7 @@ class Op(kernels.NodeMaker):
         super().__init__(number, self.params, multiple)
         self._jvp: Callable[..., Any] | None = None
         self._vjp: Callable[..., Any] | None = None
+        self._vjp_onto: Callable[..., array] | None = None
         self._vmap: Callable[..., Any] | None = None
         self._rebuild: Callable[..., Any] | None = None
         Op.named[name] = self
@@ -94,6 +95,15 @@ class Op(kernels.NodeMaker):
     def vjp(self, rule: F) -> F:
         """Declares ``vjp(cotangent, output, *inputs, **params) -> (cotangent, ...)``."""
         self._vjp = rule
+        return rule
+
+    def vjp_onto(self, rule: F) -> F:
+        """Declares ``vjp_onto(total, cotangent, output, *inputs, **params) -> cotangent``.
+
+        What vjp gives for the first input, added to a cotangent that is there already: for ops that
+        read a part of their input, where only that part of the total has to change.
+        """
+        self._vjp_onto = rule
         return rule
 
     def vmap(self, rule: F) -> F:
@@ -123,6 +133,11 @@ class Op(kernels.NodeMaker):
         return self.constant or self._vjp is not None
 
     @property
+    def has_vjp_onto(self) -> bool:
+        """Whether a cotangent of the first input can be added to another at less cost."""
+        return self._vjp_onto is not None
+
+    @property
     def has_jvp(self) -> bool:
         """Whether tangents can be pushed forward without transposing the vjp."""
         return self.constant or self._jvp is not None
@@ -148,6 +163,18 @@ class Op(kernels.NodeMaker):
         if self.multiple:
             return self._vjp(tuple(cotangents), tuple(outputs), *inputs, **params)
         return self._vjp(cotangents[0], outputs[0], *inputs, **params)
+
+    def pull_onto(
+        self,
+        total: array,
+        cotangents: Maybe,
+        outputs: Sequence[array],
+        inputs: Sequence[array],
+        params: dict[str, Any],
+    ) -> array:
+        """The total and the cotangent of the first input, from that of the only output."""
+        assert self._vjp_onto is not None
+        return self._vjp_onto(total, cotangents[0], outputs[0], *inputs, **params)
 
     def push(
         self,

@@ -42,6 +42,13 @@ def _gather_vjp(
     return [summed, *([None] * len(indices))]
 
 
+@_gather.vjp_onto
+def _gather_vjp_onto(
+    total: array, c: array, out: array, a: array, *indices: array, axes: Shape, position: int
+) -> array:
+    return _scatter(total, *indices, c, axes=axes, position=position, mode="add")
+
+
 @_gather.jvp
 def _gather_jvp(
     tangents: Tangents, out: array, a: array, *indices: array, axes: Shape, position: int

@@ -27,6 +27,14 @@ def _slice_vjp(
     return (_slice_update(zeros, c, start=start, stop=stop, strides=strides),)
 
 
+@_slice.vjp_onto
+def _slice_vjp_onto(
+    total: array, c: array, out: array, x: array, start: Shape, stop: Shape, strides: Shape
+) -> array:
+    seen = _slice(total, start=start, stop=stop, strides=strides)
+    return _slice_update(total, seen + c, start=start, stop=stop, strides=strides)
+
+
 @_slice.vmap
 def _slice_vmap(batched: Batched, x: array, start: Shape, stop: Shape, strides: Shape) -> array:
     return _slice(x, start=(0, *start), stop=(x.shape[0], *stop), strides=(1, *strides))

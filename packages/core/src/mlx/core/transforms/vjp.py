@@ -50,6 +50,10 @@ def pull_back(
         op: Op = node.op
         with kernels.rule_context(node):
             params = op.bind(node.params)
+            total = sums.get(places[0]) if op.has_vjp_onto and wanted[0] else None
+            if total is not None:
+                sums[places[0]] = op.pull_onto(total, incoming, results, inputs, params)
+                continue
             if op.has_vjp:
                 outgoing = op.pull(incoming, results, inputs, params, wanted)
             else:
