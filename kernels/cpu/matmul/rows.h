@@ -30,7 +30,11 @@ void rows_by_columns(const float* x, int64_t k, const Matrix& b, int64_t begin, 
       for (int u = 0; u < 4; ++u) row[u] = base + (i + u) * b.row_stride * size;
       for (int64_t j = 0; j < whole; j += lanes) {
         vec v[4];
-        for (int u = 0; u < 4; ++u) v[u] = load<D>(row[u] + j * size);
+        for (int u = 0; u < 4; ++u) {
+          v[u] = load<D>(row[u] + j * size);
+          // The tile's part of a later row: the hardware does not look beyond the end of a part.
+          __builtin_prefetch(row[u] + 16 * b.row_stride * size + j * size, 0, 2);
+        }
         for (int r = 0; r < M; ++r) {
           vec s;
           memcpy(&s, sums + r * tile + j, sizeof s);
@@ -97,7 +101,11 @@ void rows_for(const float* x, int64_t k, const Matrix& b, const Target& out) {
   int64_t grain = 65536 / (static_cast<int64_t>(itemsize(D)) * (k ? k : 1));
   grain = grain < 1 ? 1 : grain;
   const bool dots = b.row_stride == 1;
-  if (!dots && grain < 64) grain = 64;
+  if (!dots) {  // short pieces of rows are slow to read: one for a thread
+    const int64_t share = b.cols / thread_count();
+    const int64_t least = share < 64 ? 64 : share;
+    grain = grain < least ? least : grain;
+  }
   parallel_for(b.cols, grain, [&](int64_t begin, int64_t end) {
     if (dots) {
       rows_by_dots<D, M>(x, k, b, begin, end, out);
