@@ -3,6 +3,7 @@
 // Small graphs run at once under the graph lock: nobody can see them half done, so they need no
 // event. Others run without it, on the calling thread where their stream is idle, else on the
 // stream's own.
+#include <atomic>
 #include <cstdlib>
 #include <memory>
 
@@ -76,8 +77,9 @@ struct Job {
   std::vector<Tensor> tensors;     // room for one instruction, for each stream
   std::vector<EventRef> waits;     // writers of inputs and constants that were not through
   std::vector<EventRef> records;
-  std::vector<EventRef> done;  // of each stream
-  bool overwrote = false;      // an input's buffer was taken over: the run is not interrupted
+  std::vector<EventRef> done;     // of each stream
+  bool overwrote = false;         // an input's buffer was taken over: the run is not interrupted
+  std::atomic<int> elsewhere{0};  // streams that run on other threads and may still look at this
 
   void clear() {
     program.clear();
@@ -163,7 +165,7 @@ class Evaluation {
   ~Evaluation() {
     lowering_->clear();
     if (!scratch.lowering) scratch.lowering = std::move(lowering_);
-    if (job_.use_count() == 1) {
+    if (job_->elsewhere.load(std::memory_order_acquire) == 0) {
       job_->clear();
       if (!scratch.job) scratch.job = std::move(job_);
     }
@@ -368,15 +370,20 @@ class Evaluation {
     }
     for (size_t i = 0; i < count; ++i) {
       if (i == own) continue;
+      job->elsewhere.fetch_add(1, std::memory_order_relaxed);
       try {
         enqueue(job->program.streams[i], [held = job, i, async]() mutable {
           WithoutGraphLock here;
           run_and_signal(*held, i);
           const EventRef done = held->done[i];
+          held->elsewhere.fetch_sub(1, std::memory_order_release);
           held.reset();  // while this thread is known to hold no lock
           if (async && done->error()) std::rethrow_exception(done->error());  // for synchronize()
         });
-      } catch (...) { fail_stream(*job, i, std::current_exception()); }
+      } catch (...) {
+        job->elsewhere.fetch_sub(1, std::memory_order_relaxed);
+        fail_stream(*job, i, std::current_exception());
+      }
     }
     if (own < count) {
       Unlocked here;
