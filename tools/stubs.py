@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,9 @@ def parameter(p: inspect.Parameter) -> str:
     return f"{star}{p.name}: {annotation(p.annotation)}{default}"
 
 
-def method(name: str, function: object) -> str:
+def method(name: str, function: Callable[..., Any]) -> str:
     """The declaration of one method; its first parameter is the array."""
-    signature = inspect.signature(function)  # type: ignore[arg-type]
+    signature = inspect.signature(function)
     texts, keywords = ["self"], False
     for p in list(signature.parameters.values())[1:]:
         if p.kind is p.KEYWORD_ONLY and not keywords:

@@ -14,7 +14,8 @@ from ..dtypes import float64, inexact, issubdtype
 from ..op import Op, Shape, dynamic_shapes
 from ..stream import StreamOrDevice
 from .axes import as_inexact, check_array
-from .shape import Batched, broadcast_to, expand_dims, reshape
+from .shape import Batched, reshape
+from .views import both_batched
 
 _PARAMS = ("window", "strides", "padding")
 _LARGEST = 2**31 - 1
@@ -241,12 +242,8 @@ def _mean_pool_vjp_push(
 
 def _folded(op: Op, batched: Batched, inputs: tuple[array, ...], params: dict[str, Any]) -> array:
     """An op of images, all with vmap's axis folded into that of the images."""
-    size = next(x.shape[0] for mapped, x in zip(batched, inputs, strict=True) if mapped)
-    whole = [
-        x if mapped else broadcast_to(expand_dims(x, 0), (size, *x.shape))
-        for mapped, x in zip(batched, inputs, strict=True)
-    ]
-    count = whole[0].shape[1]
+    whole = both_batched(batched, *inputs)
+    size, count = whole[0].shape[:2]
     out = op(*(reshape(x, (size * count, *x.shape[2:])) for x in whole), **params)
     return reshape(out, (size, count, *out.shape[1:]))
 
