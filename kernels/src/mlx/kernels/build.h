@@ -1,6 +1,9 @@
 // The native ways of the commonest structural ops.
 #pragma once
 
+#include <memory>
+#include <typeinfo>
+
 #include "handle.h"
 
 namespace mlxk::face {
@@ -10,6 +13,43 @@ inline Edge build_shaped(const Op& op, const Edge& input, const Dims& shape, Str
   List values;
   values.emplace_back(shape);
   return movement(op, input, Params(std::move(values)), stream);
+}
+
+// The edges of a tuple of arrays, which outlives this: they are not counted.
+class TupleEdges {
+ public:
+  // Throws with a Python error set where a member is no array.
+  explicit TupleEdges(PyObject* arrays) : count_(PyTuple_GET_SIZE(arrays)) {
+    if (count_ > few) many_ = std::make_unique<Room[]>(count_);
+    Room* rooms = many_ ? many_.get() : few_;
+    for (Py_ssize_t i = 0; i < count_; ++i) {
+      PyObject* object = PyTuple_GET_ITEM(arrays, i);
+      if (!is_array(object)) {
+        PyErr_Format(PyExc_TypeError, "[op] an input is a %.200s, not an array.",
+                     Py_TYPE(object)->tp_name);
+        throw std::bad_cast();
+      }
+      std::memcpy(&rooms[i], &edge_of(object), sizeof(Edge));
+    }
+  }
+  const Edge* data() const { return reinterpret_cast<const Edge*>(many_ ? many_.get() : few_); }
+  uint32_t size() const { return static_cast<uint32_t>(count_); }
+
+ private:
+  struct alignas(Edge) Room {
+    unsigned char bytes[sizeof(Edge)];
+  };
+  static constexpr Py_ssize_t few = 8;
+  Py_ssize_t count_;
+  Room few_[few];
+  std::unique_ptr<Room[]> many_;
+};
+
+inline Node* build_structural(const Op& op, PyObject* inputs, const Params& values,
+                              const Dims* shapes, const Dtype* dtypes, uint32_t outputs,
+                              StreamId stream) {
+  const TupleEdges edges(inputs);
+  return structural(op, edges.data(), edges.size(), values, shapes, dtypes, outputs, stream);
 }
 
 // (m, k) @ (k, n) of one inexact dtype. False where the general rule is needed, errors included.

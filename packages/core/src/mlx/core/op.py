@@ -45,7 +45,8 @@ class Op(kernels.NodeMaker):
     """One op of the kernel library with its inference and rules.
 
     Calling it, ``op(*inputs, stream=None, **params)``, makes a node; ``infer`` declares how its
-    shapes and dtypes follow from them. Both are native.
+    shapes and dtypes follow from them. Both are native. Inputs of an elementwise op may be Python
+    scalars.
 
     Attributes:
         name: The op's one name: in the registry, in prints and in exported files.
@@ -66,15 +67,19 @@ class Op(kernels.NodeMaker):
         params: Sequence[str] = (),
         multiple: bool = False,
         constant: bool = False,
+        like: int | None = None,
         **registry: Any,
     ) -> None:
-        """Registers the op; ``registry`` goes to the kernel library: effect, blocking, domain."""
+        """Registers the op; ``registry`` goes to the kernel library: effect, blocking, domain.
+
+        ``like`` is the input whose shape and dtype the output has, where that is all its inference.
+        """
         self.name = name
         self.params = tuple(params)
         self.multiple = multiple
         self.constant = constant
         number = kernels.register_op(name, self.kind, params=self.params, face=self, **registry)
-        super().__init__(number, self.params, multiple)
+        super().__init__(number, self.params, multiple, like)
         self._jvp: Callable[..., Any] | None = None
         self._vjp: Callable[..., Any] | None = None
         self._vjp_onto: Callable[..., array] | None = None
@@ -223,12 +228,6 @@ class Elementwise(Op):
         super().__init__(name, arity=arity, **options)
         self.arity = arity
         self.slopes = tuple(slopes)
-        makers: Any = (kernels.elementwise1, kernels.elementwise2, kernels.elementwise3)
-        self._make = makers[arity - 1]
-
-    def __call__(self, *inputs: Any, stream: Any = None) -> array:
-        """Makes a node; inputs may be Python scalars."""
-        return self._make(self.id, *inputs, stream)
 
     @property
     def has_vjp(self) -> bool:
@@ -378,12 +377,6 @@ class Reduction(Op):
         if linear:
             self._jvp = lambda tangents, out, x, **params: self(tangents[0], **params)
 
-    def __call__(  # type: ignore[override]
-        self, a: array, *, axes: Shape, keepdims: bool, stream: Any = None
-    ) -> array:
-        """Makes a node."""
-        return kernels.reduction(self.id, a, axes, keepdims, stream)
-
     def batch(
         self, batched: Sequence[bool], inputs: Sequence[array], params: dict[str, Any]
     ) -> Sequence[array]:
@@ -413,11 +406,6 @@ class Movement(Op):
         super().__init__(name, params=params, **options)
         self._jvp = lambda tangents, out, x, **params: self(tangents[0], **params)
 
-    def __call__(self, a: array, *, stream: Any = None, **params: Any) -> array:
-        """Makes a node."""
-        values = [params[name] for name in self.params]
-        return kernels.movement(self.id, a, values, stream)
-
 
 class Cast(Op):
     """The conversion to a dtype."""
@@ -427,10 +415,6 @@ class Cast(Op):
     def __init__(self, name: str) -> None:
         """Registers the op; there is one of its kind."""
         super().__init__(name, params=("dtype",))
-
-    def __call__(self, a: array, *, dtype: Dtype, stream: Any = None) -> array:  # type: ignore[override]
-        """Makes a node, or returns the array if it has the dtype."""
-        return kernels.cast(a, dtype, stream)
 
 
 # The identity through which a traced function sees its arguments; the kernel library makes it.

@@ -17,7 +17,7 @@ from .systems import solve_triangular
 
 # ---- Cholesky ----------------------------------------------------------------------------------
 
-_cholesky = Op("cholesky", params=("upper",))
+_cholesky = Op("cholesky", params=("upper",), like=0)
 
 
 def cholesky(a: array, upper: bool = False, *, stream: StreamOrDevice = None) -> array:
@@ -46,11 +46,6 @@ def cholesky(a: array, upper: bool = False, *, stream: StreamOrDevice = None) ->
     check_square("cholesky", a)
     check_dtype("cholesky", a)
     return _cholesky(a, upper=bool(upper), stream=stream)
-
-
-@_cholesky.infer
-def _cholesky_infer(x: array, upper: bool) -> tuple[Shape, Dtype]:
-    return x.shape, x.dtype
 
 
 def _half_lower(x: array) -> array:

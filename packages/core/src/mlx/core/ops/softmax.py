@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlx.kernels import Dtype, array
+from mlx.kernels import array
 
 from ..op import Op, Reduction, Shape, conjugate, method, public, restored
 from ..stream import StreamOrDevice
@@ -10,7 +10,7 @@ from .axes import Axes, as_inexact, axes_of, check_array
 from .shape import Batched, flatten, reshape, transpose
 from .unary import exp
 
-_softmax = Op("softmax", params=("axis", "precise"))
+_softmax = Op("softmax", params=("axis", "precise"), like=0)
 
 
 def softmax(
@@ -53,11 +53,6 @@ def softmax(
     for place, one in enumerate(order):
         back[one] = place
     return transpose(out, back, stream=stream)
-
-
-@_softmax.infer
-def _softmax_infer(x: array, axis: int, precise: bool) -> tuple[Shape, Dtype]:
-    return x.shape, x.dtype
 
 
 @_softmax.vjp

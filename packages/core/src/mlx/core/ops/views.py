@@ -51,14 +51,7 @@ def slice_axis(
 
 slice_axis.__module__ = "mlx.core.ops"  # for other ops; no public name
 
-_slice_update = Op("slice_update", params=("start", "stop", "strides"))
-
-
-@_slice_update.infer
-def _slice_update_infer(
-    a: array, update: array, start: Shape, stop: Shape, strides: Shape
-) -> tuple[Shape, Dtype]:
-    return a.shape, a.dtype
+_slice_update = Op("slice_update", params=("start", "stop", "strides"), like=0)
 
 
 @_slice_update.vjp

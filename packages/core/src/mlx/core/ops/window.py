@@ -147,7 +147,7 @@ def _batch_places(batch: int, sizes: Shape) -> array:
     return broadcast_to(reshape(arange(batch), _only(0, batch, len(sizes) + 1)), (batch, *sizes))
 
 
-_dynamic_slice_update = Op("dynamic_slice_update", params=("axes",))
+_dynamic_slice_update = Op("dynamic_slice_update", params=("axes",), like=0)
 
 
 def slice_update(
@@ -188,13 +188,6 @@ def slice_update(
     return _dynamic_slice_update(a, update, start_indices, axes=places, stream=stream)
 
 
-@_dynamic_slice_update.infer
-def _dynamic_slice_update_infer(
-    a: array, update: array, start: array, axes: Shape
-) -> tuple[Shape, Dtype]:
-    return a.shape, a.dtype
-
-
 @_dynamic_slice_update.vjp
 def _dynamic_slice_update_vjp(
     c: array, out: array, a: array, update: array, start: array, axes: Shape
@@ -232,7 +225,7 @@ def _dynamic_slice_update_vmap(
 
 # ---- masks -------------------------------------------------------------------------------------
 
-_masked_scatter = Op("masked_scatter")
+_masked_scatter = Op("masked_scatter", like=0)
 
 
 def masked_scatter(a: array, mask: array, values: array, *, stream: StreamOrDevice = None) -> array:
@@ -254,11 +247,6 @@ def masked_scatter(a: array, mask: array, values: array, *, stream: StreamOrDevi
 
 
 masked_scatter.__module__ = "mlx.core.ops"  # for indexing; no public name
-
-
-@_masked_scatter.infer
-def _masked_scatter_infer(a: array, mask: array, values: array) -> tuple[Shape, Dtype]:
-    return a.shape, a.dtype
 
 
 def _spread(mask: array, a: array) -> array:
