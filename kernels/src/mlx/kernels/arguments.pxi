@@ -8,8 +8,13 @@ from operator import index as as_index
 cdef extern from "Python.h":
     Py_ssize_t clipped_ssize "PyNumber_AsSsize_t"(object, PyObject*) except? -1
 
+    const char* utf8 "PyUnicode_AsUTF8"(object) except NULL
+
 cdef extern from "mlxk/dtype.h" namespace "mlxk" nogil:
     cbool is_inexact(CDtype)
+
+cdef extern from "mlxk/dims.h" namespace "mlxk":
+    Dims c_broadcast "mlxk::broadcast"(const Dims&, const Dims&, const char*) except +raise_python
 
 
 def check_array(str name not None, *values):
@@ -122,3 +127,17 @@ def promoted(arrays, stream=None):
         return given
     dtype = dtype_of(common)
     return [cast(<array>a, dtype, stream) for a in given]
+
+
+def broadcast_shape(str name not None, *shapes):
+    """The shape to which all shapes broadcast.
+
+    Raises:
+        ValueError: If two sizes of an axis differ and neither is one.
+    """
+    cdef Dims common
+    cdef Dims one
+    for shape in shapes:
+        to_dims(shape, &one, utf8(name))
+        common = c_broadcast(common, one, utf8(name))
+    return dims_tuple(common)

@@ -1,8 +1,10 @@
 // The native ways of the commonest structural ops.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <typeinfo>
+#include <vector>
 
 #include "handle.h"
 
@@ -52,16 +54,29 @@ inline Node* build_structural(const Op& op, PyObject* inputs, const Params& valu
   return structural(op, edges.data(), edges.size(), values, shapes, dtypes, outputs, stream);
 }
 
-// (m, k) @ (k, n) of one inexact dtype. False where the general rule is needed, errors included.
-inline bool matmul_rows(const Op& op, const Edge& a, const Edge& b, StreamId stream, Edge* out) {
+// (..., m, k) @ (..., k, n) of one inexact dtype. False where the general rule is needed, errors
+// included.
+inline bool matmul_node(const Op& op, const Edge& a, const Edge& b, StreamId stream, Edge* out) {
   const Dims& left = a.shape();
   const Dims& right = b.shape();
+  const size_t m = left.size(), n = right.size();
   const Dtype dtype = a.dtype();
-  if (left.size() != 2 || right.size() != 2 || left[1] != right[0] || dtype != b.dtype() ||
-      !is_inexact(dtype)) {
+  if (m < 2 || n < 2 || left[m - 1] != right[n - 2] || dtype != b.dtype() || !is_inexact(dtype)) {
     return false;
   }
-  const Dims shape{left[0], right[1]};
+  Dims shape;
+  if (n == 2) {
+    int64_t sizes[16];
+    if (m > 16) return false;
+    std::copy(left.begin(), left.end(), sizes);
+    sizes[m - 1] = right[1];
+    shape = Dims(sizes, m);
+  } else {
+    const Dims batch = broadcast(Dims(left.data(), m - 2), Dims(right.data(), n - 2), "matmul");
+    std::vector<int64_t> sizes(batch.begin(), batch.end());
+    sizes.insert(sizes.end(), {left[m - 2], right[n - 1]});
+    shape = Dims(sizes.data(), sizes.size());
+  }
   const Edge inputs[2] = {a, b};
   *out = Edge::adopt(structural(op, inputs, 2, Params(), &shape, &dtype, 1, stream), 0);
   return true;

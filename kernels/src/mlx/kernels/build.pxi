@@ -300,7 +300,7 @@ def movement(int op_id, array a not None, params=(), stream=None):
 
 cdef extern from "build.h" namespace "mlxk::face":
     Edge build_shaped(const Op&, const Edge&, const Dims&, StreamId) except +raise_python
-    cbool matmul_rows(const Op&, const Edge&, const Edge&, StreamId, Edge*) except +raise_python
+    cbool matmul_node(const Op&, const Edge&, const Edge&, StreamId, Edge*) except +raise_python
     CNode* build_structural(
         const Op&, object, const Params&, const Dims*, const CDtype*, uint32_t, StreamId
     ) except +raise_python
@@ -336,15 +336,15 @@ def set_index_ops(int slice, int squeeze, int expand_dims):
 
 
 def matmul(int op_id, a, b, stream=None):
-    """The node of a product of two matrices, or None where the general rule is needed.
+    """The node of a product of matrices, or None where the general rule is needed.
 
-    Given two 2-d arrays of one inexact dtype whose shapes agree: ``(m, k) @ (k, n)``.
+    Given two arrays of one inexact dtype whose shapes agree: ``(..., m, k) @ (..., k, n)``.
     """
     cdef Edge made
     if not isinstance(a, array) or not isinstance(b, array):
         return None
     note_source()
-    if not matmul_rows(op_of(op_id)[0], (<array>a).edge, (<array>b).edge, stream_id(stream), &made):
+    if not matmul_node(op_of(op_id)[0], (<array>a).edge, (<array>b).edge, stream_id(stream), &made):
         return None
     return wrap(made)
 

@@ -18,6 +18,7 @@ from mlx.kernels import (
     as_shape,
     axes_of,
     axis_of,
+    broadcast_shape,
     check_array,
     handle,
     promoted,
@@ -60,24 +61,6 @@ def check_not_complex(name: str, *arrays: array) -> None:
     for a in arrays:
         if a.dtype == complex64:
             raise ValueError(f"[{name}] complex64 has no order; the input must be real.")
-
-
-def broadcast_shape(name: str, *shapes: Sequence[int]) -> tuple[int, ...]:
-    """The shape to which all shapes broadcast.
-
-    Raises:
-        ValueError: If two sizes of an axis differ and neither is one.
-    """
-    rank = max((len(shape) for shape in shapes), default=0)
-    result = [1] * rank
-    for shape in shapes:
-        for i, size in enumerate(shape, rank - len(shape)):
-            if size != 1 and result[i] not in (1, size):
-                listed = " and ".join(str(tuple(shape)) for shape in shapes)
-                raise ValueError(f"[{name}] Shapes {listed} cannot be broadcast.")
-            if size != 1:
-                result[i] = size
-    return tuple(result)
 
 
 def factors(name: str, a: array, b: array, category: DtypeCategory, stream: Any) -> list[array]:
