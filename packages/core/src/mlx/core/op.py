@@ -55,6 +55,8 @@ class Op(kernels.NodeMaker):
         multiple: Whether its outputs are a tuple even where there is only one.
         constant: Whether its outputs are locally constant (argmax, comparisons, floor), so that
             every tangent and cotangent is zero.
+        sized: Whether its parameters hold sizes or places that a shape decided, so that a shapeless
+            function is recorded again for other shapes.
     """
 
     kind: ClassVar[str] = "structural"
@@ -67,6 +69,7 @@ class Op(kernels.NodeMaker):
         params: Sequence[str] = (),
         multiple: bool = False,
         constant: bool = False,
+        sized: bool = False,
         like: int | None = None,
         **registry: Any,
     ) -> None:
@@ -78,6 +81,7 @@ class Op(kernels.NodeMaker):
         self.params = tuple(params)
         self.multiple = multiple
         self.constant = constant
+        self.sized = sized
         number = kernels.register_op(name, self.kind, params=self.params, face=self, **registry)
         super().__init__(number, self.params, multiple, like)
         self._jvp: Callable[..., Any] | None = None
@@ -456,6 +460,8 @@ def expand_dims(x: array, axes: Sequence[int]) -> array:
 
 def unbroadcast(c: array, x: array) -> array:
     """The transpose of broadcasting ``x`` to the shape of ``c``: the sum over the added axes."""
+    if 1 in x.shape:
+        fix_shapes()  # other sizes might broadcast that axis, or not
     if c.shape == x.shape:
         return c
     lead = c.ndim - x.ndim
@@ -484,28 +490,39 @@ def full_like(x: array, value: float) -> array:
 
 
 class _Tracing(threading.local):
-    """Whether a shapeless compile traces on this thread."""
+    """Whether a shapeless compile traces on this thread, and what it has met."""
 
     dynamic = False
+    fixed = False
 
 
 _tracing = _Tracing()
 
 
 def dynamic_shapes() -> bool:
-    """Whether a shapeless compile is tracing: nothing may then be baked in that a shape decides."""
+    """Whether a shapeless compile is tracing: what a shape decides is then left open if it can."""
     return _tracing.dynamic
+
+
+def fix_shapes() -> None:
+    """Says that what is traced fits these shapes only: a function decided by sizes what it does."""
+    _tracing.fixed = True
+
+
+def fixed_shapes() -> bool:
+    """Whether that was said since the tracing began."""
+    return _tracing.fixed
 
 
 @contextmanager
 def tracing_shapes(dynamic: bool) -> Iterator[None]:
     """Says to this thread whether shapes may differ when what is recorded is used again."""
-    before = _tracing.dynamic
-    _tracing.dynamic = dynamic
+    before = _tracing.dynamic, _tracing.fixed
+    _tracing.dynamic, _tracing.fixed = dynamic, False
     try:
         yield
     finally:
-        _tracing.dynamic = before
+        _tracing.dynamic, _tracing.fixed = before
 
 
 # ---- public names ------------------------------------------------------------------------------

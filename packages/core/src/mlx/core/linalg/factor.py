@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlx.kernels import Dtype, array
 
 from ..dtypes import uint32
-from ..op import Op, Shape, public
+from ..op import Op, Shape, fix_shapes, public
 from ..ops.create import eye, tril, triu
 from ..ops.index import take_along_axis
 from ..ops.join import concatenate
@@ -237,6 +237,7 @@ def qr(a: array, *, stream: StreamOrDevice = None) -> tuple[array, array]:
     check_matrices("qr", a)
     check_dtype("qr", a)
     m, n = a.shape[-2:]
+    fix_shapes()
     if m >= n:
         q, r = _qr(a, stream=stream)
         return q, r

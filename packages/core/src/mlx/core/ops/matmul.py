@@ -9,7 +9,7 @@ from mlx import kernels
 from mlx.kernels import Dtype, array
 
 from ..dtypes import complex64, inexact
-from ..op import Op, Shape, aligned, broadcast_like, conjugate, public, unbroadcast
+from ..op import Op, Shape, aligned, broadcast_like, conjugate, fix_shapes, public, unbroadcast
 from ..stream import StreamOrDevice
 from .axes import as_ints, axis_of, broadcast_shape, check_array, factors, promoted
 from .binary import add, multiply
@@ -248,6 +248,7 @@ def tensordot(
                 f"[tensordot] shapes {a.shape} and {b.shape} do not agree: axis {i} has "
                 f"{a.shape[i]} elements, axis {j} has {b.shape[j]}."
             )
+    fix_shapes()
     rows = [i for i in range(a.ndim) if i not in left]
     columns = [j for j in range(b.ndim) if j not in right]
     m = math.prod(a.shape[i] for i in rows)
@@ -305,6 +306,7 @@ def outer(a: array, b: array, /, *, stream: StreamOrDevice = None) -> array:
                [6, 8]], dtype=int32)
     """
     check_array("outer", a, b)
+    fix_shapes()
     column = reshape(a, (a.size, 1), stream=stream)
     return multiply(column, reshape(b, (b.size,), stream=stream), stream=stream)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlx.kernels import array
 
-from ..op import Op, Reduction, Shape, conjugate, method, public, restored
+from ..op import Op, Reduction, Shape, conjugate, fix_shapes, method, public, restored
 from ..stream import StreamOrDevice
 from .axes import Axes, as_inexact, axes_of, check_array
 from .shape import Batched, flatten, reshape, transpose
@@ -43,6 +43,7 @@ def softmax(
         return _softmax(a, axis=last, precise=precise, stream=stream)
     if not axes:
         return exp(a - a, stream=stream)
+    fix_shapes()
     # The kernel wants its axis last: move the axes there, merge them, and undo both.
     order = [i for i in range(a.ndim) if i not in axes] + list(axes)
     moved = transpose(a, order, stream=stream)

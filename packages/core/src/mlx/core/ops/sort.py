@@ -98,7 +98,7 @@ def _argsort_vmap(batched: Batched, x: array, axis: int) -> array:
 
 # ---- partition ---------------------------------------------------------------------------------
 
-_partition = Op("partition", params=("kth", "axis"), like=0)
+_partition = Op("partition", params=("kth", "axis"), like=0, sized=True)
 
 
 def _place(name: str, a: array, kth: int, axis: int) -> int:
@@ -154,7 +154,7 @@ def _partition_vmap(batched: Batched, x: array, kth: int, axis: int) -> array:
     return _partition(x, kth=kth, axis=axis + 1)
 
 
-_argpartition = Op("argpartition", params=("kth", "axis"), constant=True)
+_argpartition = Op("argpartition", params=("kth", "axis"), constant=True, sized=True)
 
 
 def argpartition(

@@ -10,7 +10,7 @@ from mlx import kernels
 from mlx.kernels import Dtype, array
 
 from ..dtypes import int32, int64, integer, issubdtype
-from ..op import Op, Shape, full_like, public
+from ..op import Op, Shape, fix_shapes, full_like, public
 from ..stream import StreamOrDevice
 from .axes import IntOrInts, as_ints, as_shape, axis_of, check_array
 from .binary import add, maximum, minimum
@@ -44,7 +44,7 @@ def _checked(name: str, a: array, start: array, axes: IntOrInts, sizes: Shape) -
 
 # ---- slice -------------------------------------------------------------------------------------
 
-_dynamic_slice = Op("dynamic_slice", params=("axes", "sizes"))
+_dynamic_slice = Op("dynamic_slice", params=("axes", "sizes"), sized=True)
 
 
 def slice(
@@ -184,6 +184,7 @@ def slice_update(
     check_array("slice_update", a, update)
     window = (*([1] * (a.ndim - update.ndim)), *update.shape)
     places = _checked("slice_update", a, start_indices, axes, window)
+    fix_shapes()
     update = kernels.cast(reshape(update, window, stream=stream), a.dtype, stream)
     return _dynamic_slice_update(a, update, start_indices, axes=places, stream=stream)
 
