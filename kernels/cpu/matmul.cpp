@@ -2,6 +2,8 @@
 //
 // A pair of matrices is multiplied by cpu/matmul/pair.h. An operand whose layout nothing there
 // reads is copied to the workspace.
+#include <algorithm>
+
 #include "cpu/matmul/batched.h"
 #include "cpu/matmul/multiply.h"
 
@@ -19,23 +21,35 @@ struct Product {
   double alpha, beta;
 };
 
-// Where b is one matrix and a's batch axes step evenly, the batch is more rows.
-void fold_batch(Product* p) {
-  if (p->batch == 1 || p->a.copied) return;
-  for (int i = 0; i < p->batch_dims; ++i) {
-    if (p->b.batch_strides[i] != 0) return;
+constexpr int64_t least_rows = 64;  // a product of fewer gains by the rows of the other batches
+
+bool one_right_factor(const Product& p) {
+  for (int i = 0; i < p.batch_dims; ++i) {
+    if (p.b.batch_strides[i] != 0) return false;
   }
-  int64_t expected = p->a.row_stride * p->m;
-  if (p->a.col_stride != 1) return;
+  return true;
+}
+
+// Where b is one matrix and a's batch axes step evenly, the batch is more rows.
+bool fold_batch(Product* p) {
+  if (p->batch == 1 || p->a.copied || p->a.col_stride != 1 || !one_right_factor(*p)) return false;
+  int64_t row_stride = p->a.rows == 1 ? 0 : p->a.row_stride;  // 0: the innermost batch axis says
+  int64_t expected = row_stride * p->m;
   for (int i = p->batch_dims - 1; i >= 0; --i) {
     if (p->batch_shape[i] == 1) continue;
-    if (p->a.batch_strides[i] != expected) return;
+    if (row_stride == 0) {
+      row_stride = expected = p->a.batch_strides[i];
+      if (row_stride < p->a.cols) return false;
+    }
+    if (p->a.batch_strides[i] != expected) return false;
     expected *= p->batch_shape[i];
   }
   p->m *= p->batch;
   p->a.rows = p->m;
+  p->a.row_stride = row_stride;
   p->batch = 1;
   p->batch_dims = 0;
+  return true;
 }
 
 Product read(const Tensor& a, const Tensor& b, const Tensor& out, double alpha, double beta) {
@@ -56,7 +70,10 @@ Product read(const Tensor& a, const Tensor& b, const Tensor& out, double alpha, 
   p.m = p.a.rows;
   p.k = p.a.cols;
   p.n = p.b.cols;
-  fold_batch(&p);
+  // A copy of a with even steps costs little where it makes many small products one.
+  if (!fold_batch(&p) && p.batch > 1 && p.m < least_rows && one_right_factor(p) && !p.a.copied) {
+    copy_first(&p.a, p.batch_dims, p.batch_shape);
+  }
   return p;
 }
 
@@ -65,6 +82,7 @@ Product read(const Tensor& a, const Tensor& b, const Tensor& out, double alpha, 
 void run_product(Product p, char* memory) {
   memory = prepare(&p.a, p.batch_dims, p.batch_shape, memory);
   memory = prepare(&p.b, p.batch_dims, p.batch_shape, memory);
+  fold_batch(&p);
   const int64_t size = static_cast<int64_t>(itemsize(p.dtype));
   const auto one = [&](int64_t index, void* scratch) {
     int64_t at_a = 0, at_b = 0, at_out = 0;
@@ -93,8 +111,9 @@ void run_product(Product p, char* memory) {
 }
 
 size_t product_workspace(const Product& p) {
+  const int64_t rows = p.a.copied && one_right_factor(p) ? p.m * p.batch : p.m;
   return (p.a.copied ? p.a.copy_bytes : 0) + (p.b.copied ? p.b.copy_bytes : 0) +
-         pair_workspace(p.m, p.n, p.k, p.dtype);
+         std::max(pair_workspace(p.m, p.n, p.k, p.dtype), pair_workspace(rows, p.n, p.k, p.dtype));
 }
 
 Product matmul_product(const KernelCall& call) {
@@ -116,8 +135,14 @@ void addmm(const KernelCall& call) {
   const Tensor& out = call.outputs[0];
   if (!out.size) return;
   const Product p = addmm_product(call);
-  if (p.beta != 0)
-    copy_tensor(call.inputs[0], out);  // c has out's shape, broadcast by strides of zero
+  if (p.beta != 0) {
+    const Tensor& c = call.inputs[0];
+    int64_t strides[max_batch_dims + 2] = {};  // of zero where c is broadcast
+    for (int i = 0; i < c.ndim; ++i) {
+      if (c.shape[i] != 1) strides[out.ndim - c.ndim + i] = c.strides[i];
+    }
+    copy_tensor({c.data, out.shape, strides, out.size, out.ndim, c.dtype}, out);
+  }
   run_product(p, static_cast<char*>(call.workspace));
 }
 

@@ -212,6 +212,25 @@ TEST(batches) {
   }
 }
 
+TEST(batches_of_one_right_factor_are_rows_of_one_product) {
+  for (Dtype d : dtypes) {
+    const Array b = row_major_array(d, {6, 7}, 2);
+    // one row of each batch, at even and at uneven steps; backwards; the same row again and again
+    compare("matmul", nullptr, make(d, {4, 1, 6}, {18, 6, 1}, 72, 0, 1), b, 1, 0);
+    compare("matmul", nullptr, make(d, {2, 4, 1, 6}, {100, 18, 6, 1}, 200, 0, 1), b, 1, 0);
+    compare("matmul", nullptr, make(d, {4, 1, 6}, {-18, 6, 1}, 72, 54, 1), b, 1, 0);
+    compare("matmul", nullptr, make(d, {4, 1, 6}, {0, 6, 1}, 6, 0, 1), b, 1, 0);
+    compare("matmul", nullptr, make(d, {4, 1, 6}, {3, 6, 1}, 20, 0, 1), b, 1, 0);
+    // few rows of each batch with the batch axis inside: copied first
+    compare("matmul", nullptr, make(d, {4, 5, 6}, {6, 24, 1}, 120, 0, 1), b, 1, 0);
+    compare("matmul", nullptr, make(d, {3, 2, 5, 6}, {6, 90, 18, 1}, 180, 0, 1), b, 1, 0);
+    // many rows of each: they stay where they are
+    compare("matmul", nullptr, make(d, {2, 70, 6}, {6, 12, 1}, 840, 0, 1), b, 1, 0);
+    Array row = make(d, {5, 7}, {0, 1}, 7, 0, 3);
+    compare("addmm", &row, make(d, {4, 5, 6}, {6, 24, 1}, 120, 0, 1), b, 0.5, 2);
+  }
+}
+
 TEST(addmm_adds) {
   for (Dtype d : dtypes) {
     for (int64_t m : {1, 5, 40}) {

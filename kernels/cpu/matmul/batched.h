@@ -15,7 +15,7 @@ struct Operand {
   int64_t rows, cols, row_stride, col_stride;
   int64_t batch_strides[max_batch_dims];
   Dtype dtype;
-  bool copied;  // the layout has no unit stride: a row-major copy goes to the workspace
+  bool copied;  // a row-major copy goes to the workspace: the layout has no unit stride, mostly
   size_t copy_bytes;
 
   // The matrix at an offset, in elements.
@@ -28,6 +28,15 @@ struct Operand {
             dtype};
   }
 };
+
+// Says that a row-major copy goes to the workspace.
+inline void copy_first(Operand* o, int batch_dims, const int64_t* batch_shape) {
+  int64_t count = o->rows * o->cols;
+  for (int i = 0; i < batch_dims; ++i) count *= o->batch_strides[i] ? batch_shape[i] : 1;
+  o->copied = true;
+  o->copy_bytes =
+      static_cast<size_t>(round_up(count * static_cast<int64_t>(itemsize(o->dtype)), 64));
+}
 
 inline Operand read(const Tensor& t, int batch_dims, const int64_t* batch_shape) {
   Operand o{};
@@ -46,12 +55,8 @@ inline Operand read(const Tensor& t, int batch_dims, const int64_t* batch_shape)
     const int own = i - (batch_dims - (t.ndim - 2));
     o.batch_strides[i] = own < 0 || t.shape[own] == 1 ? 0 : t.strides[own];
   }
-  o.copied = !readable(o.rows, o.cols, o.row_stride, o.col_stride);
-  if (o.copied) {
-    int64_t count = o.rows * o.cols;
-    for (int i = 0; i < batch_dims; ++i) count *= o.batch_strides[i] ? batch_shape[i] : 1;
-    o.copy_bytes =
-        static_cast<size_t>(round_up(count * static_cast<int64_t>(itemsize(o.dtype)), 64));
+  if (!readable(o.rows, o.cols, o.row_stride, o.col_stride)) {
+    copy_first(&o, batch_dims, batch_shape);
   }
   return o;
 }

@@ -298,6 +298,7 @@ def trapezoid(y, dx, axis):
         (lambda: mx.histogram(mx.ones((2,)), 2, (3, 1)), ValueError, "descends"),
         (lambda: mx.interp(1.0, mx.ones((2,)), mx.ones((3,))), ValueError, "two equal lists"),
         (lambda: mx.cov(mx.ones((2, 2, 2))), ValueError, "more than two axes"),
+        (lambda: mx.cov(mx.ones((2, 2)), fweights=[1, 2]), TypeError, r"\[cov\].*list"),
         (lambda: mx.lexsort([]), ValueError, "no keys"),
         (lambda: mx.lexsort([mx.ones((2,)), mx.ones((3,))]), ValueError, "differ in shape"),
         (lambda: mx.copysign(mx.array(1j), 1), ValueError, "complex64"),

@@ -509,6 +509,7 @@ cdef class array:
 
 
 include "build.pxi"
+include "arguments.pxi"
 
 
 adopt_type(array)

@@ -300,7 +300,10 @@ def movement(int op_id, array a not None, params=(), stream=None):
 
 cdef extern from "build.h" namespace "mlxk::face":
     Edge build_shaped(const Op&, const Edge&, const Dims&, StreamId) except +raise_python
-    cbool matmul_rows(const Op&, const Edge&, const Edge&, StreamId, Edge*) except +raise_python
+    cbool matmul_node(const Op&, const Edge&, const Edge&, StreamId, Edge*) except +raise_python
+    CNode* build_structural(
+        const Op&, object, const Params&, const Dims*, const CDtype*, uint32_t, StreamId
+    ) except +raise_python
 
 
 def reshape(int op_id, array a not None, shape, stream=None):
@@ -333,57 +336,49 @@ def set_index_ops(int slice, int squeeze, int expand_dims):
 
 
 def matmul(int op_id, a, b, stream=None):
-    """The node of a product of two matrices, or None where the general rule is needed.
+    """The node of a product of matrices, or None where the general rule is needed.
 
-    Given two 2-d arrays of one inexact dtype whose shapes agree: ``(m, k) @ (k, n)``.
+    Given two arrays of one inexact dtype whose shapes agree: ``(..., m, k) @ (..., k, n)``.
     """
     cdef Edge made
     if not isinstance(a, array) or not isinstance(b, array):
         return None
     note_source()
-    if not matmul_rows(op_of(op_id)[0], (<array>a).edge, (<array>b).edge, stream_id(stream), &made):
+    if not matmul_node(op_of(op_id)[0], (<array>a).edge, (<array>b).edge, stream_id(stream), &made):
         return None
     return wrap(made)
 
 
-# The outputs of a structural op: shapes, dtypes.
-cdef struct Avals:
-    vector[Dims] shapes
-    vector[CDtype] dtypes
-
-
-cdef int add_aval(const Op* op, object shape, object dtype, Avals* avals) except -1:
-    cdef Dims length
-    to_dims(shape, &length, op.name.c_str())
-    avals.shapes.push_back(length)
-    avals.dtypes.push_back(mlxk_dtype((<Dtype?>dtype).code))
-    return 0
-
-
-# Its output array; a tuple of them where there are several or `as_tuple` is set.
-cdef object structural_node(
-    const Op* op, object inputs, const Params& values, const Avals& avals, object stream,
-    bint as_tuple,
-):
-    cdef vector[Edge] edges
-    cdef CNode* node
+# The output array of a structural node; a tuple of them where there are several or `as_tuple` is set.
+cdef object outputs_of(CNode* node, bint as_tuple):
     cdef uint32_t i
-    cdef size_t count = avals.shapes.size()
-    edges.reserve(len(inputs))
-    for given in inputs:
-        edges.push_back((<array?>given).edge)
-    note_source()
-    node = c_structural(
-        op[0], edges.data(), edges.size(), values, avals.shapes.data(), avals.dtypes.data(), count,
-        stream_id(stream),
-    )
     first = wrap(mlxk_adopt(node, 0))
-    if count == 1:
+    if node.output_count == 1:
         return (first,) if as_tuple else first
     outputs = [first]
-    for i in range(1, <uint32_t>count):
+    for i in range(1, node.output_count):
         outputs.append(wrap(Edge(node, i)))
     return tuple(outputs)
+
+
+# `avals` are the (shape, dtype) of each output.
+cdef object structural_node(
+    const Op* op, tuple inputs, const Params& values, object avals, object stream, bint as_tuple
+):
+    cdef vector[Dims] shapes
+    cdef vector[CDtype] dtypes
+    cdef Dims lengths
+    for shape, dtype in avals:
+        to_dims(shape, &lengths, op.name.c_str())
+        shapes.push_back(lengths)
+        dtypes.push_back(mlxk_dtype((<Dtype?>dtype).code))
+    note_source()
+    return outputs_of(
+        build_structural(
+            op[0], inputs, values, shapes.data(), dtypes.data(), shapes.size(), stream_id(stream)
+        ),
+        as_tuple,
+    )
 
 
 def structural(int op_id, inputs, params, shapes, dtypes, stream=None):
@@ -401,56 +396,100 @@ def structural(int op_id, inputs, params, shapes, dtypes, stream=None):
         The output array; a tuple of them where there are several.
     """
     cdef Params values
-    cdef Avals avals
     cdef const Op* op = op_of(op_id)
     if len(shapes) != len(dtypes):
         raise ValueError(f"[{op.name.decode()}] shapes and dtypes differ in number.")
-    for shape, dtype in zip(shapes, dtypes):
-        add_aval(op, shape, dtype, &avals)
     to_params(params, &values)
-    return structural_node(op, inputs, values, avals, stream, False)
+    return structural_node(op, tuple(inputs), values, zip(shapes, dtypes), stream, False)
 
 
 cdef class NodeMaker:
-    """What makes the nodes of a structural op from its inference: the base of core's ``Op``.
+    """What makes the nodes of an op: the base of core's ``Op``.
 
     Args:
         op_id: The op.
         names: The names of its parameters, in the order in which nodes hold them.
         as_tuple: Whether one output comes as a tuple too.
+        like: The input whose shape and dtype the only output has, or None: where that is not the
+            rule, ``infer`` declares one.
     """
 
     cdef readonly int id
     cdef tuple names
     cdef bint as_tuple
+    cdef int like
     cdef object inference  # infer(*inputs, **params) -> (shape, dtype), or a list of them
 
-    def __init__(self, int op_id, tuple names not None, bint as_tuple):
+    def __init__(self, int op_id, tuple names not None, bint as_tuple, like=None):
         op_of(op_id)
         self.id = op_id
         self.names = names
         self.as_tuple = as_tuple
+        self.like = -1 if like is None else like
 
     def infer(self, rule):
-        """Declares ``infer(*inputs, **params) -> (shape, dtype)``, or a list of them."""
+        """Declares ``infer(*inputs, **params) -> (shape, dtype)``, or a list of them.
+
+        Only structural ops have such a rule: the others' inference follows from their kind.
+        """
         self.inference = rule
         return rule
 
     def __call__(self, *inputs, stream=None, **params):
         """Makes a node and returns its output, or the tuple of them."""
-        cdef Params values
-        cdef Avals avals
         cdef const Op* op = op_of(self.id)
-        if self.inference is None:
-            raise RuntimeError(f"[{op.name.decode()}] has no inference.")
-        found = self.inference(*inputs, **params)
-        if isinstance(found, tuple):
-            add_aval(op, found[0], found[1], &avals)
-        else:
-            for aval in found:
-                add_aval(op, aval[0], aval[1], &avals)
+        cdef int kind = mlxk_kind(op[0])
+        if kind == 3:
+            return self.elementwise_node(inputs, stream)
+        if kind == 6:
+            return self.movement_node(inputs, params, stream)
+        if kind == 5:
+            return reduction(self.id, *inputs, params["axes"], params["keepdims"], stream)
+        if kind == 4:
+            return cast(*inputs, params["dtype"], stream)
+        return self.structural_node(op, inputs, params, stream)
+
+    cdef object elementwise_node(self, tuple inputs, object stream):
+        cdef PyObject* operands[3]
+        cdef Py_ssize_t i
+        cdef Py_ssize_t count = len(inputs)
+        cdef const Op* op = op_of(self.id)
+        if count != op.arity:
+            raise TypeError(f"[{op.name.decode()}] takes {op.arity} operands, not {count}.")
+        for i in range(count):
+            operands[i] = <PyObject*>inputs[i]
+        return build(self.id, operands, count, stream)
+
+    cdef object movement_node(self, tuple inputs, dict params, object stream):
+        cdef Params values
+        (a,) = inputs
         to_named_params(params, self.names, &values)
-        return structural_node(op, inputs, values, avals, stream, self.as_tuple)
+        note_source()
+        return wrap(c_movement(op_of(self.id)[0], (<array?>a).edge, values, stream_id(stream)))
+
+    cdef object structural_node(self, const Op* op, tuple inputs, dict params, object stream):
+        cdef Params values
+        cdef Dims shape
+        cdef CDtype dtype
+        if self.like >= 0:
+            model = <array?>inputs[self.like]
+            shape = (<array>model).edge.shape()
+            dtype = (<array>model).edge.dtype()
+        elif self.inference is None:
+            raise RuntimeError(f"[{op.name.decode()}] has no inference.")
+        else:
+            found = self.inference(*inputs, **params)
+            if not isinstance(found, tuple):
+                to_named_params(params, self.names, &values)
+                return structural_node(op, inputs, values, found, stream, self.as_tuple)
+            to_dims(found[0], &shape, op.name.c_str())
+            dtype = mlxk_dtype((<Dtype?>found[1]).code)
+        to_named_params(params, self.names, &values)
+        note_source()
+        return outputs_of(
+            build_structural(op[0], inputs, values, &shape, &dtype, 1, stream_id(stream)),
+            self.as_tuple,
+        )
 
 
 def elementwise_function(int op_id, str name not None, int arity=0, doc=None):

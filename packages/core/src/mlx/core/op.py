@@ -45,7 +45,8 @@ class Op(kernels.NodeMaker):
     """One op of the kernel library with its inference and rules.
 
     Calling it, ``op(*inputs, stream=None, **params)``, makes a node; ``infer`` declares how its
-    shapes and dtypes follow from them. Both are native.
+    shapes and dtypes follow from them. Both are native. Inputs of an elementwise op may be Python
+    scalars.
 
     Attributes:
         name: The op's one name: in the registry, in prints and in exported files.
@@ -54,6 +55,8 @@ class Op(kernels.NodeMaker):
         multiple: Whether its outputs are a tuple even where there is only one.
         constant: Whether its outputs are locally constant (argmax, comparisons, floor), so that
             every tangent and cotangent is zero.
+        sized: Whether its parameters hold sizes or places that a shape decided, so that a shapeless
+            function is recorded again for other shapes.
     """
 
     kind: ClassVar[str] = "structural"
@@ -66,15 +69,21 @@ class Op(kernels.NodeMaker):
         params: Sequence[str] = (),
         multiple: bool = False,
         constant: bool = False,
+        sized: bool = False,
+        like: int | None = None,
         **registry: Any,
     ) -> None:
-        """Registers the op; ``registry`` goes to the kernel library: effect, blocking, domain."""
+        """Registers the op; ``registry`` goes to the kernel library: effect, blocking, domain.
+
+        ``like`` is the input whose shape and dtype the output has, where that is all its inference.
+        """
         self.name = name
         self.params = tuple(params)
         self.multiple = multiple
         self.constant = constant
+        self.sized = sized
         number = kernels.register_op(name, self.kind, params=self.params, face=self, **registry)
-        super().__init__(number, self.params, multiple)
+        super().__init__(number, self.params, multiple, like)
         self._jvp: Callable[..., Any] | None = None
         self._vjp: Callable[..., Any] | None = None
         self._vjp_onto: Callable[..., array] | None = None
@@ -223,12 +232,6 @@ class Elementwise(Op):
         super().__init__(name, arity=arity, **options)
         self.arity = arity
         self.slopes = tuple(slopes)
-        makers: Any = (kernels.elementwise1, kernels.elementwise2, kernels.elementwise3)
-        self._make = makers[arity - 1]
-
-    def __call__(self, *inputs: Any, stream: Any = None) -> array:
-        """Makes a node; inputs may be Python scalars."""
-        return self._make(self.id, *inputs, stream)
 
     @property
     def has_vjp(self) -> bool:
@@ -378,12 +381,6 @@ class Reduction(Op):
         if linear:
             self._jvp = lambda tangents, out, x, **params: self(tangents[0], **params)
 
-    def __call__(  # type: ignore[override]
-        self, a: array, *, axes: Shape, keepdims: bool, stream: Any = None
-    ) -> array:
-        """Makes a node."""
-        return kernels.reduction(self.id, a, axes, keepdims, stream)
-
     def batch(
         self, batched: Sequence[bool], inputs: Sequence[array], params: dict[str, Any]
     ) -> Sequence[array]:
@@ -413,11 +410,6 @@ class Movement(Op):
         super().__init__(name, params=params, **options)
         self._jvp = lambda tangents, out, x, **params: self(tangents[0], **params)
 
-    def __call__(self, a: array, *, stream: Any = None, **params: Any) -> array:
-        """Makes a node."""
-        values = [params[name] for name in self.params]
-        return kernels.movement(self.id, a, values, stream)
-
 
 class Cast(Op):
     """The conversion to a dtype."""
@@ -427,10 +419,6 @@ class Cast(Op):
     def __init__(self, name: str) -> None:
         """Registers the op; there is one of its kind."""
         super().__init__(name, params=("dtype",))
-
-    def __call__(self, a: array, *, dtype: Dtype, stream: Any = None) -> array:  # type: ignore[override]
-        """Makes a node, or returns the array if it has the dtype."""
-        return kernels.cast(a, dtype, stream)
 
 
 # The identity through which a traced function sees its arguments; the kernel library makes it.
@@ -472,6 +460,8 @@ def expand_dims(x: array, axes: Sequence[int]) -> array:
 
 def unbroadcast(c: array, x: array) -> array:
     """The transpose of broadcasting ``x`` to the shape of ``c``: the sum over the added axes."""
+    if 1 in x.shape:
+        fix_shapes()  # other sizes might broadcast that axis, or not
     if c.shape == x.shape:
         return c
     lead = c.ndim - x.ndim
@@ -500,28 +490,39 @@ def full_like(x: array, value: float) -> array:
 
 
 class _Tracing(threading.local):
-    """Whether a shapeless compile traces on this thread."""
+    """Whether a shapeless compile traces on this thread, and what it has met."""
 
     dynamic = False
+    fixed = False
 
 
 _tracing = _Tracing()
 
 
 def dynamic_shapes() -> bool:
-    """Whether a shapeless compile is tracing: nothing may then be baked in that a shape decides."""
+    """Whether a shapeless compile is tracing: what a shape decides is then left open if it can."""
     return _tracing.dynamic
+
+
+def fix_shapes() -> None:
+    """Says that what is traced fits these shapes only: a function decided by sizes what it does."""
+    _tracing.fixed = True
+
+
+def fixed_shapes() -> bool:
+    """Whether that was said since the tracing began."""
+    return _tracing.fixed
 
 
 @contextmanager
 def tracing_shapes(dynamic: bool) -> Iterator[None]:
     """Says to this thread whether shapes may differ when what is recorded is used again."""
-    before = _tracing.dynamic
-    _tracing.dynamic = dynamic
+    before = _tracing.dynamic, _tracing.fixed
+    _tracing.dynamic, _tracing.fixed = dynamic, False
     try:
         yield
     finally:
-        _tracing.dynamic = before
+        _tracing.dynamic, _tracing.fixed = before
 
 
 # ---- public names ------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from mlx import kernels
 from mlx.kernels import Dtype, array
 
 from ..dtypes import bool_, finfo, float32, float64, floating, issubdtype
-from ..op import Op, Shape, public
+from ..op import Op, Shape, fix_shapes, public
 from ..ops.axes import broadcast_shape, check_array, promoted
 from ..ops.compare import greater_equal
 from ..ops.create import arange, zeros_like
@@ -263,6 +263,7 @@ def _attention_pull(
 
 def _mask_gradient(inputs: tuple[array, ...], mask: array, params: dict[str, Any]) -> array:
     """The gradient of an additive mask, which the kernel gives for every query and key."""
+    fix_shapes()
     whole = _attention_mask_vjp(*inputs, **params)
     along = [axis for axis in (2, 3) if mask.shape[axis] != whole.shape[axis]]
     return whole.sum(along, True) if along else whole

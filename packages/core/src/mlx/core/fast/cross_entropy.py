@@ -18,7 +18,7 @@ from .composition import complete
 
 # The second output is the logsumexp, of which the gradient makes the softmax.
 _cross_entropy = Op("cross_entropy", multiple=True)
-_cross_entropy_vjp = Op("cross_entropy_vjp")
+_cross_entropy_vjp = Op("cross_entropy_vjp", like=0)
 
 
 def cross_entropy(logits: array, targets: array, *, stream: StreamOrDevice = None) -> array:
@@ -94,11 +94,6 @@ def _cross_entropy_pull(
     # The logsumexp is not to be seen outside, so nothing comes back through it.
     c = cotangents[0]
     return (None if c is None else _cross_entropy_vjp(logits, targets, outputs[1], c)), None
-
-
-@_cross_entropy_vjp.infer
-def _cross_entropy_vjp_infer(logits: array, *rest: array) -> tuple[Shape, Dtype]:
-    return logits.shape, logits.dtype
 
 
 def _spread(batched: Batched, inputs: tuple[array, ...]) -> list[array]:

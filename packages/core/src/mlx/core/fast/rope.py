@@ -28,6 +28,7 @@ _rope = Op(
         "has_offsets",
         "has_freqs",
     ),
+    like=0,
 )
 
 
@@ -130,11 +131,6 @@ def _checked_freqs(freqs: array, dims: int, dtype: Dtype, stream: StreamOrDevice
     if freqs.shape != (dims // 2,):
         raise ValueError(f"[rope] freqs has shape {freqs.shape}; it must be ({dims // 2},).")
     return freqs.astype(float64 if dtype == float64 else float32, stream=stream)
-
-
-@_rope.infer
-def _rope_infer(x: array, *rest: array, **params: Any) -> tuple[Shape, Dtype]:
-    return x.shape, x.dtype
 
 
 # ---- by public ops -------------------------------------------------------------------------------

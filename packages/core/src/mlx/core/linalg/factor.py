@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlx.kernels import Dtype, array
 
 from ..dtypes import uint32
-from ..op import Op, Shape, public
+from ..op import Op, Shape, fix_shapes, public
 from ..ops.create import eye, tril, triu
 from ..ops.index import take_along_axis
 from ..ops.join import concatenate
@@ -17,7 +17,7 @@ from .systems import solve_triangular
 
 # ---- Cholesky ----------------------------------------------------------------------------------
 
-_cholesky = Op("cholesky", params=("upper",))
+_cholesky = Op("cholesky", params=("upper",), like=0)
 
 
 def cholesky(a: array, upper: bool = False, *, stream: StreamOrDevice = None) -> array:
@@ -46,11 +46,6 @@ def cholesky(a: array, upper: bool = False, *, stream: StreamOrDevice = None) ->
     check_square("cholesky", a)
     check_dtype("cholesky", a)
     return _cholesky(a, upper=bool(upper), stream=stream)
-
-
-@_cholesky.infer
-def _cholesky_infer(x: array, upper: bool) -> tuple[Shape, Dtype]:
-    return x.shape, x.dtype
 
 
 def _half_lower(x: array) -> array:
@@ -242,6 +237,7 @@ def qr(a: array, *, stream: StreamOrDevice = None) -> tuple[array, array]:
     check_matrices("qr", a)
     check_dtype("qr", a)
     m, n = a.shape[-2:]
+    fix_shapes()
     if m >= n:
         q, r = _qr(a, stream=stream)
         return q, r

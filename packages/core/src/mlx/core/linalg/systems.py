@@ -25,7 +25,7 @@ from .matrices import (
 
 # ---- inverses ----------------------------------------------------------------------------------
 
-_inv = Op("inv")
+_inv = Op("inv", like=0)
 
 
 def inv(a: array, *, stream: StreamOrDevice = None) -> array:
@@ -52,11 +52,6 @@ def inv(a: array, *, stream: StreamOrDevice = None) -> array:
     return _inv(a, stream=stream)
 
 
-@_inv.infer
-def _inv_infer(x: array) -> tuple[Shape, Dtype]:
-    return x.shape, x.dtype
-
-
 @_inv.vjp
 def _inv_vjp(c: array, out: array, x: array) -> tuple[array]:
     left = adjoint(out)
@@ -73,7 +68,7 @@ def _inv_vmap(batched: Batched, x: array) -> array:
     return _inv(x)
 
 
-_tri_inv = Op("tri_inv", params=("upper",))
+_tri_inv = Op("tri_inv", params=("upper",), like=0)
 
 
 def tri_inv(a: array, upper: bool = False, *, stream: StreamOrDevice = None) -> array:
@@ -99,11 +94,6 @@ def tri_inv(a: array, upper: bool = False, *, stream: StreamOrDevice = None) -> 
     check_square("tri_inv", a)
     check_dtype("tri_inv", a)
     return _tri_inv(a, upper=bool(upper), stream=stream)
-
-
-@_tri_inv.infer
-def _tri_inv_infer(x: array, upper: bool) -> tuple[Shape, Dtype]:
-    return x.shape, x.dtype
 
 
 @_tri_inv.vjp
@@ -211,7 +201,7 @@ def _pinv_vmap(batched: Batched, x: array, rcond: float) -> array:
 
 # ---- systems -----------------------------------------------------------------------------------
 
-_solve = Op("solve")
+_solve = Op("solve", like=1)
 
 
 def _system(name: str, a: array, b: array, stream: StreamOrDevice) -> tuple[list[array], bool]:
@@ -259,11 +249,6 @@ def solve(a: array, b: array, *, stream: StreamOrDevice = None) -> array:
     return squeeze(x, -1, stream=stream) if is_vector else x
 
 
-@_solve.infer
-def _solve_infer(a: array, b: array) -> tuple[Shape, Dtype]:
-    return b.shape, b.dtype
-
-
 @_solve.vjp
 def _solve_vjp(c: array, out: array, a: array, b: array) -> tuple[array, array]:
     cb = _solve(adjoint(a), c)
@@ -290,7 +275,7 @@ def _solve_vmap(batched: Batched, a: array, b: array) -> array:
     return _solve(*_same_batch(batched, a, b))
 
 
-_solve_triangular = Op("solve_triangular", params=("upper",))
+_solve_triangular = Op("solve_triangular", params=("upper",), like=1)
 
 
 def solve_triangular(
@@ -318,11 +303,6 @@ def solve_triangular(
     pair, is_vector = _system("solve_triangular", a, b, stream)
     x = _solve_triangular(*pair, upper=bool(upper), stream=stream)
     return squeeze(x, -1, stream=stream) if is_vector else x
-
-
-@_solve_triangular.infer
-def _solve_triangular_infer(a: array, b: array, upper: bool) -> tuple[Shape, Dtype]:
-    return b.shape, b.dtype
 
 
 @_solve_triangular.vjp

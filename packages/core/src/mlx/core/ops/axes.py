@@ -1,102 +1,54 @@
-"""Checks of axes, shapes and arguments that many ops share. No op lives here."""
+"""Checks of axes, shapes and arguments that many ops share. No op lives here.
+
+Those that nearly every op makes are native: see ``kernels/src/mlx/kernels/arguments.pxi``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
-from operator import index
 from typing import Any
 
-from mlx import kernels
-from mlx.kernels import Dtype, array
+from mlx.kernels import (
+    Dtype,
+    array,
+    as_array,
+    as_inexact,
+    as_int,
+    as_ints,
+    as_shape,
+    axes_of,
+    axis_of,
+    broadcast_shape,
+    check_array,
+    handle,
+    promoted,
+)
 
 from ..dtypes import DtypeCategory, complex64, float32, floating, inexact, issubdtype
+
+__all__ = [
+    "Axes",
+    "IntOrInts",
+    "Numeric",
+    "as_array",
+    "as_inexact",
+    "as_int",
+    "as_ints",
+    "as_shape",
+    "axes_of",
+    "axis_of",
+    "broadcast_shape",
+    "check_array",
+    "check_not_complex",
+    "factors",
+    "handle",
+    "inexact_dtype",
+    "promoted",
+]
 
 Numeric = array | bool | int | float | complex
 Axes = int | Sequence[int] | None
 IntOrInts = int | Sequence[int]
-
-
-def check_array(name: str, *values: Any) -> None:
-    """Raises TypeError unless all values are arrays."""
-    for value in values:
-        if not isinstance(value, array):
-            raise TypeError(f"[{name}] An argument is {type(value).__name__}, not an array.")
-
-
-def as_array(value: Numeric, name: str) -> array:
-    """An array as it is, a scalar as an array of no dimensions."""
-    if isinstance(value, array):
-        return value
-    if value is None:
-        raise TypeError(f"[{name}] An argument is None, not an array or a number.")
-    if isinstance(value, (str, list, tuple, dict)):
-        raise ValueError(
-            f"[{name}] An argument is {type(value).__name__}, not an array or a number."
-        )
-    return array(value)
-
-
-def handle(a: array) -> array:
-    """A handle of its own on the same value: the caller may write into a result."""
-    return a.__copy__()
-
-
-def as_int(value: Any, what: str, name: str) -> int:
-    """An integer, also a NumPy one."""
-    try:
-        return index(value)
-    except TypeError:
-        raise TypeError(f"[{name}] {what} is {type(value).__name__}, not an integer.") from None
-
-
-def as_ints(values: Any, what: str, name: str) -> tuple[int, ...]:
-    """A tuple of integers from one integer or a sequence of them."""
-    if isinstance(values, (list, tuple)):
-        return tuple([v if type(v) is int else as_int(v, what, name) for v in values])
-    if isinstance(values, array) and values.ndim:
-        return tuple(as_int(value, what, name) for value in values.tolist())
-    return (as_int(values, what, name),)
-
-
-def as_shape(shape: Any, name: str) -> tuple[int, ...]:
-    """A tuple of sizes, none negative."""
-    sizes = as_ints(shape, "the shape", name)
-    for size in sizes:
-        if size < 0:
-            raise ValueError(f"[{name}] The shape {sizes} has a negative size.")
-    return sizes
-
-
-def axis_of(axis: int, ndim: int, name: str) -> int:
-    """An axis counted from the front.
-
-    Raises:
-        IndexError: If there is no such axis.
-    """
-    if type(axis) is not int:
-        axis = as_int(axis, "axis", name)
-    if not -ndim <= axis < ndim:
-        raise IndexError(f"[{name}] Axis {axis} is out of range for {ndim} dimensions.")
-    return axis % ndim
-
-
-def axes_of(axis: Axes, ndim: int, name: str) -> tuple[int, ...]:
-    """Axes counted from the front, ascending; None is all of them.
-
-    Raises:
-        IndexError: If there is no such axis.
-        ValueError: If an axis is named twice.
-    """
-    if axis is None:
-        return tuple(range(ndim))
-    if type(axis) is int:
-        return (axis_of(axis, ndim, name),)
-    axes = sorted([axis_of(one, ndim, name) for one in as_ints(axis, "axis", name)])
-    for a, b in pairwise(axes):
-        if a == b:
-            raise ValueError(f"[{name}] Axis {a} is given twice in {axis}.")
-    return tuple(axes)
 
 
 def inexact_dtype(dtype: Dtype) -> Dtype:
@@ -104,46 +56,11 @@ def inexact_dtype(dtype: Dtype) -> Dtype:
     return dtype if issubdtype(dtype, inexact) else float32
 
 
-def as_inexact(a: array, stream: Any = None) -> array:
-    """``a`` in a dtype of real mathematics."""
-    dtype = a.dtype
-    return a if issubdtype(dtype, inexact) else kernels.cast(a, float32, stream)
-
-
 def check_not_complex(name: str, *arrays: array) -> None:
     """Raises ValueError if an array is complex."""
     for a in arrays:
         if a.dtype == complex64:
             raise ValueError(f"[{name}] complex64 has no order; the input must be real.")
-
-
-def promoted(arrays: Sequence[array], stream: Any = None) -> list[array]:
-    """The arrays cast to their common dtype."""
-    dtypes = [a.dtype for a in arrays]
-    common = dtypes[0]
-    if dtypes.count(common) == len(dtypes):
-        return list(arrays)
-    for dtype in dtypes:
-        common = kernels.promote(common, dtype)
-    return [kernels.cast(a, common, stream) for a in arrays]
-
-
-def broadcast_shape(name: str, *shapes: Sequence[int]) -> tuple[int, ...]:
-    """The shape to which all shapes broadcast.
-
-    Raises:
-        ValueError: If two sizes of an axis differ and neither is one.
-    """
-    rank = max((len(shape) for shape in shapes), default=0)
-    result = [1] * rank
-    for shape in shapes:
-        for i, size in enumerate(shape, rank - len(shape)):
-            if size != 1 and result[i] not in (1, size):
-                listed = " and ".join(str(tuple(shape)) for shape in shapes)
-                raise ValueError(f"[{name}] Shapes {listed} cannot be broadcast.")
-            if size != 1:
-                result[i] = size
-    return tuple(result)
 
 
 def factors(name: str, a: array, b: array, category: DtypeCategory, stream: Any) -> list[array]:

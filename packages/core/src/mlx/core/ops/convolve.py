@@ -7,7 +7,7 @@ from typing import Any
 
 from mlx.kernels import array
 
-from ..op import public
+from ..op import fix_shapes, public
 from ..stream import StreamOrDevice
 from .axes import as_ints, check_array
 from .conv import conv_general
@@ -318,6 +318,7 @@ def _transposed(
     _check_spatial(name, spatial, x, stride=stride, **sizes)
     check_array(name, w)
     before, between, more = (as_ints(value, what, name) for what, value in sizes.items())
+    fix_shapes()
     low = [
         between[i % len(between)] * (k - 1) - before[i % len(before)]
         for i, k in enumerate(w.shape[1 : 1 + spatial])
@@ -359,6 +360,7 @@ def convolve(a: array, v: array, /, mode: str = "full", *, stream: StreamOrDevic
     if mode not in padding:
         raise ValueError(f"[convolve] mode {mode!r} is none of full, valid, same.")
     low, high = padding[mode]
+    fix_shapes()
     signal = reshape(a, (1, a.size, 1), stream=stream)
     filters = reshape(v, (1, v.size, 1), stream=stream)
     result = conv_general(signal, filters, padding=([low], [high]), flip=True, stream=stream)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from mlx.kernels import array
 
-from ..op import public
+from ..op import fix_shapes, public
 from ..stream import StreamOrDevice
 from .axes import Numeric, as_array, handle
 from .binary import multiply
@@ -245,6 +245,8 @@ def _simplified(x: array, labels: Labels, sizes: dict[str, int], stream: StreamO
         second = labels.index(label, first + 1)
         x = diagonal(x, 0, first, second, stream=stream)
         labels = (*(k for i, k in enumerate(labels) if i not in (first, second)), label)
+    if 1 in x.shape:
+        fix_shapes()
     ones = [i for i, k in enumerate(labels) if x.shape[i] == 1 and sizes[k] != 1]
     if ones:
         x = squeeze(x, ones, stream=stream)

@@ -7,7 +7,7 @@ import math
 from mlx.kernels import Dtype, array
 
 from ..dtypes import floating, integer, issubdtype
-from ..op import Op, Shape, added, dynamic_shapes, public
+from ..op import Op, Shape, added, fix_shapes, public
 from ..stream import StreamOrDevice
 from .axes import broadcast_shape, check_array, factors
 from .create import arange
@@ -20,7 +20,7 @@ Tangents = tuple[array | None, ...]
 _gather_mm = Op("gather_mm")
 # (..., m, k) and (..., k, n), chosen by the first two indices, are multiplied and added up where
 # the third one says in zeros of a shape (..., m, n). All indices have one shape.
-_scatter_mm = Op("scatter_mm", params=("shape",))
+_scatter_mm = Op("scatter_mm", params=("shape",), sized=True)
 
 
 def gather_mm(
@@ -92,10 +92,7 @@ def _indices(indices: array | None, a: array, stream: StreamOrDevice) -> array:
 
 def _numbers(shape: Shape, stream: StreamOrDevice = None) -> array:
     """0, 1, 2, ... in a shape."""
-    if dynamic_shapes():
-        raise ValueError(
-            "[gather_mm] A shapeless function needs both indices, and no gradient of this op."
-        )
+    fix_shapes()
     return reshape(arange(math.prod(shape), stream=stream), shape, stream=stream)
 
 

@@ -9,7 +9,7 @@ from mlx import kernels
 from mlx.kernels import Dtype, array
 
 from ..dtypes import complex64, float32
-from ..op import public
+from ..op import fix_shapes, public
 from ..stream import StreamOrDevice
 from .axes import as_inexact, check_array
 from .binary import multiply
@@ -125,6 +125,7 @@ def hadamard_transform(
             "(1, 12, 20, 28)."
         )
     x = kernels.cast(a, float32, stream) if a.dtype == complex64 else as_inexact(a, stream)
+    fix_shapes()
     rows = a.size // n
     for factor in reversed(factors):
         # Transforms the last factor and puts it first: in the end all are in order again.

@@ -136,14 +136,7 @@ def take(
 # The transpose of gather: updates have the shape of its result. The mode says how an update joins
 # what is there: "set", "add", "multiply", "maximum" or "minimum".
 
-_scatter = Op("scatter", params=("axes", "position", "mode"))
-
-
-@_scatter.infer
-def _scatter_infer(
-    a: array, *rest: array, axes: Shape, position: int, mode: str
-) -> tuple[Shape, Dtype]:
-    return a.shape, a.dtype
+_scatter = Op("scatter", params=("axes", "position", "mode"), like=0)
 
 
 @_scatter.vjp
@@ -276,7 +269,7 @@ def _take_along_axis_vmap(batched: Batched, a: array, indices: array, axis: int)
     return _take_along_axis(*both_batched(batched, a, indices), axis=axis + 1)
 
 
-_scatter_along_axis = Op("scatter_along_axis", params=("axis", "mode"))
+_scatter_along_axis = Op("scatter_along_axis", params=("axis", "mode"), like=0)
 
 
 def put_along_axis(
@@ -327,13 +320,6 @@ def put_along_axis(
     indices = broadcast_to(indices, shape, stream=stream)
     values = broadcast_to(values, shape, stream=stream)
     return _scatter_along_axis(a, indices, values, axis=place, mode="set", stream=stream)
-
-
-@_scatter_along_axis.infer
-def _scatter_along_axis_infer(
-    a: array, indices: array, updates: array, axis: int, mode: str
-) -> tuple[Shape, Dtype]:
-    return a.shape, a.dtype
 
 
 @_scatter_along_axis.vjp

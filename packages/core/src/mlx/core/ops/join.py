@@ -10,7 +10,7 @@ from typing import Any
 from mlx import kernels
 from mlx.kernels import Dtype, array
 
-from ..op import Op, Shape, full_like, method, public
+from ..op import Op, Shape, fix_shapes, full_like, method, public
 from ..op import expand_dims as _expanded
 from ..stream import StreamOrDevice
 from .axes import (
@@ -260,6 +260,7 @@ def repeat(
     repeats = as_int(repeats, "repeats", "repeat")
     if repeats < 0:
         raise ValueError(f"[repeat] {repeats} repeats: the number cannot be negative.")
+    fix_shapes()
     shape = (*a.shape[: axis + 1], repeats, *a.shape[axis + 1 :])
     wide = broadcast_to(expand_dims(a, axis + 1, stream=stream), shape, stream=stream)
     return flatten(wide, axis, axis + 1, stream=stream)
@@ -288,6 +289,7 @@ def tile(a: array, reps: IntOrInts, /, *, stream: StreamOrDevice = None) -> arra
     times = as_ints(reps, "reps", "tile")
     if any(n < 0 for n in times):
         raise ValueError(f"[tile] reps {times}: a number of repetitions cannot be negative.")
+    fix_shapes()
     rank = max(a.ndim, len(times))
     times = (*([1] * (rank - len(times))), *times)
     shape = (*([1] * (rank - a.ndim)), *a.shape)
@@ -355,7 +357,7 @@ def _rolled(a: array, shift: int, axis: int, stream: StreamOrDevice) -> array:
 
 # ---- padding -----------------------------------------------------------------------------------
 
-_pad = Op("pad", params=("low", "high"))
+_pad = Op("pad", params=("low", "high"), sized=True)
 
 
 @_pad.infer
@@ -483,6 +485,7 @@ def _mirrored(a: array, axis: int, low: int, high: int, mode: str, stream: Strea
         raise ValueError(
             f"[pad] Axis {axis} of shape {a.shape} is empty and has nothing to repeat."
         )
+    fix_shapes()
     places = []
     for place in range(-low, size + high):
         if mode == "edge" or size == 1:
@@ -603,6 +606,7 @@ def kron(a: array, b: array, *, stream: StreamOrDevice = None) -> array:
     right = (*([1] * (rank - b.ndim)), *b.shape)
     left_apart = [n for size in left for n in (size, 1)]
     right_apart = [n for size in right for n in (1, size)]
+    fix_shapes()
     product = reshape(a, left_apart, stream=stream) * reshape(b, right_apart, stream=stream)
     final = [m * n for m, n in zip(left, right, strict=True)]
     return reshape(product, final, stream=stream)

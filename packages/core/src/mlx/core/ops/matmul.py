@@ -9,11 +9,11 @@ from mlx import kernels
 from mlx.kernels import Dtype, array
 
 from ..dtypes import complex64, inexact
-from ..op import Op, Shape, conjugate, public
+from ..op import Op, Shape, aligned, broadcast_like, conjugate, fix_shapes, public, unbroadcast
 from ..stream import StreamOrDevice
 from .axes import as_ints, axis_of, broadcast_shape, check_array, factors, promoted
 from .binary import add, multiply
-from .shape import Batched, broadcast_to, expand_dims, reshape, squeeze, swapaxes, transpose
+from .shape import Batched, expand_dims, flatten, reshape, squeeze, swapaxes, transpose
 
 # ---- matmul ------------------------------------------------------------------------------------
 
@@ -42,26 +42,15 @@ def matmul(a: array, b: array, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.matmul(mx.array([[1.0, 2.0], [3.0, 4.0]]), mx.array([1.0, 1.0]))
         array([3, 7], dtype=float32)
     """
-    made = kernels.matmul(_matmul.id, a, b, stream)  # two matrices of one dtype
+    made = kernels.matmul(_matmul.id, a, b, stream)  # matrices of one dtype
     if made is not None:
         return made
     check_array("matmul", a, b)
     a, b = factors("matmul", a, b, inexact, stream)
-    if a.ndim == 2 and b.ndim == 2:
-        return _matmul(a, b, stream=stream)
     row, column = a.ndim == 1, b.ndim == 1
     a = expand_dims(a, 0, stream=stream) if row else a
     b = expand_dims(b, 1, stream=stream) if column else b
-    if b.ndim == 2 and a.ndim > 2:
-        # One right factor for all: the rows of all batches are rows of one product.
-        flat = reshape(a, (-1, a.shape[-1]) if a.size else (math.prod(a.shape[:-1]), a.shape[-1]))
-        product = _matmul(flat, b, stream=stream)
-        product = reshape(product, (*a.shape[:-1], b.shape[-1]), stream=stream)
-    else:
-        batch = broadcast_shape("matmul", a.shape[:-2], b.shape[:-2])
-        a = broadcast_to(a, (*batch, *a.shape[-2:]), stream=stream)
-        b = broadcast_to(b, (*batch, *b.shape[-2:]), stream=stream)
-        product = _matmul(a, b, stream=stream)
+    product = _matmul(a, b, stream=stream)
     dropped = [axis for axis, drop in ((-2, row), (-1, column)) if drop]
     return squeeze(product, dropped, stream=stream) if dropped else product
 
@@ -71,9 +60,11 @@ kernels.set_hook("matmul", matmul)
 
 @_matmul.infer
 def _matmul_infer(a: array, b: array) -> tuple[Shape, Dtype]:
-    if a.shape[-1] != b.shape[-2] or a.shape[:-2] != b.shape[:-2]:
-        raise ValueError(f"[matmul] shapes {a.shape} and {b.shape} do not agree.")
-    return (*a.shape[:-1], b.shape[-1]), a.dtype
+    left, right = a.shape, b.shape
+    if left[-1] != right[-2]:
+        raise ValueError(f"[matmul] shapes {left} and {right} do not agree.")
+    batch = broadcast_shape("matmul", left[:-2], right[:-2])
+    return (*batch, left[-2], right[-1]), a.dtype
 
 
 def _transposed(x: array) -> array:
@@ -84,7 +75,11 @@ def _transposed(x: array) -> array:
 @_matmul.vjp
 def _matmul_vjp(c: array, out: array, a: array, b: array) -> tuple[array, array]:
     # (..., m, n) @ (..., n, k) and (..., k, m) @ (..., m, n)
-    return _matmul(c, _transposed(b)), _matmul(_transposed(a), c)
+    ca = unbroadcast(_matmul(c, _transposed(b)), a)
+    if b.ndim == 2 and a.ndim > 2:
+        # One right factor for all: the rows of all batches are rows of one product.
+        a, c = flatten(a, 0, -2), flatten(c, 0, -2)
+    return ca, unbroadcast(_matmul(_transposed(a), c), b)
 
 
 @_matmul.jvp
@@ -103,12 +98,7 @@ def _either(x: array | None, y: array | None) -> array:
 
 @_matmul.vmap
 def _matmul_vmap(batched: Batched, a: array, b: array) -> array:
-    if a.ndim - batched[0] == 2 and batched == (True, False):
-        return matmul(a, b)
-    a = a if batched[0] else expand_dims(a, 0)
-    b = b if batched[1] else expand_dims(b, 0)
-    size = a.shape[0] if batched[0] else b.shape[0]
-    return _matmul(broadcast_to(a, (size, *a.shape[1:])), broadcast_to(b, (size, *b.shape[1:])))
+    return _matmul(*aligned(batched, (a, b)))
 
 
 # ---- addmm -------------------------------------------------------------------------------------
@@ -150,20 +140,25 @@ def addmm(
     check_array("addmm", c, a, b)
     c, a, b = promoted([c, a, b], stream)
     a, b = factors("addmm", a, b, inexact, stream)
-    if a.ndim == 2 and b.ndim == 2:
-        shape = (a.shape[0], b.shape[1])
-        broadcast_shape("addmm", c.shape, shape)
-        c = broadcast_to(c, shape, stream=stream)
+    if a.ndim > 1 and b.ndim > 1:
         return _addmm(c, a, b, alpha=float(alpha), beta=float(beta), stream=stream)
-    product = multiply(matmul(a, b, stream=stream), float(alpha), stream=stream)
+    product = matmul(a, b, stream=stream)
+    _check_broadcasts(c, product.shape)
+    product = multiply(product, float(alpha), stream=stream)
     return add(product, multiply(c, float(beta), stream=stream), stream=stream)
+
+
+def _check_broadcasts(c: array, shape: Shape) -> None:
+    if broadcast_shape("addmm", c.shape, shape) != shape:
+        raise ValueError(
+            f"[addmm] c of shape {c.shape} does not broadcast to the product of shape {shape}."
+        )
 
 
 @_addmm.infer
 def _addmm_infer(c: array, a: array, b: array, alpha: float, beta: float) -> tuple[Shape, Dtype]:
     shape, dtype = _matmul_infer(a, b)
-    if c.shape != shape:
-        raise ValueError(f"[addmm] Shapes {c.shape} and {shape} do not agree.")
+    _check_broadcasts(c, shape)
     return shape, dtype
 
 
@@ -172,7 +167,7 @@ def _addmm_vjp(
     ct: array, out: array, c: array, a: array, b: array, alpha: float, beta: float
 ) -> tuple[array, array, array]:
     ca, cb = _matmul_vjp(ct if alpha == 1 else ct * alpha, out, a, b)
-    return ct if beta == 1 else ct * beta, ca, cb
+    return unbroadcast(ct if beta == 1 else ct * beta, c), ca, cb
 
 
 @_addmm.jvp
@@ -186,7 +181,7 @@ def _addmm_jvp(
     beta: float,
 ) -> array:
     tc, ta, tb = tangents
-    plus = None if tc is None else tc * beta
+    plus = None if tc is None else broadcast_like(tc * beta, out)
     if ta is None and tb is None:
         return _either(plus, None)
     product = _matmul_jvp((ta, tb), out, a, b) * alpha
@@ -195,7 +190,9 @@ def _addmm_jvp(
 
 @_addmm.vmap
 def _addmm_vmap(batched: Batched, c: array, a: array, b: array, alpha: float, beta: float) -> array:
-    product = _matmul_vmap(batched[1:], a, b) if any(batched[1:]) else _matmul(a, b)
+    if any(batched[1:]):
+        return _addmm(*aligned(batched, (c, a, b)), alpha=alpha, beta=beta)
+    c, product = aligned((True, False), (c, _matmul(a, b)))
     return product * alpha + c * beta
 
 
@@ -251,6 +248,7 @@ def tensordot(
                 f"[tensordot] shapes {a.shape} and {b.shape} do not agree: axis {i} has "
                 f"{a.shape[i]} elements, axis {j} has {b.shape[j]}."
             )
+    fix_shapes()
     rows = [i for i in range(a.ndim) if i not in left]
     columns = [j for j in range(b.ndim) if j not in right]
     m = math.prod(a.shape[i] for i in rows)
@@ -308,6 +306,7 @@ def outer(a: array, b: array, /, *, stream: StreamOrDevice = None) -> array:
                [6, 8]], dtype=int32)
     """
     check_array("outer", a, b)
+    fix_shapes()
     column = reshape(a, (a.size, 1), stream=stream)
     return multiply(column, reshape(b, (b.size,), stream=stream), stream=stream)
 

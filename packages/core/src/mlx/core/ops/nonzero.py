@@ -14,7 +14,7 @@ from mlx import kernels
 from mlx.kernels import Dtype, array
 
 from ..dtypes import int32, int64
-from ..op import Op, Shape, public
+from ..op import Op, Shape, fix_shapes, public
 from ..stream import StreamOrDevice
 from .axes import Numeric, as_array, as_int, check_array
 from .binary import floor_divide, remainder
@@ -77,6 +77,7 @@ def _found(
 ) -> tuple[array, int, bool]:
     """The places in the flattened array, their number, and whether -1 may be among them."""
     check_array(name, a)
+    fix_shapes()
     mask = kernels.cast(reshape(a, (a.size,), stream=stream), kernels.bool_, stream)
     if size is None:
         count = count_true(mask, name, f"give the size, as in {name}(a, size=n)")

@@ -130,13 +130,8 @@ _mean_pool.infer(_pool_infer)
 #
 # Gradient and tangent are linear in their second input and constant in the first.
 
-_max_pool_vjp = Op("max_pool_vjp", params=_PARAMS)
+_max_pool_vjp = Op("max_pool_vjp", params=_PARAMS, like=0)
 _max_pool_jvp = Op("max_pool_jvp", params=_PARAMS)
-
-
-@_max_pool_vjp.infer
-def _max_pool_vjp_infer(x: array, c: array, **params: Any) -> tuple[Shape, Dtype]:
-    return x.shape, x.dtype
 
 
 @_max_pool_jvp.infer
@@ -195,7 +190,7 @@ def _max_pool_jvp_push(
 # Linear. How much of an input no window sees does not follow from the cotangent: the gradient has
 # the sizes as a parameter, or the input itself where shapes may change.
 
-_mean_pool_vjp = Op("mean_pool_vjp", params=(*_PARAMS, "sizes"))
+_mean_pool_vjp = Op("mean_pool_vjp", params=(*_PARAMS, "sizes"), sized=True)
 
 
 @_mean_pool_vjp.infer

@@ -256,7 +256,10 @@ def _weights(
     """The weights of the observations, and what the sum of products is divided by."""
     count = x.shape[1]
     for weights in (fweights, aweights):
-        if weights is not None and weights.shape != (count,):
+        if weights is None:
+            continue
+        check_array("cov", weights)
+        if weights.shape != (count,):
             raise ValueError(f"[cov] Weights {weights.shape} do not fit {count} observations.")
     if fweights is None and aweights is None:
         return None, array(float(count - ddof if count > ddof else 0), _real(x))

@@ -20,6 +20,7 @@ from ..op import (
     attribute,
     broadcast_like,
     dynamic_shapes,
+    fix_shapes,
     method,
     method_named,
     public,
@@ -295,6 +296,7 @@ def squeeze(a: array, /, axis: Axes = None, *, stream: StreamOrDevice = None) ->
     """
     check_array("squeeze", a)
     if axis is None:
+        fix_shapes()
         axes = tuple(i for i, size in enumerate(a.shape) if size == 1)
     else:
         axes = axes_of(axis, a.ndim, "squeeze")

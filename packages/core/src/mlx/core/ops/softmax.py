@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from mlx.kernels import Dtype, array
+from mlx.kernels import array
 
-from ..op import Op, Reduction, Shape, conjugate, method, public, restored
+from ..op import Op, Reduction, Shape, conjugate, fix_shapes, method, public, restored
 from ..stream import StreamOrDevice
 from .axes import Axes, as_inexact, axes_of, check_array
 from .shape import Batched, flatten, reshape, transpose
 from .unary import exp
 
-_softmax = Op("softmax", params=("axis", "precise"))
+_softmax = Op("softmax", params=("axis", "precise"), like=0)
 
 
 def softmax(
@@ -43,6 +43,7 @@ def softmax(
         return _softmax(a, axis=last, precise=precise, stream=stream)
     if not axes:
         return exp(a - a, stream=stream)
+    fix_shapes()
     # The kernel wants its axis last: move the axes there, merge them, and undo both.
     order = [i for i in range(a.ndim) if i not in axes] + list(axes)
     moved = transpose(a, order, stream=stream)
@@ -53,11 +54,6 @@ def softmax(
     for place, one in enumerate(order):
         back[one] = place
     return transpose(out, back, stream=stream)
-
-
-@_softmax.infer
-def _softmax_infer(x: array, axis: int, precise: bool) -> tuple[Shape, Dtype]:
-    return x.shape, x.dtype
 
 
 @_softmax.vjp

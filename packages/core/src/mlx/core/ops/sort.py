@@ -11,7 +11,7 @@ from .axes import as_int, axis_of, check_array
 from .shape import Batched, flatten
 from .views import slice_axis
 
-_sort = Op("sort", params=("axis",))
+_sort = Op("sort", params=("axis",), like=0)
 
 
 def sort(a: array, /, axis: int | None = -1, *, stream: StreamOrDevice = None) -> array:
@@ -36,11 +36,6 @@ def sort(a: array, /, axis: int | None = -1, *, stream: StreamOrDevice = None) -
     if axis is None:
         a, axis = flatten(a, stream=stream), 0
     return _sort(a, axis=axis_of(axis, a.ndim, "sort"), stream=stream)
-
-
-@_sort.infer
-def _sort_infer(x: array, axis: int) -> tuple[Shape, Dtype]:
-    return x.shape, x.dtype
 
 
 @_sort.vjp
@@ -103,7 +98,7 @@ def _argsort_vmap(batched: Batched, x: array, axis: int) -> array:
 
 # ---- partition ---------------------------------------------------------------------------------
 
-_partition = Op("partition", params=("kth", "axis"))
+_partition = Op("partition", params=("kth", "axis"), like=0, sized=True)
 
 
 def _place(name: str, a: array, kth: int, axis: int) -> int:
@@ -143,11 +138,6 @@ def partition(
     return _partition(a, kth=_place("partition", a, kth, axis), axis=axis, stream=stream)
 
 
-@_partition.infer
-def _partition_infer(x: array, kth: int, axis: int) -> tuple[Shape, Dtype]:
-    return x.shape, x.dtype
-
-
 @_partition.vjp
 def _partition_vjp(c: array, out: array, x: array, kth: int, axis: int) -> tuple[array]:
     return (_permuted_back(c, x, _argpartition(x, kth=kth, axis=axis), axis),)
@@ -164,7 +154,7 @@ def _partition_vmap(batched: Batched, x: array, kth: int, axis: int) -> array:
     return _partition(x, kth=kth, axis=axis + 1)
 
 
-_argpartition = Op("argpartition", params=("kth", "axis"), constant=True)
+_argpartition = Op("argpartition", params=("kth", "axis"), constant=True, sized=True)
 
 
 def argpartition(

@@ -16,7 +16,7 @@ from .shape import Batched, _expand_dims, _reshape
 # Bounds are resolved before they reach a node: starts inside the array, stops past the end, and
 # with a negative stride a stop of -1 means that element 0 is included.
 
-_slice = Movement("slice", params=("start", "stop", "strides"))
+_slice = Movement("slice", params=("start", "stop", "strides"), sized=True)
 
 
 @_slice.vjp
@@ -51,14 +51,7 @@ def slice_axis(
 
 slice_axis.__module__ = "mlx.core.ops"  # for other ops; no public name
 
-_slice_update = Op("slice_update", params=("start", "stop", "strides"))
-
-
-@_slice_update.infer
-def _slice_update_infer(
-    a: array, update: array, start: Shape, stop: Shape, strides: Shape
-) -> tuple[Shape, Dtype]:
-    return a.shape, a.dtype
+_slice_update = Op("slice_update", params=("start", "stop", "strides"), like=0, sized=True)
 
 
 @_slice_update.vjp
@@ -212,7 +205,7 @@ def _diagonal_vmap(batched: Batched, x: array, offset: int, axis1: int, axis2: i
 
 # ---- strides and bytes -------------------------------------------------------------------------
 
-_as_strided = Movement("as_strided", params=("shape", "strides", "offset"))
+_as_strided = Movement("as_strided", params=("shape", "strides", "offset"), sized=True)
 
 
 def as_strided(

@@ -10,7 +10,7 @@ from mlx import kernels
 from mlx.kernels import Dtype, array
 
 from ..dtypes import int32, int64, integer, issubdtype
-from ..op import Op, Shape, full_like, public
+from ..op import Op, Shape, fix_shapes, full_like, public
 from ..stream import StreamOrDevice
 from .axes import IntOrInts, as_ints, as_shape, axis_of, check_array
 from .binary import add, maximum, minimum
@@ -44,7 +44,7 @@ def _checked(name: str, a: array, start: array, axes: IntOrInts, sizes: Shape) -
 
 # ---- slice -------------------------------------------------------------------------------------
 
-_dynamic_slice = Op("dynamic_slice", params=("axes", "sizes"))
+_dynamic_slice = Op("dynamic_slice", params=("axes", "sizes"), sized=True)
 
 
 def slice(
@@ -147,7 +147,7 @@ def _batch_places(batch: int, sizes: Shape) -> array:
     return broadcast_to(reshape(arange(batch), _only(0, batch, len(sizes) + 1)), (batch, *sizes))
 
 
-_dynamic_slice_update = Op("dynamic_slice_update", params=("axes",))
+_dynamic_slice_update = Op("dynamic_slice_update", params=("axes",), like=0)
 
 
 def slice_update(
@@ -184,15 +184,9 @@ def slice_update(
     check_array("slice_update", a, update)
     window = (*([1] * (a.ndim - update.ndim)), *update.shape)
     places = _checked("slice_update", a, start_indices, axes, window)
+    fix_shapes()
     update = kernels.cast(reshape(update, window, stream=stream), a.dtype, stream)
     return _dynamic_slice_update(a, update, start_indices, axes=places, stream=stream)
-
-
-@_dynamic_slice_update.infer
-def _dynamic_slice_update_infer(
-    a: array, update: array, start: array, axes: Shape
-) -> tuple[Shape, Dtype]:
-    return a.shape, a.dtype
 
 
 @_dynamic_slice_update.vjp
@@ -232,7 +226,7 @@ def _dynamic_slice_update_vmap(
 
 # ---- masks -------------------------------------------------------------------------------------
 
-_masked_scatter = Op("masked_scatter")
+_masked_scatter = Op("masked_scatter", like=0)
 
 
 def masked_scatter(a: array, mask: array, values: array, *, stream: StreamOrDevice = None) -> array:
@@ -254,11 +248,6 @@ def masked_scatter(a: array, mask: array, values: array, *, stream: StreamOrDevi
 
 
 masked_scatter.__module__ = "mlx.core.ops"  # for indexing; no public name
-
-
-@_masked_scatter.infer
-def _masked_scatter_infer(a: array, mask: array, values: array) -> tuple[Shape, Dtype]:
-    return a.shape, a.dtype
 
 
 def _spread(mask: array, a: array) -> array:

@@ -27,7 +27,7 @@ from weakref import WeakValueDictionary
 from mlx import kernels
 from mlx.kernels import array
 
-from ..op import dynamic_shapes, tracing_shapes
+from ..op import dynamic_shapes, fix_shapes, fixed_shapes, tracing_shapes
 from .tracing import captures_leaves, fresh, recorded, replayed
 
 # Programs that a function keeps; the one not used for longest goes first.
@@ -102,6 +102,7 @@ class _Recording:
         rest: All leaves of that; arrays stand as None.
         structure: Their tree.
         bare: Whether that is one array and nothing else.
+        fixed: Whether a shapeless recording fits the shapes of its leaves only.
         program: The lowered graph, made when it is first run.
         ready: What a call runs that need not come here: the simplified graph, the program, and what
             makes the result of its arrays, None where that is the only one of them.
@@ -114,9 +115,10 @@ class _Recording:
         rest: list[Any],
         structure: Any,
         bare: bool,
+        fixed: bool = False,
     ) -> None:
         self.leaves, self.results = leaves, results
-        self.rest, self.structure, self.bare = rest, structure, bare
+        self.rest, self.structure, self.bare, self.fixed = rest, structure, bare, fixed
         self.graph = kernels.Graph(leaves, results)
         self.program: Any = None
         self.ready: tuple[Any, Any, Callable[..., Any] | None] | None = None
@@ -130,6 +132,10 @@ class _Recording:
     def returned(self, arrays: Sequence[array]) -> Any:
         """What was returned, with these arrays."""
         return self.whole(arrays)[0]
+
+    def fits(self, arguments: Sequence[array]) -> bool:
+        """Whether the arguments have the shapes that were recorded."""
+        return all(x.shape == leaf.shape for x, leaf in zip(arguments, self.leaves, strict=True))
 
     def run(self, arguments: list[array]) -> Sequence[array]:
         """The results as a lazy call."""
@@ -178,6 +184,9 @@ class _Compiled:
             _check_constants(args, kwargs)
             raise
         recording = self.recordings.get(key)
+        if recording is not None and recording.fixed and not recording.fits(arguments):
+            key = (key, tuple(x.shape for x in arguments))
+            recording = self.recordings.get(key)
         if recording is None:
             _check_constants(args, kwargs)
             recording = self.record(args, kwargs)
@@ -187,6 +196,8 @@ class _Compiled:
             self.keep(key, recording)
         else:
             self.recordings.move_to_end(key)
+        if recording.fixed:
+            fix_shapes()  # of a recording around this one, too
         if is_traced or kernels.checks_nans():
             return self.finished(recording, self.inlined(recording, arguments))
         if self.shapeless:
@@ -250,6 +261,7 @@ class _Compiled:
                 _replaced(self.inputs, state)
             with recorded(leaves), tracing_shapes(self.shapeless):
                 returned = self.fun(*args, **kwargs)
+                fixed = fixed_shapes()
             values, result = kernels.tree_flatten((returned, self.outputs))
         finally:
             for container, content in before:
@@ -257,7 +269,9 @@ class _Compiled:
         rest = [None if isinstance(value, array) else (value,) for value in values]
         results = [value for value in values if isinstance(value, array)]
         bare = isinstance(returned, array) and self.outputs is None
-        return _Recording(leaves, fresh(results), rest, result, bare)
+        if self.shapeless:
+            fixed = fixed or any(node.op.sized for node in kernels.order(results) if node.op)
+        return _Recording(leaves, fresh(results), rest, result, bare, fixed)
 
 
 def _check_constants(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
