@@ -75,8 +75,10 @@ def test_shapeless_compile() -> None:
         assert gather(a, b, i, i % 3).shape == (n, 2, 5)
         ends = mx.array([[0, n]] * n)
         assert segments(mx.ones((2, n)), mx.ones((n, 3)), ends)[-1, 1].tolist() == [n] * 3
-    with pytest.raises(ValueError, match=r"\[gather_mm\] A shapeless function needs both"):
-        mx.compile(lambda a, b, i: mx.gather_mm(a, b, None, i), shapeless=True)(A, B, mx.arange(4))
+    all_left = mx.compile(lambda a, b, i: mx.gather_mm(a, b, None, i), shapeless=True)
+    for n in (4, 2):
+        left, i = mx.ones((n, 2, 3)), mx.arange(n) % 5
+        assert mx.array_equal(all_left(left, B, i), mx.gather_mm(left, B, None, i))
 
 
 def test_masks_of_bools_leave_out_and_factors_multiply() -> None:

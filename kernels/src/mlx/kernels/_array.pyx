@@ -410,7 +410,8 @@ cdef class array:
         return hook("getitem")(self, key)
 
     def __setitem__(self, key, value):
-        hook("setitem")(self, key, value)
+        if not isinstance(value, array) or not assign(self, key, value):
+            hook("setitem")(self, key, value)
 
     def __delitem__(self, key):
         raise AttributeError("[array] elements cannot be deleted.")

@@ -320,19 +320,42 @@ cdef extern from "index.h" namespace "mlxk::face":
         const Op* slice
         const Op* squeeze
         const Op* expand_dims
+        const Op* broadcast_to
+        const Op* reshape
+        const Op* slice_update
     IndexOps index_ops
     cbool basic_index(const Edge&, PyObject*, Edge*) except +raise_python
+    cbool basic_update(const Edge&, PyObject*, const Edge&, Edge*) except +raise_python
 
 
-def set_index_ops(int slice, int squeeze, int expand_dims):
-    """Gives the movement ops that keys of integers, slices, None and Ellipsis become.
+def set_index_ops(
+    *, int slice, int squeeze, int expand_dims, int broadcast_to, int reshape, int slice_update
+):
+    """Gives the ops that keys of integers, slices, None and Ellipsis become.
 
-    From then on such keys make views without the hook ``"getitem"``, which takes the others and
-    those that do not fit.
+    From then on such keys make views and updates without the hooks ``"getitem"`` and ``"setitem"``,
+    which take the others and those that do not fit.
     """
     index_ops.slice = op_of(slice)
     index_ops.squeeze = op_of(squeeze)
     index_ops.expand_dims = op_of(expand_dims)
+    index_ops.broadcast_to = op_of(broadcast_to)
+    index_ops.reshape = op_of(reshape)
+    index_ops.slice_update = op_of(slice_update)
+
+
+def assign(array a not None, key, array value not None):
+    """``a[key] = value`` where the key is integers, slices, None and Ellipsis.
+
+    Returns:
+        Whether that was done; not with other keys, and where the value does not fit.
+    """
+    cdef Edge made
+    note_source()
+    if not basic_update(a.edge, <PyObject*>key, value.edge, &made):
+        return False
+    a.edge = made
+    return True
 
 
 def matmul(int op_id, a, b, stream=None):

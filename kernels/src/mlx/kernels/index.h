@@ -1,15 +1,19 @@
-// Basic indexing without a Python frame: integers, slices, None and Ellipsis become views.
+// Basic indexing without a Python frame: integers, slices, None and Ellipsis become views, and
+// assignments to them updates.
 #pragma once
 
 #include "handle.h"
 
 namespace mlxk::face {
 
-// The movement ops that a key becomes.
+// The ops that a key becomes.
 struct IndexOps {
   const Op* slice = nullptr;
   const Op* squeeze = nullptr;
   const Op* expand_dims = nullptr;
+  const Op* broadcast_to = nullptr;
+  const Op* reshape = nullptr;
+  const Op* slice_update = nullptr;
 };
 static IndexOps index_ops;
 
@@ -90,6 +94,14 @@ inline bool read_basic(PyObject* index, const Dims& shape, BasicKey* key) {
   return true;
 }
 
+inline Params bounds_of(const BasicKey& key, int ndim) {
+  List list;
+  list.emplace_back(Dims(key.start, ndim));
+  list.emplace_back(Dims(key.stop, ndim));
+  list.emplace_back(Dims(key.step, ndim));
+  return Params(std::move(list));
+}
+
 inline Edge one_dims(const Op& op, const Edge& input, const int64_t* values, int count,
                      StreamId stream) {
   List list;
@@ -105,13 +117,7 @@ inline bool basic_index(const Edge& array, PyObject* index, Edge* out) {
   if (!read_basic(index, array.shape(), &key)) return false;
   const StreamId stream = current_stream();
   Edge view = array;
-  if (key.cuts) {
-    List list;
-    list.emplace_back(Dims(key.start, ndim));
-    list.emplace_back(Dims(key.stop, ndim));
-    list.emplace_back(Dims(key.step, ndim));
-    view = movement(*index_ops.slice, view, Params(std::move(list)), stream);
-  }
+  if (key.cuts) { view = movement(*index_ops.slice, view, bounds_of(key, ndim), stream); }
   if (key.dropped_count) {
     view = one_dims(*index_ops.squeeze, view, key.dropped, key.dropped_count, stream);
   }
@@ -119,6 +125,56 @@ inline bool basic_index(const Edge& array, PyObject* index, Edge* out) {
     view = one_dims(*index_ops.expand_dims, view, key.added, key.added_count, stream);
   }
   *out = std::move(view);
+  return true;
+}
+
+inline int64_t slice_length(int64_t start, int64_t stop, int64_t step) {
+  if (step > 0) return stop > start ? (stop - start - 1) / step + 1 : 0;
+  return start > stop ? (start - stop - 1) / -step + 1 : 0;
+}
+
+// The array with a value, cast and broadcast, in what a key takes. False where the general way is
+// needed: for other keys, for those that take everything, and where the value does not fit.
+inline bool basic_update(const Edge& array, PyObject* index, const Edge& value, Edge* out) {
+  BasicKey key;
+  const Dims& shape = array.shape();
+  const int ndim = static_cast<int>(shape.size());
+  if (!index_ops.slice_update || !read_basic(index, shape, &key) || !key.cuts) return false;
+  int64_t sizes[BasicKey::most], taken[2 * BasicKey::most];
+  int place = 0, dropped = 0, added = 0;
+  const auto add_ones = [&] {
+    for (; added < key.added_count && key.added[added] == place; ++added) taken[place++] = 1;
+  };
+  for (int axis = 0; axis < ndim; ++axis) {
+    sizes[axis] = slice_length(key.start[axis], key.stop[axis], key.step[axis]);
+    add_ones();
+    if (dropped < key.dropped_count && key.dropped[dropped] == axis) {
+      ++dropped;
+    } else {
+      taken[place++] = sizes[axis];
+    }
+  }
+  add_ones();
+  const Dims& given = value.shape();
+  const int extra = place - static_cast<int>(given.size());
+  if (extra < 0) return false;
+  bool same = extra == 0;
+  for (size_t i = 0; i < given.size(); ++i) {
+    const int64_t wanted = taken[extra + i];
+    if (given[i] != wanted && given[i] != 1) return false;
+    same = same && given[i] == wanted;
+  }
+  const StreamId stream = current_stream();
+  const Dtype dtype = array.dtype();
+  Edge update = value.dtype() == dtype ? value : cast(value, dtype, stream);
+  if (!same) update = one_dims(*index_ops.broadcast_to, update, taken, place, stream);
+  if (key.dropped_count || key.added_count) {
+    update = one_dims(*index_ops.reshape, update, sizes, ndim, stream);
+  }
+  const Edge inputs[2] = {array, update};
+  Node* node = structural(*index_ops.slice_update, inputs, 2, bounds_of(key, ndim), &shape, &dtype,
+                          1, stream);
+  *out = Edge::adopt(node, 0);
   return true;
 }
 

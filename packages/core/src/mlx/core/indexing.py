@@ -20,7 +20,7 @@ from mlx import kernels
 from mlx.kernels import Dtype, array
 
 from .dtypes import bool_, int32, int64, integer, issubdtype
-from .op import Op, full_like
+from .op import Op, fix_shapes, full_like
 from .ops.axes import broadcast_shape, check_array
 from .ops.binary import floor_divide
 from .ops.nonzero import count_true, nonzero, places_of
@@ -364,6 +364,7 @@ def _updated(a: array, key: _Key, value: array, mode: str) -> array:
         if mode != "set":
             value = _joined(_cut(a, key), value, mode)
         if not key.sliced:
+            fix_shapes()
             return value if value.ndim == a.ndim else reshape(value, a.shape)
         return _slice_update(
             a,
@@ -445,14 +446,23 @@ def _masked(a: array, mask: array, value: array) -> array:
 
 def setitem(a: array, key: Any, value: Any) -> None:
     """``a[key] = value``: binds the handle to an array with the value in it."""
+    # Arrays at keys of integers, slices, None and Ellipsis come here only with something wrong, as
+    # to getitem; numbers come always.
     made = _value(value, a.dtype)
+    if made is not value and kernels.assign(a, key, made):
+        return
     mask = _mask(key)
     a._rebind(
         _masked(a, mask, made) if mask is not None else _updated(a, _read(a, key), made, "set")
     )
 
 
-kernels.set_index_ops(_slice.id, _squeeze.id, _expand_dims.id)
+kernels.set_index_ops(
+    **{
+        name: Op.named[name].id
+        for name in ("slice", "squeeze", "expand_dims", "broadcast_to", "reshape", "slice_update")
+    }
+)
 kernels.set_hook("getitem", getitem)
 kernels.set_hook("setitem", setitem)
 

@@ -29,7 +29,10 @@ _gather = Op("gather", params=("axes", "position"))
 
 @_gather.infer
 def _gather_infer(a: array, *indices: array, axes: Shape, position: int) -> tuple[Shape, Dtype]:
-    rest = [n for i, n in enumerate(a.shape) if i not in axes]
+    shape = a.shape
+    if axes == (position,):  # the indices replace the one axis
+        return (*shape[:position], *indices[0].shape, *shape[position + 1 :]), a.dtype
+    rest = [n for i, n in enumerate(shape) if i not in axes]
     return (*rest[:position], *indices[0].shape, *rest[position:]), a.dtype
 
 

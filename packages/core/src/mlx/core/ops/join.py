@@ -29,6 +29,8 @@ from .compare import not_equal
 from .shape import Batched, broadcast_to, expand_dims, flatten, reshape, squeeze
 from .views import both_batched, slice_axis
 
+_expand_dims = Op.named["expand_dims"]
+
 # ---- concatenate and its relatives -------------------------------------------------------------
 
 _concatenate = Op("concatenate", params=("axis",))
@@ -89,9 +91,11 @@ def _do_not_agree(shape: Shape, other: Shape, axis: int) -> ValueError:
 
 @_concatenate.infer
 def _concatenate_infer(*inputs: array, axis: int) -> tuple[Shape, Dtype]:
-    shape = list(inputs[0].shape)
-    shape[axis] = builtins.sum(x.shape[axis] for x in inputs)
-    return tuple(shape), inputs[0].dtype
+    shape = inputs[0].shape
+    size = 0
+    for x in inputs:
+        size += x.shape[axis]
+    return (*shape[:axis], size, *shape[axis + 1 :]), inputs[0].dtype
 
 
 @_concatenate.vjp
@@ -149,7 +153,8 @@ def stack(arrays: Sequence[array], axis: int | None = 0, *, stream: StreamOrDevi
     if axis is None:
         return concatenate([flatten(a, stream=stream) for a in parts], stream=stream)
     axis = axis_of(axis, parts[0].ndim + 1, "stack")
-    return concatenate([expand_dims(a, axis, stream=stream) for a in parts], axis, stream=stream)
+    rows = [_expand_dims(a, axes=(axis,), stream=stream) for a in promoted(parts, stream)]
+    return rows[0] if len(rows) == 1 else _concatenate(*rows, axis=axis, stream=stream)
 
 
 kernels.set_hook("stack", stack)
@@ -192,11 +197,9 @@ def split(
                 f"[split] Axis {axis} of shape {a.shape} does not divide into {sections} parts."
             )
         cuts = [size // sections * i for i in range(1, sections)]
-    bounds = [0, *(min(max(i + size if i < 0 else i, 0), size) for i in cuts), size]
+    bounds = [0, *[min(max(i + size if i < 0 else i, 0), size) for i in cuts], size]
     return [
         slice_axis(a, axis, start, max(start, stop), stream=stream)
-        if stop >= start
-        else slice_axis(a, axis, start, start, stream=stream)
         for start, stop in pairwise(bounds)
     ]
 
