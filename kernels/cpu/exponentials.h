@@ -12,7 +12,15 @@ template <class T> struct Exponentials {
     T greatest = -__builtin_inf();
     double sum = 0;
   };
-  static State state(T greatest, T sum) { return {greatest, sum}; }
+  static constexpr int64_t block_rows = 32, tile_columns = 128;
+  struct Columns {
+    State states[tile_columns];
+    State at(int64_t i) const { return states[i]; }
+    void merge(const T* greatest, const T* sums, int64_t count, int64_t done, int64_t more) {
+      for (int64_t i = 0; i < count; ++i)
+        Exponentials::merge(&states[i], {greatest[i], static_cast<double>(sums[i])}, done, more);
+    }
+  };
 
   static T greatest_of(const T* p, int64_t n) {
     constexpr int width = lanes<T>;

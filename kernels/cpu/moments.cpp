@@ -13,7 +13,24 @@ template <class T> struct Moments {
   struct State {
     double mean = 0, squares = 0;
   };
-  static State state(T mean, T squares) { return {mean, squares}; }
+  // Eight rows at a time: rows whose lengths are powers of two meet in the same eight lines of the
+  // first-level cache.
+  static constexpr int64_t block_rows = 8, tile_columns = 512;
+  struct Columns {
+    double mean[tile_columns] = {}, squares[tile_columns] = {};
+    State at(int64_t i) const { return {mean[i], squares[i]}; }
+    void merge(const T* means, const T* sums, int64_t count, int64_t done, int64_t more) {
+      const double all = static_cast<double>(done + more);
+      const double share = static_cast<double>(more) / all;
+      const double weight = share * static_cast<double>(done);
+      for (int64_t i = 0; i < count; ++i) {
+        // The first block replaces what is there: its share is one, its weight zero.
+        const double difference = static_cast<double>(means[i]) - mean[i];
+        mean[i] += difference * share;
+        squares[i] += static_cast<double>(sums[i]) + difference * difference * weight;
+      }
+    }
+  };
 
   static State of(const T* p, int64_t n) {
     constexpr int width = lanes<T>;
@@ -53,12 +70,13 @@ template <class T> struct Moments {
   }
 
   static void column_pivots(T* pivots, const T* const* row, int64_t count, int64_t n) {
-    const Vec<T> scale = ms::splat<Vec<T>>(static_cast<T>(1) / static_cast<T>(count));
-    for (int64_t i = 0; i < n; i += lanes<T>) {
-      Vec<T> sum = load(row[0] + i);
-      for (int64_t r = 1; r < count; ++r) sum += load(row[r] + i);
-      store(pivots + i, sum * scale);
+    for (int64_t r = 0; r < count; ++r) {
+      for (int64_t i = 0; i < n; i += lanes<T>) {
+        store(pivots + i, r ? load(pivots + i) + load(row[r] + i) : load(row[r] + i));
+      }
     }
+    const Vec<T> scale = ms::splat<Vec<T>>(static_cast<T>(1) / static_cast<T>(count));
+    for (int64_t i = 0; i < n; i += lanes<T>) store(pivots + i, load(pivots + i) * scale);
   }
   static void column_sums(T* sums, T* pivots, const T* const* row, int64_t count, int64_t n) {
     const Vec<T> scale = ms::splat<Vec<T>>(static_cast<T>(1) / static_cast<T>(count));

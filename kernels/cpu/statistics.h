@@ -3,7 +3,9 @@
 // memory is read once.
 //
 // Included by kernel stems only. S gives, for a block of T: State of(p, n); column_pivots and
-// column_sums for many columns at once; and merge(State*, State, elements so far, elements more).
+// column_sums for block_rows rows of at most tile_columns columns, padded to whole vectors;
+// merge(State*, State, elements so far, elements more); and Columns, the states of a tile's columns,
+// which merge those of a block.
 #pragma once
 
 #include "cpu/axes.h"
@@ -72,9 +74,10 @@ template <class T, class S> MLXK_FN Vec<T> load_rest(const S* p, int64_t n, T fi
 
 template <class S, class T> struct Statistics {
   using State = typename S::State;
+  using Columns = typename S::Columns;
   static constexpr int64_t block_elements = 2048;
-  static constexpr int64_t block_rows = 32;
-  static constexpr int64_t tile_columns = 128;
+  static constexpr int64_t block_rows = S::block_rows;
+  static constexpr int64_t tile_columns = S::tile_columns;
   static constexpr int64_t max_pieces = 64;
 
   // The elements [begin, end) of one reduction.
@@ -146,51 +149,95 @@ template <class S, class T> struct Statistics {
                        });
   }
 
-  static void tile(const StatisticsJob& job, int64_t base, int64_t out, int64_t n) {
+  // The rows [begin, end) of n neighbouring columns.
+  static void tile(const StatisticsJob& job, int64_t base, int64_t n, int64_t begin, int64_t end,
+                   Columns* total) {
     alignas(64) T buffer[block_rows][tile_columns];
     alignas(64) T pivots[tile_columns], sums[tile_columns];
-    State total[tile_columns];
     const Axis& kept = job.plan.kept.inner();
-    const bool direct = job.direct_type && kept.in == 1 && n == tile_columns;
-    Walk walk(job.plan.reduced, 0);
-    for (int64_t first = 0; first < job.plan.length; first += block_rows) {
-      const int64_t count =
-          job.plan.length - first < block_rows ? job.plan.length - first : block_rows;
+    const int64_t width = (n + lanes<T> - 1) / lanes<T> * lanes<T>;
+    const bool direct = job.direct_type && kept.in == 1 && n == width;
+    Walk walk(job.plan.reduced, begin);
+    for (int64_t first = begin; first < end; first += block_rows) {
+      const int64_t count = end - first < block_rows ? end - first : block_rows;
       const T* row[block_rows];
       for (int64_t r = 0; r < count; ++r, walk.next()) {
         const char* from = job.at(base + walk.offset);
         row[r] = reinterpret_cast<const T*>(from);
         if (!direct) {
           job.load(from, kept.in, n, buffer[r]);
-          for (int64_t i = n; i < tile_columns; ++i) buffer[r][i] = 0;
+          for (int64_t i = n; i < width; ++i) buffer[r][i] = 0;
           row[r] = buffer[r];
         }
       }
-      S::column_pivots(pivots, row, count, tile_columns);
-      S::column_sums(sums, pivots, row, count, tile_columns);
-      for (int64_t i = 0; i < n; ++i)
-        S::merge(&total[i], S::state(pivots[i], sums[i]), first, count);
+      S::column_pivots(pivots, row, count, width);
+      S::column_sums(sums, pivots, row, count, width);
+      total->merge(pivots, sums, width, first - begin, count);
     }
-    for (int64_t i = 0; i < n; ++i) S::put(job, out + i * kept.out, total[i]);
+  }
+
+  static void columns(const StatisticsJob& job) {
+    const Plan& plan = job.plan;
+    const Axis& kept = plan.kept.inner();
+    const int64_t tiles_a_row = (kept.size + tile_columns - 1) / tile_columns;
+    const int64_t tiles = plan.outputs / kept.size * tiles_a_row;
+    const int64_t work = plan.length * (kept.size < tile_columns ? kept.size : tile_columns);
+    // Few tiles are cut into pieces of rows, as many as the shape says.
+    constexpr int64_t most_parts = 16;
+    int64_t pieces = work / inline_elements + 1;
+    if (pieces * tiles > most_parts) pieces = most_parts / tiles;
+    if (pieces < 1) pieces = 1;
+    const int64_t size = (plan.length + pieces - 1) / pieces;
+    const auto one = [&](int64_t t, int64_t piece, const auto& use) {
+      const int64_t column = t % tiles_a_row * tile_columns;
+      int64_t in, out;
+      plan.kept.offsets(plan.kept.count - 1, t / tiles_a_row, &in, &out);
+      const int64_t n = kept.size - column < tile_columns ? kept.size - column : tile_columns;
+      use(in + column * kept.in, out + column * kept.out, n, piece * size,
+          (piece + 1) * size < plan.length ? (piece + 1) * size : plan.length);
+    };
+    if (pieces == 1) {
+      mlxk::parallel_for(tiles, inline_elements / (work + 1) + 1, [&](int64_t begin, int64_t end) {
+        for (int64_t t = begin; t < end; ++t) {
+          one(t, 0, [&](int64_t in, int64_t out, int64_t n, int64_t first, int64_t last) {
+            Columns total;
+            tile(job, in, n, first, last, &total);
+            for (int64_t i = 0; i < n; ++i) S::put(job, out + i * kept.out, total.at(i));
+          });
+        }
+      });
+      return;
+    }
+    Columns part[most_parts];
+    mlxk::parallel_for(tiles * pieces, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        one(i / pieces, i % pieces,
+            [&](int64_t in, int64_t, int64_t n, int64_t first, int64_t last) {
+              if (first < last) tile(job, in, n, first, last, &part[i]);
+            });
+      }
+    });
+    for (int64_t t = 0; t < tiles; ++t) {
+      one(t, 0, [&](int64_t, int64_t out, int64_t n, int64_t, int64_t) {
+        for (int64_t i = 0; i < n; ++i) {
+          State total = part[t * pieces].at(i);
+          for (int64_t k = 1; k < pieces && k * size < plan.length; ++k) {
+            const int64_t rest = plan.length - k * size;
+            S::merge(&total, part[t * pieces + k].at(i), k * size, rest < size ? rest : size);
+          }
+          S::put(job, out + i * kept.out, total);
+        }
+      });
+    }
   }
 
   static void run(const StatisticsJob& job) {
-    const Plan& plan = job.plan;
-    if (plan.outputs == 0) return;
-    if (by_rows(plan) || plan.kept.inner().size < 16) return rows(job);
-    const Axis& kept = plan.kept.inner();
-    const int64_t tiles_a_row = (kept.size + tile_columns - 1) / tile_columns;
-    const int64_t grain = inline_elements / (tile_columns * plan.length + 1) + 1;
-    mlxk::parallel_for(
-        plan.outputs / kept.size * tiles_a_row, grain, [&](int64_t begin, int64_t end) {
-          for (int64_t t = begin; t < end; ++t) {
-            const int64_t column = t % tiles_a_row * tile_columns;
-            int64_t in, out;
-            plan.kept.offsets(plan.kept.count - 1, t / tiles_a_row, &in, &out);
-            tile(job, in + column * kept.in, out + column * kept.out,
-                 kept.size - column < tile_columns ? kept.size - column : tile_columns);
-          }
-        });
+    if (job.plan.outputs == 0) return;
+    if (by_rows(job.plan) || job.plan.kept.inner().size < 16) {
+      rows(job);
+    } else {
+      columns(job);
+    }
   }
 };
 
