@@ -56,7 +56,7 @@ test: ## Run the Python tests
 
 .PHONY: fuzz
 fuzz: .venv/pyvenv.cfg ## Throw random arguments at every public name for MINUTES=60
-	FUZZ_MINUTES=$(or $(MINUTES),60) $(UV) pytest -q packages/core/tests/fuzz
+	FUZZ_MINUTES=$(or $(MINUTES),60) $(UV) pytest -q -s packages/core/tests/fuzz
 
 .PHONY: test-large
 test-large: .venv/pyvenv.cfg ## Run the tests of more than 2^31 elements (12 GB of memory)

@@ -43,7 +43,8 @@ void expect(const std::string& found, const char* wanted) {
 
 TEST(merge) {
   const Edge x = input({4}), y = input({4});
-  const Edge out = ew("add", ew("multiply", x, y), ew("negative", x));
+  const Edge opposite = ew("negative", x), product = ew("multiply", x, y);
+  const Edge out = ew("add", product, opposite);
   expect(print(*compiled({x, y}, {out})), R"(program: inputs 2, outputs 1, arena 0
 %0 input 0
 %1 input 1
@@ -77,8 +78,8 @@ return %1:float32(2, 3)
 
 TEST(mixed_dtypes) {
   const Edge x = input({4}, Dtype::float16), n = input({4}, Dtype::int32);
-  const Edge out =
-      select(ew("less", n, constant(0, 0, 3, Dtype::int32)), ew("add", x, n), scalar(1));
+  const Edge sum = ew("add", x, n), low = ew("less", n, constant(0, 0, 3, Dtype::int32));
+  const Edge out = select(low, sum, scalar(1));
   expect(print(*compiled({x, n}, {out})), R"(program: inputs 2, outputs 1, arena 0
 %0 input 0
 %1 input 1

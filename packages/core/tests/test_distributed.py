@@ -52,3 +52,5 @@ def test_nobody_to_talk_to():
         mx.distributed.recv((2,), mx.float32, 0)
     with pytest.raises(ValueError, match="nobody to receive from"):
         mx.distributed.recv_like(x, 1)
+    with pytest.raises(TypeError, match=r"\[recv_like\] .* list"):
+        mx.distributed.recv_like([], 1)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from mlx.kernels import Dtype, array
 
-from .ops.axes import Numeric, as_array, handle
+from .ops.axes import Numeric, as_array, check_array, handle
 from .stream import StreamOrDevice
 
 _BACKENDS = ("any", "mpi", "nccl", "jaccl", "ring")
@@ -291,4 +291,5 @@ def recv_like(
     Raises:
         ValueError: If the group has one process.
     """
+    check_array("recv_like", x)
     return recv(x.shape, x.dtype, src, group=group, stream=stream)
