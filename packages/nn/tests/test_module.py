@@ -210,8 +210,23 @@ def test_strict_updates_name_the_path(update, message):
     before = tree_flatten(model)
     with pytest.raises(ValueError, match=message):
         model.update(update)
-    assert model.update(update, strict=False) is model
     assert all(a is b for (_, a), (_, b) in zip(before, tree_flatten(model), strict=True))
+
+
+def test_lax_updates_skip_unknown_names_and_take_any_leaf():
+    model = Mixed()
+    before = tree_flatten(model)
+    for tree in (
+        {"l": [{"scale": mx.zeros(1)}], "zz": mx.zeros(1), "t": [{}, 3]},
+        {"d": [mx.zeros(1)]},
+        {"l": mx.zeros(1)},
+    ):
+        assert model.update(tree, strict=False) is model
+    assert all(a is b for (_, a), (_, b) in zip(before, tree_flatten(model), strict=True))
+    model.update({"w": 3, "l": [{}, "x", {}, 4]}, strict=False)
+    assert model.w == 3
+    assert model.l[1] == "x"
+    assert len(model.l) == 3
 
 
 def test_updates_reach_into_tuples():

@@ -90,7 +90,7 @@ def _bad_type(entry: Any) -> ValueError:
 
 def _integer(entry: Any) -> int:
     """An index given as another integer type, such as NumPy's."""
-    if isinstance(entry, bool) or not hasattr(entry, "__index__") or hasattr(entry, "__len__"):
+    if isinstance(entry, bool) or not hasattr(entry, "__index__") or getattr(entry, "ndim", 0):
         raise _bad_type(entry)
     try:
         return as_index(entry)

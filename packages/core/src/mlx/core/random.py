@@ -34,7 +34,15 @@ from .dtypes import (
 )
 from .op import Op, Shape
 from .ops.arg_reduce import argmax
-from .ops.axes import Numeric, as_array, as_shape, axis_of, broadcast_shape, check_array
+from .ops.axes import (
+    Numeric,
+    as_array,
+    as_shape,
+    axis_of,
+    broadcast_shape,
+    check_array,
+    is_sequence,
+)
 from .ops.binary import add, divide, maximum, minimum, multiply, subtract
 from .ops.compare import equal, less
 from .ops.index import take
@@ -202,8 +210,8 @@ def _key(name: str, key: array | None, stream: StreamOrDevice) -> array:
 
 
 def _shape(name: str, shape: Any) -> Shape:
-    if not isinstance(shape, (list, tuple)):
-        raise TypeError(f"[{name}] The shape is {type(shape).__name__}, not a list or a tuple.")
+    if not is_sequence(shape):
+        raise TypeError(f"[{name}] The shape is {type(shape).__name__}, not a sequence.")
     return as_shape(shape, name)
 
 

@@ -50,12 +50,17 @@ def as_int(value: Any, what: str, name: str) -> int:
         raise TypeError(f"[{name}] {what} is {type(value).__name__}, not an integer.") from None
 
 
+def is_sequence(values: Any) -> bool:
+    """Whether several integers may stand there: a list, a tuple, a range, an array with axes."""
+    return isinstance(values, (list, tuple, range)) or bool(getattr(values, "ndim", 0))
+
+
 def as_ints(values: Any, what: str, name: str) -> tuple[int, ...]:
     """A tuple of integers from one integer or a sequence of them."""
     if isinstance(values, (list, tuple)):
         return tuple([v if type(v) is int else as_int(v, what, name) for v in values])
-    if isinstance(values, array) and values.ndim:
-        return tuple(as_int(value, what, name) for value in values.tolist())
+    if is_sequence(values):
+        return tuple([as_int(value, what, name) for value in values])
     return (as_int(values, what, name),)
 
 

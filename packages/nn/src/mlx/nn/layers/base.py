@@ -215,7 +215,8 @@ class Module(dict):
 
         Args:
             parameters: nested dicts and lists of arrays.
-            strict: raise for a name that the module does not have.
+            strict: raise for a name that the module does not have, and for what is no array; else
+                such names are left out, and what stands for an array replaces it, whatever it is.
 
         Raises:
             ValueError: if ``strict`` and a name or an index is unknown, or a leaf is no array.
@@ -465,10 +466,10 @@ def _update_parameters(target: Any, source: Any, strict: bool, place: _Place | N
         current, given = target[key], source[key]
         if not isinstance(current, mx.array):
             _update_parameters(current, given, strict, (place, key))
-        elif isinstance(given, mx.array) and not isinstance(target, tuple):
-            target[key] = given
-        elif strict:
+        elif strict and not (isinstance(given, mx.array) and not isinstance(target, tuple)):
             raise _wrong_type(given, (place, key))
+        elif not isinstance(target, tuple):
+            target[key] = given
 
 
 def _update_modules(target: Any, source: Any, strict: bool, place: _Place | None = None) -> None:
