@@ -418,9 +418,9 @@ def transpose(
                 f"[transpose] axes is {type(axes).__name__}, not a sequence of integers."
             )
         ndim = a.ndim
+        if len(axes) != ndim:
+            raise ValueError(f"[transpose] {len(axes)} axes do not permute {ndim} dimensions.")
         order = tuple([axis_of(axis, ndim, "transpose") for axis in axes])
-        if len(order) != ndim:
-            raise ValueError(f"[transpose] {len(order)} axes do not permute {ndim} dimensions.")
         if len(set(order)) != ndim:
             raise ValueError(f"[transpose] The axes {tuple(axes)} name an axis twice.")
     return kernels.reshape(_transpose.id, a, order, stream)
