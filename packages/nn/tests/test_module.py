@@ -255,6 +255,35 @@ def test_strict_updates_of_modules_name_the_path(update, message):
     assert all(a is b for a, b in zip(before, model.modules(), strict=True))
 
 
+class Rows(nn.Module):
+    """A list of layers by its own account, with the layers as attributes."""
+
+    def __init__(self, *layers):
+        super().__init__()
+        for i, layer in enumerate(layers):
+            setattr(self, f"layer{i}", layer)
+
+    def __getitem__(self, i):
+        return getattr(self, f"layer{i}")
+
+    def __setitem__(self, i, layer):
+        setattr(self, f"layer{i}", layer)
+
+    def __contains__(self, layer):
+        raise NotImplementedError
+
+
+def test_subclasses_may_redefine_the_dict_operators():
+    model = Rows(nn.Linear(1, 2), nn.Linear(2, 1))
+    assert model[1].weight.shape == (1, 2)
+    model[0] = nn.ReLU()
+    del model.layer1
+    assert names(model.parameters()) == []
+    assert repr(model) == "Rows(\n  (layer0): ReLU()\n)"
+    with pytest.raises(AttributeError, match="no attribute 'layer1'"):
+        model[1]
+
+
 def test_copies():
     layer = nn.Linear(2, 2)
     layer.freeze(keys="bias").eval()

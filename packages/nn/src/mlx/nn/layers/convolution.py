@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any, ClassVar
 
 import mlx.core as mx
@@ -47,7 +48,7 @@ class _Convolution(Module):
 
     def _each(self, name: str, value: Sizes) -> tuple[int, ...]:
         """One number for each spatial axis."""
-        each = (value,) * self._spatial if isinstance(value, int) else tuple(value)
+        each = (value,) * self._spatial if isinstance(value, Integral) else tuple(value)
         if len(each) != self._spatial:
             raise ValueError(
                 f"[{type(self).__name__}] {name} {value} has not one value for each of "
