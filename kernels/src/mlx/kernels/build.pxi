@@ -319,6 +319,17 @@ cdef extern from "index.h" namespace "mlxk::face":
         const Op* expand_dims
     IndexOps index_ops
     cbool basic_index(const Edge&, PyObject*, Edge*) except +raise_python
+    object c_basic_key "mlxk::face::basic_key"(const Edge&, PyObject*) except +raise_python
+
+
+def basic_key(array a not None, key):
+    """A key of integers, slices, None and Ellipsis, read against an array's shape for assignment.
+
+    Returns:
+        Start, stop and step of every axis, each None if the key takes all, the sizes along the axes
+        and the shape that the key selects; or None for any other key.
+    """
+    return c_basic_key(a.edge, <PyObject*>key)
 
 
 def set_index_ops(int slice, int squeeze, int expand_dims):

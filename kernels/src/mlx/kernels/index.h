@@ -122,4 +122,37 @@ inline bool basic_index(const Edge& array, PyObject* index, Edge* out) {
   return true;
 }
 
+// What an assignment to a key of this kind needs: start, stop and step of each axis, all None where
+// the key takes everything, the sizes of the axes, and the shape that the key selects. None where
+// the general way is needed.
+inline PyObject* basic_key(const Edge& array, PyObject* index) {
+  BasicKey key;
+  const int ndim = static_cast<int>(array.shape().size());
+  if (!read_basic(index, array.shape(), &key)) Py_RETURN_NONE;
+  int64_t sizes[BasicKey::most], shape[2 * BasicKey::most];
+  int place = 0, dropped = 0, added = 0;
+  const auto add = [&] {
+    for (; added < key.added_count && key.added[added] == place; ++added) shape[place++] = 1;
+  };
+  for (int axis = 0; axis < ndim; ++axis) {
+    const int64_t step = key.step[axis];
+    sizes[axis] = (key.stop[axis] - key.start[axis] + step - (step > 0 ? 1 : -1)) / step;
+    if (dropped < key.dropped_count && key.dropped[dropped] == axis) {
+      ++dropped;
+      continue;
+    }
+    add();
+    shape[place++] = sizes[axis];
+  }
+  add();
+  const auto tuple = [](const int64_t* values, int count) {
+    return dims_tuple(Dims(values, count));
+  };
+  if (!key.cuts)
+    return Py_BuildValue("OOONN", Py_None, Py_None, Py_None, tuple(sizes, ndim),
+                         tuple(shape, place));
+  return Py_BuildValue("NNNNN", tuple(key.start, ndim), tuple(key.stop, ndim),
+                       tuple(key.step, ndim), tuple(sizes, ndim), tuple(shape, place));
+}
+
 }  // namespace mlxk::face

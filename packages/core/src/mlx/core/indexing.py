@@ -340,6 +340,8 @@ def _fitted(value: array, shape: Shape) -> array:
         value = _movement(_squeeze.id, value, (tuple(range(extra)),), None)
     if value.shape == shape:
         return value
+    if not value.ndim:
+        return broadcast_to(value, shape)
     fits = value.ndim <= len(shape) and all(
         n in (1, m) for n, m in zip(reversed(value.shape), reversed(shape), strict=False)
     )
@@ -443,9 +445,31 @@ def _masked(a: array, mask: array, value: array) -> array:
     return masked_scatter(a, mask, _fitted(value, (value.shape[0], *rest)))
 
 
+def _placed(
+    a: array,
+    value: array,
+    start: Shape | None,
+    stop: Shape,
+    strides: Shape,
+    sizes: Shape,
+    shape: Shape,
+) -> array:
+    """``a`` with the value where a key of slices selects ``shape``, of ``sizes`` along the axes."""
+    value = _fitted(value, shape)
+    if shape != sizes:
+        value = reshape(value, sizes)
+    if start is None:
+        return value
+    return _slice_update(a, value, start=start, stop=stop, strides=strides)
+
+
 def setitem(a: array, key: Any, value: Any) -> None:
     """``a[key] = value``: binds the handle to an array with the value in it."""
     made = _value(value, a.dtype)
+    basic = kernels.basic_key(a, key)
+    if basic is not None:
+        a._rebind(_placed(a, made, *basic))
+        return
     mask = _mask(key)
     a._rebind(
         _masked(a, mask, made) if mask is not None else _updated(a, _read(a, key), made, "set")
