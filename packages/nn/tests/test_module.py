@@ -210,8 +210,23 @@ def test_strict_updates_name_the_path(update, message):
     before = tree_flatten(model)
     with pytest.raises(ValueError, match=message):
         model.update(update)
-    assert model.update(update, strict=False) is model
     assert all(a is b for (_, a), (_, b) in zip(before, tree_flatten(model), strict=True))
+
+
+def test_lax_updates_skip_unknown_names_and_take_any_leaf():
+    model = Mixed()
+    before = tree_flatten(model)
+    for tree in (
+        {"l": [{"scale": mx.zeros(1)}], "zz": mx.zeros(1), "t": [{}, 3]},
+        {"d": [mx.zeros(1)]},
+        {"l": mx.zeros(1)},
+    ):
+        assert model.update(tree, strict=False) is model
+    assert all(a is b for (_, a), (_, b) in zip(before, tree_flatten(model), strict=True))
+    model.update({"w": 3, "l": [{}, "x", {}, 4]}, strict=False)
+    assert model.w == 3
+    assert model.l[1] == "x"
+    assert len(model.l) == 3
 
 
 def test_updates_reach_into_tuples():
@@ -238,6 +253,35 @@ def test_strict_updates_of_modules_name_the_path(update, message):
         model.update_modules(update)
     assert model.update_modules(update, strict=False) is model
     assert all(a is b for a, b in zip(before, model.modules(), strict=True))
+
+
+class Rows(nn.Module):
+    """A list of layers by its own account, with the layers as attributes."""
+
+    def __init__(self, *layers):
+        super().__init__()
+        for i, layer in enumerate(layers):
+            setattr(self, f"layer{i}", layer)
+
+    def __getitem__(self, i):
+        return getattr(self, f"layer{i}")
+
+    def __setitem__(self, i, layer):
+        setattr(self, f"layer{i}", layer)
+
+    def __contains__(self, layer):
+        raise NotImplementedError
+
+
+def test_subclasses_may_redefine_the_dict_operators():
+    model = Rows(nn.Linear(1, 2), nn.Linear(2, 1))
+    assert model[1].weight.shape == (1, 2)
+    model[0] = nn.ReLU()
+    del model.layer1
+    assert names(model.parameters()) == []
+    assert repr(model) == "Rows(\n  (layer0): ReLU()\n)"
+    with pytest.raises(AttributeError, match="no attribute 'layer1'"):
+        model[1]
 
 
 def test_copies():

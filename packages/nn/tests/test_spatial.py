@@ -227,3 +227,25 @@ def test_upsample_each_axis() -> None:
         nn.Upsample(2)(mx.zeros((2, 3)))
     with pytest.raises(ValueError, match="not one value for each of 1"):
         nn.Upsample((2, 2))(RAMP)
+
+
+def test_transposes_have_a_module_of_their_own():
+    """Programs import them from where MLX has them."""
+    from mlx.nn.layers.convolution_transpose import (
+        ConvTranspose1d,
+        ConvTranspose2d,
+        ConvTranspose3d,
+    )
+
+    assert (ConvTranspose1d, ConvTranspose2d, ConvTranspose3d) == (
+        nn.ConvTranspose1d,
+        nn.ConvTranspose2d,
+        nn.ConvTranspose3d,
+    )
+
+
+def test_sizes_may_be_numpys_integers():
+    three, two = np.int64(3), np.int64(2)
+    layer = nn.Conv1d(two, three, three, stride=two, padding=two)
+    assert layer(mx.ones((1, 5, 2))).shape == (1, 4, 3)
+    assert nn.ConvTranspose2d(2, 3, three, stride=two)(mx.ones((1, 2, 2, 2))).shape == (1, 5, 5, 3)

@@ -175,7 +175,7 @@ cdef class ArrayIterator:
         if self.position >= self.source.edge.shape()[0]:
             raise StopIteration
         self.position += 1
-        return hooks["getitem"](self.source, self.position - 1)
+        return array.__getitem__(self.source, self.position - 1)
 
 
 cdef object hook(str name):

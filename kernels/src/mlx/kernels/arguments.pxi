@@ -52,12 +52,17 @@ def as_int(value, str what not None, str name not None):
         raise TypeError(f"[{name}] {what} is {type(value).__name__}, not an integer.") from None
 
 
+def is_sequence(values):
+    """Whether several integers may stand there: a list, a tuple, a range, an array with axes."""
+    return isinstance(values, (list, tuple, range)) or bool(getattr(values, "ndim", 0))
+
+
 def as_ints(values, str what not None, str name not None):
     """A tuple of integers from one integer or a sequence of them."""
-    if isinstance(values, (list, tuple)):
+    if type(values) is int:
+        return (values,)
+    if is_sequence(values):
         return tuple([as_int(value, what, name) for value in values])
-    if isinstance(values, array) and values.ndim:
-        return tuple([as_int(value, what, name) for value in values.tolist()])
     return (as_int(values, what, name),)
 
 

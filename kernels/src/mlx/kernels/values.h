@@ -234,7 +234,15 @@ inline bool to_named_params(PyObject* values, PyObject* names, Params* out) {
   return true;
 }
 
-// A tuple or list of integers, or one integer.
+// Whether a value has a length and items, as lists, ranges and arrays with axes do.
+inline bool has_items(PyObject* values) {
+  if (!PySequence_Check(values) || PyUnicode_Check(values) || PyBytes_Check(values)) return false;
+  if (PySequence_Size(values) >= 0) return true;
+  PyErr_Clear();
+  return false;
+}
+
+// A sequence of integers, or one integer.
 inline bool to_dims(PyObject* values, Dims* out, const char* what) {
   if (PyTuple_Check(values) || PyList_Check(values)) {
     const Py_ssize_t count = PySequence_Fast_GET_SIZE(values);
@@ -254,6 +262,12 @@ inline bool to_dims(PyObject* values, Dims* out, const char* what) {
     }
     *out = Dims(lengths, count);
     return true;
+  }
+  if (!PyLong_Check(values) && has_items(values)) {
+    PyObject* items = PySequence_Tuple(values);
+    const bool read = items && to_dims(items, out, what);
+    Py_XDECREF(items);
+    return read;
   }
   if (PyIndex_Check(values)) {
     const int64_t value = PyNumber_AsSsize_t(values, PyExc_ValueError);

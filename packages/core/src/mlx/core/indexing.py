@@ -90,7 +90,7 @@ def _bad_type(entry: Any) -> ValueError:
 
 def _integer(entry: Any) -> int:
     """An index given as another integer type, such as NumPy's."""
-    if isinstance(entry, bool) or not hasattr(entry, "__index__") or hasattr(entry, "__len__"):
+    if isinstance(entry, bool) or not hasattr(entry, "__index__") or getattr(entry, "ndim", 0):
         raise _bad_type(entry)
     try:
         return as_index(entry)
@@ -340,6 +340,8 @@ def _fitted(value: array, shape: Shape) -> array:
         value = _movement(_squeeze.id, value, (tuple(range(extra)),), None)
     if value.shape == shape:
         return value
+    if not value.ndim:
+        return broadcast_to(value, shape)
     fits = value.ndim <= len(shape) and all(
         n in (1, m) for n, m in zip(reversed(value.shape), reversed(shape), strict=False)
     )

@@ -34,15 +34,27 @@ from .dtypes import (
 )
 from .op import Op, Shape
 from .ops.arg_reduce import argmax
-from .ops.axes import Numeric, as_array, as_shape, axis_of, broadcast_shape, check_array
+from .ops.axes import (
+    Numeric,
+    as_array,
+    as_shape,
+    axis_of,
+    broadcast_shape,
+    check_array,
+    is_sequence,
+)
 from .ops.binary import add, divide, maximum, minimum, multiply, subtract
-from .ops.compare import less
+from .ops.compare import equal, less
 from .ops.index import take
 from .ops.matmul import matmul
+from .ops.reduce import max as _max
+from .ops.scan import cumsum
+from .ops.search import searchsorted
 from .ops.shape import broadcast_to, expand_dims, reshape, squeeze, swapaxes
 from .ops.sort import argsort
+from .ops.ternary import where
 from .ops.unary import abs as _abs
-from .ops.unary import erf, erfinv, floor, log, log1p, negative, sign, sqrt
+from .ops.unary import erf, erfinv, exp, floor, log, log1p, negative, sign, sqrt
 from .ops.views import view
 from .stream import StreamOrDevice
 from .transforms.custom import custom_function
@@ -198,8 +210,8 @@ def _key(name: str, key: array | None, stream: StreamOrDevice) -> array:
 
 
 def _shape(name: str, shape: Any) -> Shape:
-    if not isinstance(shape, (list, tuple)):
-        raise TypeError(f"[{name}] The shape is {type(shape).__name__}, not a list or a tuple.")
+    if not is_sequence(shape):
+        raise TypeError(f"[{name}] The shape is {type(shape).__name__}, not a sequence.")
     return as_shape(shape, name)
 
 
@@ -667,7 +679,11 @@ def categorical(
     key: array | None = None,
     stream: StreamOrDevice = None,
 ) -> array:
-    """Places along an axis, each with probability ``softmax(logits)``: ``argmax(logits + gumbel)``.
+    """Places along an axis, each with probability ``softmax(logits)``.
+
+    Rows of logits draw ``argmax(logits + gumbel)``. Where one row serves all samples of a result
+    of one dimension or more, a sample is the first place at which the row's running sum of
+    probabilities passes a uniform number.
 
     Args:
         logits: Unnormalised log-probabilities (..., n, ...).
@@ -694,10 +710,11 @@ def categorical(
         raise ValueError("[categorical] Only one of shape and num_samples can be given.")
     place = axis_of(axis, logits.ndim, "categorical")
     rest = (*logits.shape[:place], *logits.shape[place + 1 :])
-    noise = logits.shape
+    others = [i for i in range(logits.ndim) if i != place]
+    drawn, row, noise = rest, logits, logits.shape
     if num_samples is not None:
         (samples,) = as_shape(num_samples, "categorical")
-        noise = (*logits.shape, samples)
+        drawn, noise = (*rest, samples), (*logits.shape, samples)
         logits = expand_dims(logits, -1, stream=stream)
     elif shape is not None:
         sizes = _shape("categorical", shape)
@@ -707,7 +724,28 @@ def categorical(
             )
         ahead = len(sizes) - len(rest)
         size, place = logits.shape[place], place + ahead
-        noise = (*sizes[:place], size, *sizes[place:])
+        drawn, noise = sizes, (*sizes[:place], size, *sizes[place:])
         logits = broadcast_to(logits, noise, stream=stream)
+    if drawn and row.size and math.prod(rest) == 1:
+        return _from_one_row(squeeze(row, others, stream=stream), drawn, key, stream)
     scores = add(logits, gumbel(noise, float32, key, stream), stream=stream)
     return argmax(scores, place, stream=stream)
+
+
+def _from_one_row(logits: array, shape: Shape, key: array | None, stream: StreamOrDevice) -> array:
+    """Samples of one row (n,): where a uniform number falls among the sums of its weights."""
+    logits = kernels.cast(logits, float32, stream)
+    largest = _max(logits, stream=stream)
+    # inf - inf is not 0: an infinite logit takes all, and equal ones share.
+    below = where(
+        equal(logits, largest, stream=stream),
+        0.0,
+        subtract(logits, largest, stream=stream),
+        stream=stream,
+    )
+    sums = cumsum(exp(below, stream=stream), stream=stream)
+    reached = multiply(
+        uniform(0.0, 1.0, shape, float32, key, stream), take(sums, -1, stream=stream), stream=stream
+    )
+    places = searchsorted(sums, reached, side="right", stream=stream)
+    return minimum(places, array(logits.shape[0] - 1, uint32), stream=stream)

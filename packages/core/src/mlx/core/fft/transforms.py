@@ -13,7 +13,7 @@ from mlx.kernels import Dtype, array
 
 from ..dtypes import complex64, float32
 from ..op import Op, Shape
-from ..ops.axes import as_int, as_ints, axis_of, check_array
+from ..ops.axes import as_int, as_ints, axis_of, check_array, is_sequence
 from ..ops.cast import astype
 from ..ops.join import pad
 from ..ops.shape import Batched
@@ -189,7 +189,7 @@ def _axes_and_sizes(
             raise ValueError(f"[{name}] The input has no dimensions; at least one is needed.")
         chosen = list(range(a.ndim))
     else:
-        if not isinstance(axes, (list, tuple)):
+        if not is_sequence(axes):
             raise TypeError(f"[{name}] axes are {type(axes).__name__}, not a list of integers.")
         chosen = [axis_of(axis, a.ndim, name) for axis in as_ints(axes, "axes", name)]
     if len(set(chosen)) != len(chosen):
@@ -199,7 +199,7 @@ def _axes_and_sizes(
         if halved and sizes:
             sizes[-1] = 2 * (sizes[-1] - 1)
     else:
-        if not isinstance(s, (list, tuple)):
+        if not is_sequence(s):
             raise TypeError(f"[{name}] s is {type(s).__name__}, not a list of integers.")
         sizes = list(as_ints(s, "s", name))
     if len(sizes) != len(chosen):

@@ -21,6 +21,7 @@ from mlx.kernels import (
     broadcast_shape,
     check_array,
     handle,
+    is_sequence,
     promoted,
 )
 
@@ -43,6 +44,7 @@ __all__ = [
     "factors",
     "handle",
     "inexact_dtype",
+    "is_sequence",
     "promoted",
 ]
 

@@ -16,7 +16,7 @@ _cast = Cast("cast")
 
 
 @method
-def astype(a: array, dtype: Dtype, /, stream: StreamOrDevice = None) -> array:
+def astype(a: array, /, dtype: Dtype, stream: StreamOrDevice = None) -> array:
     """Converts elements to a dtype.
 
     Floats lose their fraction on the way to integers, complex numbers their imaginary part on the

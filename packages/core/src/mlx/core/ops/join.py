@@ -22,6 +22,7 @@ from .axes import (
     axis_of,
     check_array,
     handle,
+    is_sequence,
     promoted,
 )
 from .binary import subtract
@@ -186,7 +187,7 @@ def split(
     check_array("split", a)
     axis = axis_of(axis, a.ndim, "split")
     size = a.shape[axis]
-    if isinstance(indices_or_sections, (list, tuple)):
+    if is_sequence(indices_or_sections):
         cuts = list(as_ints(indices_or_sections, "an index", "split"))
     else:
         sections = as_int(indices_or_sections, "indices_or_sections", "split")
@@ -411,9 +412,9 @@ PadWidth = Any  # int, (n,), (low, high), or one such pair for each axis
 
 def _pad_widths(pad_width: PadWidth, ndim: int) -> list[tuple[int, int]]:
     """A pair of widths for each axis."""
-    if isinstance(pad_width, (list, tuple)):
+    if is_sequence(pad_width):
         pairs = list(pad_width)
-        if pairs and all(isinstance(pair, (list, tuple)) for pair in pairs):
+        if pairs and all(is_sequence(pair) for pair in pairs):
             widths = [as_ints(pair, "pad_width", "pad") for pair in pairs]
             widths = widths * ndim if len(widths) == 1 else widths
         else:

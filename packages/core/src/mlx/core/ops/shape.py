@@ -44,6 +44,7 @@ from .axes import (
     broadcast_shape,
     check_array,
     handle,
+    is_sequence,
 )
 
 Batched = tuple[bool, ...]
@@ -72,7 +73,7 @@ def reshape(a: array, /, shape: Sequence[int], *, stream: StreamOrDevice = None)
         array([[0, 1, 2],
                [3, 4, 5]], dtype=int32)
     """
-    if not isinstance(shape, (tuple, list)):
+    if not is_sequence(shape):
         raise TypeError(
             f"[reshape] The shape is {type(shape).__name__}, not a sequence of integers."
         )
@@ -82,7 +83,7 @@ def reshape(a: array, /, shape: Sequence[int], *, stream: StreamOrDevice = None)
 @method_named("reshape")
 def _reshape_method(self: array, *shape: Any, stream: StreamOrDevice = None) -> array:
     """``mx.reshape`` to a sequence of sizes, or to sizes one by one."""
-    alone = len(shape) == 1 and isinstance(shape[0], (tuple, list))
+    alone = len(shape) == 1 and is_sequence(shape[0])
     return kernels.reshape(_reshape.id, self, shape[0] if alone else shape, stream)
 
 
@@ -414,14 +415,14 @@ def transpose(
     if axes is None:
         order = tuple(reversed(range(a.ndim)))
     else:
-        if not isinstance(axes, (tuple, list)):
+        if not is_sequence(axes):
             raise TypeError(
                 f"[transpose] axes is {type(axes).__name__}, not a sequence of integers."
             )
         ndim = a.ndim
+        if len(axes) != ndim:
+            raise ValueError(f"[transpose] {len(axes)} axes do not permute {ndim} dimensions.")
         order = tuple([axis_of(axis, ndim, "transpose") for axis in axes])
-        if len(order) != ndim:
-            raise ValueError(f"[transpose] {len(order)} axes do not permute {ndim} dimensions.")
         if len(set(order)) != ndim:
             raise ValueError(f"[transpose] The axes {tuple(axes)} name an axis twice.")
     return kernels.reshape(_transpose.id, a, order, stream)
@@ -430,7 +431,7 @@ def transpose(
 @method_named("transpose")
 def _transpose_method(self: array, *axes: Any, stream: StreamOrDevice = None) -> array:
     """``mx.transpose`` with a sequence of axes, or axes one by one; none reverses them."""
-    if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
+    if len(axes) == 1 and (axes[0] is None or is_sequence(axes[0])):
         return transpose(self, axes[0], stream=stream)
     return transpose(self, axes or None, stream=stream)
 
@@ -584,7 +585,7 @@ def broadcast_to(a: Numeric, /, shape: IntOrInts, *, stream: StreamOrDevice = No
                [1, 2]], dtype=int32)
     """
     a = as_array(a, "broadcast_to")
-    if not isinstance(shape, (list, tuple)):
+    if not is_sequence(shape):
         raise TypeError(f"[broadcast_to] The shape is {type(shape).__name__}, not a sequence.")
     sizes = as_shape(shape, "broadcast_to")
     return handle(a) if a.shape == sizes else _broadcast_to(a, shape=sizes, stream=stream)

@@ -136,7 +136,7 @@ def flip(a: array, /, axis: Axes = None, *, stream: StreamOrDevice = None) -> ar
 
 @method
 def diagonal(
-    a: array, /, offset: int = 0, axis1: int = 0, axis2: int = 1, stream: StreamOrDevice = None
+    a: array, offset: int = 0, axis1: int = 0, axis2: int = 1, stream: StreamOrDevice = None
 ) -> array:
     """The diagonals of the matrices that two axes form.
 

@@ -6,9 +6,9 @@ from mlx.nn.layers.containers import Sequential as Sequential
 from mlx.nn.layers.convolution import Conv1d as Conv1d
 from mlx.nn.layers.convolution import Conv2d as Conv2d
 from mlx.nn.layers.convolution import Conv3d as Conv3d
-from mlx.nn.layers.convolution import ConvTranspose1d as ConvTranspose1d
-from mlx.nn.layers.convolution import ConvTranspose2d as ConvTranspose2d
-from mlx.nn.layers.convolution import ConvTranspose3d as ConvTranspose3d
+from mlx.nn.layers.convolution_transpose import ConvTranspose1d as ConvTranspose1d
+from mlx.nn.layers.convolution_transpose import ConvTranspose2d as ConvTranspose2d
+from mlx.nn.layers.convolution_transpose import ConvTranspose3d as ConvTranspose3d
 from mlx.nn.layers.dropout import Dropout as Dropout
 from mlx.nn.layers.dropout import Dropout2d as Dropout2d
 from mlx.nn.layers.dropout import Dropout3d as Dropout3d

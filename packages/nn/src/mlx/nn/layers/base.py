@@ -59,11 +59,12 @@ class Module(dict):
         """
         return self
 
-    # The tree is the dict; __dict__ holds what is not part of it.
+    # The tree is the dict; __dict__ holds what is not part of it. A subclass may give `[]` and `in`
+    # a meaning of its own.
 
     def __getattr__(self, key: str) -> Any:
         try:
-            return self[key]
+            return dict.__getitem__(self, key)
         except KeyError:
             message = f"{type(self).__name__!r} object has no attribute {key!r}"
             raise AttributeError(message) from None
@@ -71,14 +72,14 @@ class Module(dict):
     def __setattr__(self, key: str, value: Any) -> None:
         if isinstance(value, (mx.array, dict, list, tuple)):
             self.__dict__.pop(key, None)
-            self[key] = value
+            dict.__setitem__(self, key, value)
         else:
             super().__setattr__(key, value)
             self.pop(key, None)
 
     def __delattr__(self, name: str) -> None:
-        if name in self:
-            del self[name]
+        if dict.__contains__(self, name):
+            dict.__delitem__(self, name)
         else:
             super().__delattr__(name)
 
@@ -215,7 +216,8 @@ class Module(dict):
 
         Args:
             parameters: nested dicts and lists of arrays.
-            strict: raise for a name that the module does not have.
+            strict: raise for a name that the module does not have, and for what is no array; else
+                such names are left out, and what stands for an array replaces it, whatever it is.
 
         Raises:
             ValueError: if ``strict`` and a name or an index is unknown, or a leaf is no array.
@@ -465,10 +467,10 @@ def _update_parameters(target: Any, source: Any, strict: bool, place: _Place | N
         current, given = target[key], source[key]
         if not isinstance(current, mx.array):
             _update_parameters(current, given, strict, (place, key))
-        elif isinstance(given, mx.array) and not isinstance(target, tuple):
-            target[key] = given
-        elif strict:
+        elif strict and not (isinstance(given, mx.array) and not isinstance(target, tuple)):
             raise _wrong_type(given, (place, key))
+        elif not isinstance(target, tuple):
+            target[key] = given
 
 
 def _update_modules(target: Any, source: Any, strict: bool, place: _Place | None = None) -> None:
