@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from numbers import Integral
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import mlx.core as mx
@@ -48,7 +47,7 @@ class _Convolution(Module):
 
     def _each(self, name: str, value: Sizes) -> tuple[int, ...]:
         """One number for each spatial axis."""
-        each = (value,) * self._spatial if isinstance(value, Integral) else tuple(value)
+        each = tuple(value) if isinstance(value, Iterable) else (value,) * self._spatial
         if len(each) != self._spatial:
             raise ValueError(
                 f"[{type(self).__name__}] {name} {value} has not one value for each of "
