@@ -125,6 +125,15 @@ RECORDS = [
         call=lambda c, a, b: mx.addmm(c, a, b, 0.5, 2.0),
         reference=lambda c, a, b: 0.5 * a @ b + 2 * c,
     ),
+    case(
+        "addmm.rows",
+        Spec((2,)),
+        Spec((3, 2, 4)),
+        Spec((4, 2)),
+        dtypes=INEXACT,
+        call=lambda c, a, b: mx.addmm(c, a, b, 0.5, 2.0),
+        reference=lambda c, a, b: 0.5 * a @ b + 2 * c,
+    ),
     case("inner", Spec((3, 4)), Spec((2, 4)), dtypes=INEXACT),
     case("outer", Spec((3, 2)), Spec((4,))),
     case(

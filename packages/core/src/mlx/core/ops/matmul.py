@@ -174,6 +174,12 @@ def addmm(
         broadcast_shape("addmm", c.shape, shape)
         c = broadcast_to(c, shape, stream=stream)
         return _addmm(c, a, b, alpha=float(alpha), beta=float(beta), stream=stream)
+    if a.ndim > 2 and b.ndim == 2 and c.ndim <= 1:
+        # As in matmul: a layer's bias is added while the product is at hand.
+        shape = (*a.shape[:-1], b.shape[-1])
+        broadcast_shape("addmm", c.shape, shape)
+        flat = reshape(a, (math.prod(a.shape[:-1]), a.shape[-1]), stream=stream)
+        return reshape(addmm(c, flat, b, alpha, beta, stream=stream), shape, stream=stream)
     product = multiply(matmul(a, b, stream=stream), float(alpha), stream=stream)
     return add(product, multiply(c, float(beta), stream=stream), stream=stream)
 

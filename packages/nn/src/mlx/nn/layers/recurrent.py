@@ -16,7 +16,7 @@ from mlx.nn.layers.base import Module
 
 
 def _inputs(layer: Module, x: mx.array, weight: mx.array, bias: mx.array | None) -> mx.array:
-    """The products of the inputs of all steps: (..., steps, features) to (..., steps, gates)."""
+    """The products of the inputs of all steps: (..., steps, features) to (steps, ..., gates)."""
     if x.ndim < 2 or x.shape[-1] != weight.shape[1]:
         raise layer._misuse(
             f"The input has shape {x.shape}; it must be (steps, {weight.shape[1]}) or "
@@ -24,12 +24,13 @@ def _inputs(layer: Module, x: mx.array, weight: mx.array, bias: mx.array | None)
         )
     if x.shape[-2] == 0:
         raise layer._misuse(f"The input of shape {x.shape} has no steps.")
+    x = mx.moveaxis(x, -2, 0)  # there are fewer features than gates to move
     return x @ weight.T if bias is None else mx.addmm(bias, x, weight.T)
 
 
 def _state(layer: Module, x: mx.array, size: int, state: mx.array | None, what: str) -> mx.array:
     """The state before the first step, of shape (..., size): what is given, or zeros."""
-    shape = (*x.shape[:-2], size)
+    shape = (*x.shape[1:-1], size)
     if state is None:
         return mx.zeros(shape, x.dtype)
     if state.shape != shape:
@@ -37,10 +38,10 @@ def _state(layer: Module, x: mx.array, size: int, state: mx.array | None, what: 
     return state
 
 
-def _first_steps(inputs: mx.array, weight: mx.array, *states: mx.array) -> list[mx.array]:
-    """The inputs with their steps first, and the states, in the dtype that a step promotes to."""
+def _of_one_dtype(inputs: mx.array, weight: mx.array, *states: mx.array) -> list[mx.array]:
+    """The inputs and the states in the dtype that a step promotes to."""
     dtype = mx.result_type(inputs, weight, *states)
-    return [x.astype(dtype) for x in (mx.moveaxis(inputs, -2, 0), *states)]
+    return [x.astype(dtype) for x in (inputs, *states)]
 
 
 class RNN(Module):
@@ -106,7 +107,7 @@ class RNN(Module):
         """
         inputs = _inputs(self, x, self.Wxh, self.bias)
         state = _state(self, inputs, self.hidden_size, hidden, "hidden")
-        inputs, state = _first_steps(inputs, self.Whh, state)
+        inputs, state = _of_one_dtype(inputs, self.Whh, state)
         weight = self.Whh.T
 
         def step(state: mx.array, x: mx.array) -> tuple[mx.array, mx.array]:
@@ -174,7 +175,7 @@ class GRU(Module):
         """
         inputs = _inputs(self, x, self.Wx, self.b)
         state = _state(self, inputs, self.hidden_size, hidden, "hidden")
-        inputs, state = _first_steps(inputs, self.Wh, state)
+        inputs, state = _of_one_dtype(inputs, self.Wh, state)
         weight = self.Wh.T
 
         def step(state: mx.array, x: mx.array) -> tuple[mx.array, mx.array]:
@@ -254,7 +255,7 @@ class LSTM(Module):
         inputs = _inputs(self, x, self.Wx, self.bias)
         of_shape = partial(_state, self, inputs, self.hidden_size)
         state, cell = of_shape(hidden, "hidden"), of_shape(cell, "cell")
-        inputs, state, cell = _first_steps(inputs, self.Wh, state, cell)
+        inputs, state, cell = _of_one_dtype(inputs, self.Wh, state, cell)
         states, cells, _ = _lstm(inputs, self.Wh, state, cell)
         return mx.moveaxis(states, 0, -2), mx.moveaxis(cells, 0, -2)
 
