@@ -60,9 +60,12 @@ void simplify(Graph* graph) {
   Simplifier state;
   state.epoch = next_epoch();
   std::vector<Edge> inputs;
+  bool copies = false;
   for (Node* node : nodes) {
     inputs.clear();
-    bool changed = false;
+    // A copy is younger than all nodes of the graph. If those after it were not copied they would
+    // come before it in the order, and neighbours that fuse would be torn apart.
+    bool changed = copies && node->input_count && op(node->op).kind != Kind::placeholder;
     for (uint32_t i = 0; i < node->input_count; ++i) {
       inputs.push_back(state.now(node->inputs[i]));
       changed |= !(inputs.back() == node->inputs[i]);
@@ -84,6 +87,7 @@ void simplify(Graph* graph) {
       }
       Edge stands(const_cast<Node*>(same ? same : node), 0);
       if (!same && changed) {
+        copies = true;
         Node* copy = new_node(node->op, node->input_count, output_count, node->stream);
         stands = Edge::adopt(copy, 0);
         copy->source = node->source;

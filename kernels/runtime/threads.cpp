@@ -230,6 +230,12 @@ void parallel_for(int64_t count, int64_t grain,
   slot->taken.store(false, std::memory_order_release);
 }
 
+bool worker_awake() {
+  const Pool* p = the_pool.load(std::memory_order_acquire);
+  return p &&
+         p->sleepers.load(std::memory_order_relaxed) < p->started.load(std::memory_order_relaxed);
+}
+
 int thread_count() { return threads_of(pool()); }
 
 void set_thread_count(int n) {

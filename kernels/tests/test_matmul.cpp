@@ -164,10 +164,10 @@ const Dtype dtypes[] = {Dtype::float32, Dtype::float64, Dtype::complex64, Dtype:
 }  // namespace
 
 TEST(shapes) {
-  const int64_t sizes[][3] = {{1, 1, 1},     {1, 7, 5},     {7, 1, 5},      {3, 5, 1},
-                              {1, 300, 257}, {300, 1, 257}, {8, 65, 33},    {5, 129, 64},
-                              {9, 17, 31},   {64, 64, 64},  {100, 90, 513}, {37, 130, 1030},
-                              {4, 4, 0}};
+  const int64_t sizes[][3] = {{1, 1, 1},      {1, 7, 5},       {7, 1, 5},     {3, 5, 1},
+                              {1, 300, 257},  {300, 1, 257},   {8, 65, 33},   {5, 129, 64},
+                              {9, 17, 31},    {64, 64, 64},    {13, 45, 257}, {50, 70, 600},
+                              {100, 90, 513}, {37, 130, 1030}, {4, 4, 0}};
   for (Dtype d : dtypes) {
     for (auto& s : sizes) {
       const int64_t m = s[0], n = s[1], k = s[2];
@@ -240,6 +240,8 @@ TEST(addmm_adds) {
       Array full = row_major_array(d, {m, 30}, 7);
       compare("addmm", &full, row_major_array(d, {m, 600}, 1),
               make(d, {600, 30}, {1, 600}, 18000, 0, 2), 1, 1);
+      compare("addmm", &full, row_major_array(d, {m, 600}, 1), row_major_array(d, {600, 30}, 2),
+              0.5, 2);
     }
   }
 }
@@ -251,8 +253,10 @@ TEST(threads_do_not_change_what_is_right) {
     for (Dtype d : dtypes) {
       compare("matmul", nullptr, row_major_array(d, {150, 140}, 1),
               row_major_array(d, {140, 170}, 2), 1, 0);
-      compare("matmul", nullptr, row_major_array(d, {2, 300}, 1), row_major_array(d, {300, 700}, 2),
-              1, 0);
+      for (int64_t m : {2, 35}) {
+        compare("matmul", nullptr, row_major_array(d, {m, 300}, 1),
+                row_major_array(d, {300, 700}, 2), 1, 0);
+      }
     }
   }
   set_thread_count(before);

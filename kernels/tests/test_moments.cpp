@@ -53,8 +53,8 @@ TEST(every_dtype_and_layout) {
 
 TEST(large_inputs_are_cut_into_pieces) {
   for (Layout layout : {Layout::contiguous, Layout::transposed, Layout::sliced}) {
-    for (const Shape& shape :
-         {Shape{300001}, Shape{3, 100000}, Shape{100000, 3}, Shape{700, 500}}) {
+    for (const Shape& shape : {Shape{300001}, Shape{3, 100000}, Shape{100000, 3}, Shape{700, 500},
+                               Shape{20001, 36}, Shape{3, 3001, 2, 33}}) {
       check_moments(Dtype::float32, shape, {0}, layout, 0, 1);
       if (shape.size() > 1) check_moments(Dtype::float32, shape, {1}, layout, 0, 1);
     }

@@ -109,6 +109,22 @@ TEST(simplify_merges_equal_nodes_and_drops_identity_casts) {
                                      "return %4\n"));
 }
 
+TEST(simplify_keeps_the_order) {
+  const Edge p = placeholder({2}, Dtype::float32, nullptr);
+  const Edge a = ew("negative", p), same = ew("negative", p);
+  const Edge changed = ew("abs", same), unchanged = ew("square", a);
+  Graph graph{{p}, {ew("multiply", changed, unchanged), a}};
+  simplify(&graph);
+  CHECK_EQ(print(graph), std::string("graph: inputs 1, outputs 2\n"
+                                     "%0 = input : float32(2,)\n"
+                                     "%1 = negative %0 : float32(2,)\n"
+                                     "%2 = abs %1 : float32(2,)\n"
+                                     "%3 = square %1 : float32(2,)\n"
+                                     "%4 = multiply %2, %3 : float32(2,)\n"
+                                     "return %4\n"
+                                     "return %1\n"));
+}
+
 TEST(simplify_keeps_signed_zeros_and_effects) {
   const Edge p = placeholder({1}, Dtype::float32, nullptr);
   Graph graph{{p}, {ew("add", p, scalar(0.0f)), ew("add", p, scalar(-0.0f))}};

@@ -179,8 +179,8 @@ TEST(channels_and_windows) {
     for (int64_t channels : {1, 2, 3, 7, 8, 9, 31, 32, 33, 67}) {
       for (const Choice& c : {Choice{{3, 3}, {1, 1}, {1, 1}}, Choice{{2, 2}, {2, 2}, {0, 0}},
                               Choice{{3, 3}, {2, 2}, {1, 1}}, Choice{{2, 1}, {3, 4}, {0, 1}},
-                              Choice{{2, 2}, {1, 2}, {3, 4}}, Choice{{9, 8}, {1, 1}, {0, 0}},
-                              Choice{{1, 1}, {1, 1}, {0, 0}}}) {
+                              Choice{{2, 2}, {1, 2}, {3, 4}}, Choice{{2, 2}, {2, 2}, {1, 1}},
+                              Choice{{9, 8}, {1, 1}, {0, 0}}, Choice{{1, 1}, {1, 1}, {0, 0}}}) {
         check_pool(dtype, {2, 9, 8, channels}, c, Layout::contiguous);
       }
     }

@@ -41,6 +41,18 @@ TEST(every_index_is_visited_once) {
   }
 }
 
+TEST(a_worker_that_works_is_awake) {
+  set_thread_count(3);
+  const std::thread::id submitter = std::this_thread::get_id();
+  std::atomic<int> asleep{0};
+  for (int i = 0; i < 100; ++i) {
+    parallel_for(100, 1, [&](int64_t, int64_t) {
+      if (std::this_thread::get_id() != submitter && !worker_awake()) ++asleep;
+    });
+  }
+  CHECK_EQ(asleep.load(), 0);
+}
+
 TEST(nested_loops_run_inline) {
   set_thread_count(3);
   std::atomic<int64_t> sum{0};

@@ -11,6 +11,7 @@
 #include "cpu/matmul/operand.h"
 #include "cpu/matmul/pair.h"
 #include "cpu/matmul/rows.h"
+#include "cpu/matmul/strips.h"
 
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
@@ -128,6 +129,8 @@ void multiply(const Matrix& a, const Matrix& b, const Target& out, void* memory)
     Target row = out;  // one column
     row.row_stride = a.rows;
     few_rows_by_dtype(b.transposed(), a.transposed(), row, x);
+  } else if (fits_strips(a, b)) {
+    strip_product(a, b, out);
   } else if (!is_half(dtype)) {
     parallel_blas(a, b, out);
   } else if (const Kernel* dot = dot_kernel(dtype)) {

@@ -23,6 +23,10 @@ static inline void parallel_for(int64_t count, int64_t grain, const Body& body) 
       const_cast<Body*>(&body));
 }
 
+// Whether a worker is looking for work at this moment: a hand-off then takes well under a
+// microsecond, else some ten. A hint for how little work is worth one.
+bool worker_awake();
+
 int thread_count();  // MLX_NUM_THREADS, else the cores of the affinity mask and of the cgroup limit
 void set_thread_count(int n);  // tests run kernels at 1, 2 and 5
 size_t

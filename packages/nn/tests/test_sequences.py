@@ -46,18 +46,43 @@ def lstm_by_hand(x, h, c, wx, wh):
     return mx.stack(states, -2), mx.stack(cells, -2)
 
 
-@pytest.mark.parametrize("batch", [(), (2,), (2, 3)], ids=str)
-def test_lstm_gradient_is_that_of_its_steps(batch):
-    """By inputs, first states and weights, of either result, once and twice, and along a vmap."""
+def gru_by_hand(x, h, wx, wh, b, bn):
+    """The states of all steps by operations, a step at a time."""
+    states = []
+    for t in range(x.shape[-2]):
+        xr, xz, xn = mx.split(x[..., t, :] @ wx.T + b, 3, axis=-1)
+        hr, hz, hn = mx.split(h @ wh.T, 3, axis=-1)
+        z = mx.sigmoid(xz + hz)
+        h = (1 - z) * mx.tanh(xn + mx.sigmoid(xr + hr) * (hn + bn)) + z * h
+        states.append(h)
+    return (mx.stack(states, -2),)
+
+
+def lstm(x, h, c, wx, wh):
+    """The layer as a function of its weights."""
     layer = nn.LSTM(3, 4, bias=False)
+    layer.update({"Wx": wx, "Wh": wh})
+    return layer(x, h, c)
 
-    def lstm(x, h, c, wx, wh):
-        layer.update({"Wx": wx, "Wh": wh})
-        return layer(x, h, c)
 
-    shapes = ((*batch, 5, 3), (*batch, 4), (*batch, 4), (16, 3), (16, 4))
+def gru(x, h, wx, wh, b, bn):
+    """The layer as a function of its weights."""
+    layer = nn.GRU(3, 4)
+    layer.update({"Wx": wx, "Wh": wh, "b": b, "bhn": bn})
+    return (layer(x, h),)
+
+
+@pytest.mark.parametrize("batch", [(), (2,), (2, 3)], ids=str)
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_recurrent_gradients_are_those_of_the_steps(kind, batch):
+    """By inputs, first states and weights, of each result, once and twice, and along a vmap."""
+    if kind == "lstm":
+        layer, by_hand, states, weights = lstm, lstm_by_hand, 2, [(16, 3), (16, 4)]
+    else:
+        layer, by_hand, states, weights = gru, gru_by_hand, 1, [(12, 3), (12, 4), (12,), (4,)]
+    shapes = ((*batch, 5, 3), *([(*batch, 4)] * states), *weights)
     arguments = [mx.random.normal(shape) for shape in shapes]
-    factors = [mx.random.normal((*batch, 5, 4)) for _ in range(2)]
+    factors = [mx.random.normal((*batch, 5, 4)) for _ in range(states)]
 
     def gradients(function, which):
         def loss(*args):
@@ -65,25 +90,27 @@ def test_lstm_gradient_is_that_of_its_steps(batch):
                 (out * factors[i]).sum() for i, out in enumerate(function(*args)) if which[i]
             )
 
-        return mx.grad(loss, argnums=list(range(5)))
+        return mx.grad(loss, argnums=list(range(len(shapes))))
 
     def twice(function):
-        first = gradients(function, (True, True))
-        return mx.grad(lambda *args: sum(g.square().sum() for g in first(*args)), argnums=[0, 4])
+        first = gradients(function, (True,) * states)
+        return mx.grad(
+            lambda *args: sum(g.square().sum() for g in first(*args)), argnums=[0, 1 + states + 1]
+        )
 
-    for which in ((True, False), (False, True), (True, True)):
-        expected = gradients(lstm_by_hand, which)(*arguments)
-        found = gradients(lstm, which)(*arguments)
+    for which in [(True,)] if states == 1 else [(True, False), (False, True), (True, True)]:
+        expected, found = (gradients(f, which)(*arguments) for f in (by_hand, layer))
         for a, b in zip(found, expected, strict=True):
             np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-4, atol=1e-5)
-    for a, b in zip(twice(lstm)(*arguments), twice(lstm_by_hand)(*arguments), strict=True):
+    for a, b in zip(twice(layer)(*arguments), twice(by_hand)(*arguments), strict=True):
         np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-3, atol=1e-4)
-    pushed = [mx.jvp(f, arguments, arguments)[1] for f in (lstm, lstm_by_hand)]
+    pushed = [mx.jvp(f, arguments, arguments)[1] for f in (layer, by_hand)]
     for a, b in zip(*pushed, strict=True):
         np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-4, atol=1e-5)
     if batch:
-        mapped = mx.vmap(lstm, in_axes=(0, 0, 0, None, None))(*arguments)
-        for a, b in zip(mapped, lstm(*arguments), strict=True):
+        axes = (*([0] * (1 + states)), *([None] * len(weights)))
+        mapped = mx.vmap(layer, in_axes=axes)(*arguments)
+        for a, b in zip(mapped, layer(*arguments), strict=True):
             np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-5, atol=1e-6)
 
 

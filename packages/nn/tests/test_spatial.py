@@ -148,6 +148,51 @@ def test_batch_norm_compiled() -> None:
     assert mx.allclose(layer.running_var, same.running_var)
 
 
+@pytest.mark.parametrize("affine", [True, False])
+def test_batch_norm_gradient_is_that_of_its_formula(affine: bool) -> None:
+    """By input and factors, through the running statistics, twice, and for another shape."""
+    keys = mx.random.split(mx.random.key(0), 4)
+    x = mx.random.normal((4, 5, 3), loc=2.0, key=keys[0])
+    weight, bias, slopes = (mx.random.normal((3,), key=key) for key in keys[1:])
+
+    def by_layer(x: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
+        layer = nn.BatchNorm(3, affine=affine)
+        if affine:
+            layer.update({"weight": weight, "bias": bias})
+        y = layer(x).square()
+        return (y * slopes * x).sum() + (layer.running_mean * layer.running_var).sum()
+
+    def by_hand(x: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
+        axes = tuple(range(x.ndim - 1))
+        mean = mx.mean(x, axes)
+        var = mx.mean((x - mean) ** 2, axes)
+        y = (x - mean) / mx.sqrt(var + 1e-5)
+        y = (y * weight + bias if affine else y).square()
+        count = x.size // 3
+        running = (0.1 * mean, 0.9 + 0.1 * var * count / (count - 1))
+        return (y * slopes * x).sum() + (running[0] * running[1]).sum()
+
+    def twice(f: Any) -> Any:
+        return mx.grad(lambda x: mx.grad(f)(x, weight, bias).square().sum())
+
+    which = [0, 1, 2] if affine else [0]
+    gradients = [mx.grad(f, argnums=which)(x, weight, bias) for f in (by_layer, by_hand)]
+    gradients.append([twice(by_layer)(x)])
+    gradients.append([twice(by_hand)(x)])
+    for found, expected in (gradients[:2], gradients[2:]):
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(np.array(a), np.array(b), rtol=2e-4, atol=2e-4)
+
+    layer = nn.BatchNorm(3, affine=affine, track_running_stats=False)
+    of_any_shape = mx.compile(mx.grad(lambda x: (layer(x) ** 3).sum()), shapeless=True)
+    of_any_shape(x)
+    one = mx.grad(lambda x: (layer(x) ** 3).sum())(x[:2])
+    np.testing.assert_allclose(np.array(of_any_shape(x[:2])), np.array(one), rtol=1e-5, atol=1e-5)
+    half = nn.BatchNorm(3, affine=affine)
+    half.set_dtype(mx.float16)
+    assert mx.grad(lambda x: half(x).sum())(x.astype(mx.float16)).dtype == mx.float16
+
+
 def test_group_and_instance_norm() -> None:
     x = mx.arange(8.0).reshape(1, 2, 4)
     ours = nn.GroupNorm(2, 4)(x)

@@ -4,6 +4,7 @@ import mlx.core as mx
 import mlx.optimizers as optim
 import numpy as np
 import pytest
+from mlx import kernels
 
 GOLDEN = [
     (lambda: optim.SGD(0.1), [0.85, 2.3]),
@@ -39,6 +40,16 @@ def test_state_tree():
     np.testing.assert_allclose(np.array(optimizer.state["a"]["m"]), [0.1, 0.1], rtol=1e-6)
     optimizer.learning_rate = 0.5
     assert optimizer.state["learning_rate"].item() == 0.5
+
+
+@pytest.mark.parametrize("kind", [optim.Adam, optim.AdamW])
+def test_a_step_of_adam_is_one_loop(kind):
+    g, w, m, v = (kernels.placeholder((5,), mx.float32, "test") for _ in range(4))
+    state = {"m": m, "v": v}
+    stepped = kind(1e-3, bias_correction=True).apply_single(g, w, state)
+    graph = kernels.Graph([g, w, m, v], [stepped, state["m"], state["v"]]).simplify()
+    loops = [line for line in kernels.lower(graph).print().splitlines() if ": fused" in line]
+    assert sum("(5,)" in line for line in loops) == 1
 
 
 def test_restored_state_goes_on():

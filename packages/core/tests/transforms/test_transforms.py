@@ -194,6 +194,27 @@ def test_the_gradient_of_many_parts_takes_memory_for_one() -> None:
     assert mx.all(found == 4).item()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.complex64])
+def test_the_cotangent_of_a_transposed_factor_lies_as_the_factor_does(dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+
+    def draw(*shape: int) -> np.ndarray:
+        values = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+        return (values if dtype == np.complex64 else values.real).astype(dtype)
+
+    w, x, c, y, d = draw(5, 3, 4), draw(5, 2, 4), draw(5, 2, 3), draw(5, 3, 2), draw(5, 4, 2)
+    right = np.einsum("bmn,bmk->bnk", c, x.conj())
+    left = np.einsum("bkj,bnj->bnk", d, y.conj())
+    for function, primal, cotangent, expected in (
+        (lambda w: mx.array(x) @ mx.swapaxes(w, -1, -2), w, c, right),
+        (lambda w: mx.swapaxes(w, -1, -2) @ mx.array(y), w, d, left),
+        (lambda w: mx.addmm(mx.array(c[0]), mx.array(x[0]), w.T), w[0], c[0], right[0]),
+    ):
+        (pulled,) = mx.vjp(function, [mx.array(primal)], [mx.array(cotangent)])[1]
+        np.testing.assert_allclose(np.array(pulled), expected, rtol=1e-5, atol=1e-5)
+        assert memoryview(pulled).c_contiguous
+
+
 def test_complex_gradients() -> None:
     z = mx.array([3 + 4j])
     assert mx.grad(lambda x: mx.real(x * x).sum())(z).item() == 6 - 8j

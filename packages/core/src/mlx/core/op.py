@@ -18,6 +18,7 @@ Rules are made of public ops and array methods, so they differentiate, batch and
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -450,6 +451,13 @@ def reshape_like(x: array, like: array) -> array:
     if dynamic_shapes():
         return Op.named["reshape_like"](x, like)
     return x if x.shape == like.shape else x.reshape(like.shape)
+
+
+def element_count(x: array, axes: Sequence[int]) -> array | float:
+    """The number of elements that axes hold; an op while a shapeless compile traces."""
+    if dynamic_shapes():
+        return Op.named["element_count"](x, axes=tuple(axes))
+    return float(math.prod(x.shape[axis] for axis in axes))
 
 
 def expand_dims(x: array, axes: Sequence[int]) -> array:

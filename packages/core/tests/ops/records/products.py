@@ -126,6 +126,15 @@ RECORDS = [
         reference=lambda c, a, b: 0.5 * a @ b + 2 * c,
     ),
     case(
+        "addmm.bias",
+        Spec((2,)),
+        Spec((3, 2, 4)),
+        Spec((4, 2)),
+        dtypes=INEXACT,
+        call=lambda c, a, b: mx.addmm(c, a, b, 0.5, 2.0),
+        reference=lambda c, a, b: 0.5 * a @ b + 2 * c,
+    ),
+    case(
         "addmm.rows",
         Spec((3, 1)),
         Spec((2, 3, 4)),

@@ -57,18 +57,34 @@ class Adam(Optimizer):
         self, gradient: mx.array, parameter: mx.array, state: dict[str, Any]
     ) -> mx.array:
         """One step; see the class."""
-        learning_rate = self.learning_rate.astype(gradient.dtype)
+        return self._step(gradient, parameter, state, *self._scalars(gradient.dtype))
+
+    # A step computes its scalars first: what follows, of one shape, is one loop over memory.
+
+    def _scalars(self, dtype: mx.Dtype) -> tuple[mx.array, mx.array | None]:
+        """The rate, and the factor of the root of ``v`` if there is one."""
+        rate = self.learning_rate.astype(dtype)
+        if not self.bias_correction:
+            return rate, None
+        beta1, beta2 = self.betas
+        rate = (rate / (1 - beta1**self.step)).astype(dtype)
+        return rate, mx.rsqrt(1 - beta2**self.step).astype(dtype)
+
+    def _step(
+        self,
+        gradient: mx.array,
+        parameter: mx.array,
+        state: dict[str, Any],
+        rate: mx.array,
+        scale: mx.array | None,
+    ) -> mx.array:
         beta1, beta2 = self.betas
         m = beta1 * state["m"] + (1 - beta1) * gradient
         v = beta2 * state["v"] + (1 - beta2) * mx.square(gradient)
         state["m"] = m
         state["v"] = v
-        if not self.bias_correction:
-            return parameter - learning_rate * m / (mx.sqrt(v) + self.eps)
-        step = self.step
-        scale1 = (learning_rate / (1 - beta1**step)).astype(gradient.dtype)
-        scale2 = mx.rsqrt(1 - beta2**step).astype(gradient.dtype)
-        return parameter - scale1 * m / (mx.sqrt(v) * scale2 + self.eps)
+        root = mx.sqrt(v) if scale is None else mx.sqrt(v) * scale
+        return parameter - rate * m / (root + self.eps)
 
 
 class AdamW(Adam):
@@ -101,9 +117,9 @@ class AdamW(Adam):
         self, gradient: mx.array, parameter: mx.array, state: dict[str, Any]
     ) -> mx.array:
         """One step; see the class."""
-        learning_rate = self.learning_rate.astype(gradient.dtype)
-        decayed = parameter * (1 - learning_rate * self.weight_decay)
-        return super().apply_single(gradient, decayed, state)
+        scalars = self._scalars(gradient.dtype)
+        kept = 1 - self.learning_rate.astype(gradient.dtype) * self.weight_decay
+        return self._step(gradient, parameter * kept, state, *scalars)
 
 
 class Adamax(Adam):

@@ -72,14 +72,33 @@ def _transposed(x: array) -> array:
     return conjugate(swapaxes(x, -1, -2))
 
 
+def _is_transpose(x: array) -> bool:
+    """Whether x is recorded as the transposes of matrices."""
+    node = kernels.node_of(x)
+    last = (x.ndim - 1, x.ndim - 2)
+    return node.op is Op.named["transpose"] and any(axes[-2:] == last for axes in node.params)
+
+
+def _cotangent(x: array, a: array, b: array) -> array:
+    """``a @ b``, for the factor x.
+
+    Where x is ``transpose(w)``, as in every linear layer, the transpose of the product is computed:
+    so the cotangent of w lies as w does, and what follows, such as an optimizer's step, reads both
+    in order.
+    """
+    if _is_transpose(x):
+        return swapaxes(_matmul(swapaxes(b, -1, -2), swapaxes(a, -1, -2)), -1, -2)
+    return _matmul(a, b)
+
+
 @_matmul.vjp
 def _matmul_vjp(c: array, out: array, a: array, b: array) -> tuple[array, array]:
     # (..., m, n) @ (..., n, k) and (..., k, m) @ (..., m, n)
-    ca = unbroadcast(_matmul(c, _transposed(b)), a)
+    ca = unbroadcast(_cotangent(a, c, _transposed(b)), a)
     if b.ndim == 2 and a.ndim > 2:
         # One right factor for all: the rows of all batches are rows of one product.
         a, c = flatten(a, 0, -2), flatten(c, 0, -2)
-    return ca, unbroadcast(_matmul(_transposed(a), c), b)
+    return ca, unbroadcast(_cotangent(b, _transposed(a), c), b)
 
 
 @_matmul.jvp

@@ -7,7 +7,7 @@ import math
 from mlx.kernels import Dtype, array
 
 from ..dtypes import complex64
-from ..op import Op, Shape, dynamic_shapes, method, method_named, public, restored
+from ..op import Op, Shape, element_count, method, method_named, public, restored
 from ..stream import StreamOrDevice
 from .axes import Axes, as_inexact, axes_of, check_array, handle
 from .binary import add, divide, maximum, multiply, subtract
@@ -18,13 +18,6 @@ from .sort import sort
 from .ternary import where
 from .unary import imag, real, sqrt
 from .views import slice_axis
-
-
-def _count(a: array, axes: Shape) -> array | float:
-    """The number of elements that axes hold; an op while a shapeless compile traces."""
-    if dynamic_shapes():
-        return Op.named["element_count"](a, axes=axes)
-    return float(math.prod(a.shape[axis] for axis in axes))
 
 
 @method
@@ -58,7 +51,7 @@ def mean(
     check_array("mean", a)
     axes = axes_of(axis, a.ndim, "mean")
     a = as_inexact(a, stream)
-    return divide(sum(a, axes, keepdims, stream=stream), _count(a, axes), stream=stream)
+    return divide(sum(a, axes, keepdims, stream=stream), element_count(a, axes), stream=stream)
 
 
 def var(
@@ -103,7 +96,7 @@ def var(
     _, spread = _moments(a, axes=axes, keepdims=bool(keepdims), stream=stream)
     if not ddof:
         return spread
-    count = _count(a, axes)
+    count = element_count(a, axes)
     if isinstance(count, float):
         left = max(count - ddof, 0.0)
         return multiply(spread, count / left if left else math.inf, stream=stream)
@@ -138,7 +131,7 @@ def _moments_vjp(
         term = restored(c_spread, x, axes, keepdims) * centred * 2
         total = term if total is None else total + term
     assert total is not None
-    return (divide(total, _count(x, axes)),)
+    return (divide(total, element_count(x, axes)),)
 
 
 @_moments.jvp

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mlx.core as mx
+from mlx.core.op import element_count
 from mlx.nn.layers.base import Module
 
 
@@ -165,14 +166,66 @@ class BatchNorm(Module):
                 f"The input of shape {x.shape} has {count} values a channel; training "
                 "needs two at least."
             )
-        axes = tuple(range(x.ndim - 1))
-        mean, var = mx.mean(x, axes), mx.var(x, axes)
+        factors = [self["weight"], self["bias"]] if "weight" in self else []
+        is_complex = mx.issubdtype(x.dtype, mx.complexfloating)
+        normalised = _normalised_batch if is_complex else _normalised_real_batch
+        y, mean, var = normalised(x, factors, eps=self.eps)
         if self.training and self.track_running_stats:
             sample = var * (count / (count - 1))
             keep = 1 - self.momentum
             self.running_mean = keep * self["running_mean"] + self.momentum * mean
             self.running_var = keep * self["running_var"] + self.momentum * sample
-        return _scaled(self, _normalised(x, mean, var, self.eps))
+        return y
+
+
+def _normalised_batch(
+    x: mx.array, factors: list[mx.array], *, eps: float
+) -> tuple[mx.array, mx.array, mx.array]:
+    """Normalised channels, by weight and bias if there are factors; the mean and the variance."""
+    axes = tuple(range(x.ndim - 1))
+    mean, var = mx.mean(x, axes), mx.var(x, axes)
+    y = _normalised(x, mean, var, eps)
+    return (factors[0] * y + factors[1] if factors else y), mean, var
+
+
+_normalised_real_batch = mx.custom_function(_normalised_batch)
+
+
+@_normalised_real_batch.vjp
+def _normalised_real_batch_vjp(
+    primals: tuple[mx.array, list[mx.array]],
+    cotangents: tuple[mx.array, mx.array, mx.array],
+    outputs: tuple[mx.array, mx.array, mx.array],
+    *,
+    eps: float,
+) -> tuple[mx.array, list[mx.array]]:
+    """Reads the input twice: for the sums, and for its cotangent.
+
+    Of a channel of n values, with ``d = x - E[x]``, ``r = 1 / sqrt(Var[x] + eps)`` and
+    ``y = w r d + b``: ``cx = w r (cy - E[cy] - r d E[r d cy])``, and what mean and variance pass
+    on, ``cm / n + 2 d cv / n``.
+    """
+    x, factors = primals
+    of_y, of_mean, of_var = cotangents
+    _, mean, var = outputs
+    axes = tuple(range(x.ndim - 1))
+    inverse = mx.rsqrt(var + eps)
+    by_bias, by_weight = mx.mean(of_y, axes), mx.mean((x - mean) * inverse * of_y, axes)
+    # Numbers of the channels: in float32 at least, which holds n.
+    wide = mx.float64 if of_y.dtype == mx.float64 else mx.float32
+    by_bias, by_weight, of_mean, of_var, slope = (
+        c.astype(wide) for c in (by_bias, by_weight, of_mean, of_var, inverse)
+    )
+    count = element_count(x.astype(wide), axes)
+    of_factors = [
+        (by * count).astype(factor.dtype)
+        for by, factor in zip((by_weight, by_bias), factors, strict=False)
+    ]
+    scaled = slope * factors[0] if factors else slope
+    shift = of_mean / count - scaled * by_bias
+    bend = 2 * of_var / count - scaled * slope * by_weight
+    scaled, bend, shift = (c.astype(of_y.dtype) for c in (scaled, bend, shift))
+    return scaled * of_y + (bend * (x - mean) + shift), of_factors
 
 
 class GroupNorm(Module):

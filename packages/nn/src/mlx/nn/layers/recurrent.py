@@ -16,7 +16,7 @@ from mlx.nn.layers.base import Module
 
 
 def _inputs(layer: Module, x: mx.array, weight: mx.array, bias: mx.array | None) -> mx.array:
-    """The products of the inputs of all steps: (..., steps, features) to (..., steps, gates)."""
+    """The products of the inputs of all steps: (..., steps, features) to (steps, ..., gates)."""
     if x.ndim < 2 or x.shape[-1] != weight.shape[1]:
         raise layer._misuse(
             f"The input has shape {x.shape}; it must be (steps, {weight.shape[1]}) or "
@@ -24,12 +24,13 @@ def _inputs(layer: Module, x: mx.array, weight: mx.array, bias: mx.array | None)
         )
     if x.shape[-2] == 0:
         raise layer._misuse(f"The input of shape {x.shape} has no steps.")
+    x = mx.moveaxis(x, -2, 0)  # there are fewer features than gates to move
     return x @ weight.T if bias is None else mx.addmm(bias, x, weight.T)
 
 
 def _state(layer: Module, x: mx.array, size: int, state: mx.array | None, what: str) -> mx.array:
     """The state before the first step, of shape (..., size): what is given, or zeros."""
-    shape = (*x.shape[:-2], size)
+    shape = (*x.shape[1:-1], size)
     if state is None:
         return mx.zeros(shape, x.dtype)
     if state.shape != shape:
@@ -37,10 +38,21 @@ def _state(layer: Module, x: mx.array, size: int, state: mx.array | None, what: 
     return state
 
 
-def _first_steps(inputs: mx.array, weight: mx.array, *states: mx.array) -> list[mx.array]:
-    """The inputs with their steps first, and the states, in the dtype that a step promotes to."""
+def _of_one_dtype(inputs: mx.array, weight: mx.array, *states: mx.array) -> list[mx.array]:
+    """The inputs and the states in the dtype that a step promotes to."""
     dtype = mx.result_type(inputs, weight, *states)
-    return [x.astype(dtype) for x in (mx.moveaxis(inputs, -2, 0), *states)]
+    return [x.astype(dtype) for x in (inputs, *states)]
+
+
+def _earlier(state: mx.array, states: mx.array) -> mx.array:
+    """The states before all steps, from the first one and those after the steps."""
+    return mx.concatenate([state[None], states[:-1]])
+
+
+def _of_weight(of_products: mx.array, states: mx.array, weight: mx.array) -> mx.array:
+    """The cotangent of ``weight`` in ``states @ weight.T``: one product over all steps."""
+    rows = of_products.reshape(-1, weight.shape[0]), states.reshape(-1, weight.shape[1])
+    return (rows[0].T @ rows[1]).astype(weight.dtype)
 
 
 class RNN(Module):
@@ -106,7 +118,7 @@ class RNN(Module):
         """
         inputs = _inputs(self, x, self.Wxh, self.bias)
         state = _state(self, inputs, self.hidden_size, hidden, "hidden")
-        inputs, state = _first_steps(inputs, self.Whh, state)
+        inputs, state = _of_one_dtype(inputs, self.Whh, state)
         weight = self.Whh.T
 
         def step(state: mx.array, x: mx.array) -> tuple[mx.array, mx.array]:
@@ -174,22 +186,66 @@ class GRU(Module):
         """
         inputs = _inputs(self, x, self.Wx, self.b)
         state = _state(self, inputs, self.hidden_size, hidden, "hidden")
-        inputs, state = _first_steps(inputs, self.Wh, state)
-        weight = self.Wh.T
+        # The bias within the candidate, as one of all products of the state.
+        bias = mx.zeros((3 * self.hidden_size,), self.Wh.dtype)
+        if self.bhn is not None:
+            bias = mx.concatenate([bias[: -self.hidden_size], self.bhn])
+        inputs, bias, state = _of_one_dtype(inputs, self.Wh, bias, state)
+        return mx.moveaxis(_gru(inputs, self.Wh, bias, state)[0], 0, -2)
 
-        def step(state: mx.array, x: mx.array) -> tuple[mx.array, mx.array]:
-            state = self._step(x, state @ weight, state)
-            return state, state
 
-        return mx.moveaxis(mx.scan(step, state, inputs)[1], 0, -2)
+def _gru_gates(inputs: mx.array, products: mx.array) -> tuple[mx.array, ...]:
+    """The gates r and z, the candidate n, and the product that r scales."""
+    xr, xz, xn = mx.split(inputs, 3, axis=-1)
+    hr, hz, hn = mx.split(products, 3, axis=-1)
+    r, z = mx.sigmoid(xr + hr), mx.sigmoid(xz + hz)
+    return r, z, mx.tanh(xn + r * hn), hn
 
-    def _step(self, x: mx.array, h: mx.array, state: mx.array) -> mx.array:
-        """The next state, from the products of a step's input and of the state."""
-        xr, xz, xn = mx.split(x, 3, axis=-1)
-        hr, hz, hn = mx.split(h, 3, axis=-1)
-        r, z = mx.sigmoid(xr + hr), mx.sigmoid(xz + hz)
-        n = mx.tanh(xn + r * (hn if self.bhn is None else hn + self.bhn))
-        return (1 - z) * n + z * state
+
+@mx.custom_function
+def _gru(
+    inputs: mx.array, weight: mx.array, bias: mx.array, state: mx.array
+) -> tuple[mx.array, mx.array]:
+    """The states and the products of the states before them, of all steps, which come first."""
+    weight = weight.T
+
+    def step(state: mx.array, x: mx.array) -> tuple[mx.array, tuple[mx.array, mx.array]]:
+        products = mx.addmm(bias, state, weight)  # (..., hidden) @ (hidden, 3 * hidden)
+        _, z, n, _ = _gru_gates(x, products)
+        state = (1 - z) * n + z * state
+        return state, (state, products)
+
+    return mx.scan(step, state, inputs)[1]
+
+
+@_gru.vjp
+def _gru_vjp(primals: Any, cotangents: Any, outputs: Any) -> tuple[mx.array, ...]:
+    """From the last step to the first.
+
+    All cotangents of a step are multiples of that of its state, which is all a step has to find;
+    the factors are computed for all steps at once.
+    """
+    inputs, weight, _, state = primals
+    states, products = outputs
+    before = _earlier(state, states)
+    r, z, n, hn = _gru_gates(inputs, products)
+    by_n = (1 - z) * (1 - n * n)
+    by_z = (before - n) * z * (1 - z)
+    by_r = by_n * hn * r * (1 - r)
+    factors = mx.stack([by_r, by_z, by_n * r], axis=-2)  # (steps, ..., 3, hidden)
+
+    def step(of_state: mx.array, x: Any) -> tuple[mx.array, tuple[mx.array, mx.array]]:
+        of_states, of_products, factors, z = x
+        of_state = of_state + of_states
+        of_products = of_products + (of_state[..., None, :] * factors).reshape(of_products.shape)
+        return mx.addmm(of_state * z, of_products, weight), (of_state, of_products)
+
+    of_first, (of_states, of_products) = mx.scan(
+        step, mx.zeros_like(state), (*cotangents, factors, z), reverse=True
+    )
+    of_inputs = mx.concatenate([of_states * by for by in (by_r, by_z, by_n)], axis=-1)
+    of_bias = of_products.sum(tuple(range(of_products.ndim - 1)))
+    return of_inputs, _of_weight(of_products, before, weight), of_bias, of_first
 
 
 class LSTM(Module):
@@ -254,7 +310,7 @@ class LSTM(Module):
         inputs = _inputs(self, x, self.Wx, self.bias)
         of_shape = partial(_state, self, inputs, self.hidden_size)
         state, cell = of_shape(hidden, "hidden"), of_shape(cell, "cell")
-        inputs, state, cell = _first_steps(inputs, self.Wh, state, cell)
+        inputs, state, cell = _of_one_dtype(inputs, self.Wh, state, cell)
         states, cells, _ = _lstm(inputs, self.Wh, state, cell)
         return mx.moveaxis(states, 0, -2), mx.moveaxis(cells, 0, -2)
 
@@ -288,7 +344,7 @@ def _lstm_vjp(primals: Any, cotangents: Any, outputs: Any) -> tuple[mx.array, ..
     states, cells, sums = outputs
     i, f, g, o = mx.split(sums, 4, axis=-1)
     i, f, g, o = mx.sigmoid(i), mx.sigmoid(f), mx.tanh(g), mx.sigmoid(o)
-    before = mx.concatenate([cell[None], cells[:-1]])
+    before = _earlier(cell, cells)
     squashed = mx.tanh(cells)
     by_cell = (g * i * (1 - i), before * f * (1 - f), i * (1 - g * g))
     by_state = (squashed * o * (1 - o), o * (1 - squashed * squashed))
@@ -307,6 +363,5 @@ def _lstm_vjp(primals: Any, cotangents: Any, outputs: Any) -> tuple[mx.array, ..
         (*cotangents, f, by_cell, by_state),
         reverse=True,
     )
-    earlier = mx.concatenate([state[None], states[:-1]])
-    rows = of_sums.reshape(-1, of_sums.shape[-1]), earlier.reshape(-1, earlier.shape[-1])
-    return of_sums, (rows[0].T @ rows[1]).astype(weight.dtype), of_state, of_cell
+    of_weight = _of_weight(of_sums, _earlier(state, states), weight)
+    return of_sums, of_weight, of_state, of_cell
