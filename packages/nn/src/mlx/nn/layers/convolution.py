@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from numbers import Integral
+from collections.abc import Callable, Iterable
+from operator import index
 from typing import Any, ClassVar
 
 import mlx.core as mx
@@ -48,7 +48,8 @@ class _Convolution(Module):
 
     def _each(self, name: str, value: Sizes) -> tuple[int, ...]:
         """One number for each spatial axis."""
-        each = (value,) * self._spatial if isinstance(value, Integral) else tuple(value)
+        several = isinstance(value, Iterable)
+        each = tuple(value) if several else (index(value),) * self._spatial
         if len(each) != self._spatial:
             raise ValueError(
                 f"[{type(self).__name__}] {name} {value} has not one value for each of "
