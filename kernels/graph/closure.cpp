@@ -52,6 +52,8 @@ class Closing {
   }
 
   std::vector<Edge> copied(const Node* like) {
+    std::vector<Edge> inputs;  // made before the node, as everywhere
+    for (uint32_t i = 0; i < like->input_count; ++i) inputs.push_back(now(like->inputs[i]));
     Node* node = new_node(like->op, like->input_count, like->output_count, like->stream);
     const Edge held = Edge::adopt(node, 0);
     node->source = like->source;
@@ -63,7 +65,7 @@ class Closing {
       node->outputs[i].dtype = like->outputs[i].dtype;
       edges.emplace_back(node, i);
     }
-    for (uint32_t i = 0; i < like->input_count; ++i) node->inputs[i] = now(like->inputs[i]);
+    for (uint32_t i = 0; i < like->input_count; ++i) node->inputs[i] = std::move(inputs[i]);
     return edges;
   }
 

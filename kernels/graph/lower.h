@@ -25,9 +25,9 @@ inline uint32_t mark_index(const Node* node) {
 }
 
 // order() with a memory that is reused; the walk marks its nodes with `epoch`. A node that `stop`
-// marks is not entered.
+// marks is not entered, nor one made before the sequence number `since`.
 void collect(const Edge* roots, size_t count, bool through_evaluated, uint64_t epoch,
-             std::vector<Node*>* out);
+             std::vector<Node*>* out, uint64_t since = 0);
 
 // What lowering asks of an op for every node, in 16 bytes.
 struct OpInfo {

@@ -56,10 +56,10 @@ void sort_by_sequence(std::vector<Node*>* nodes, size_t from) {
 uint64_t next_epoch() { return ++epoch_count << mark_index_bits; }
 
 void collect(const Edge* roots, size_t count, bool through_evaluated, uint64_t epoch,
-             std::vector<Node*>* out) {
+             std::vector<Node*>* out, uint64_t since) {
   const size_t from = out->size();
   const auto visit = [&](Node* node) {
-    if (marked(node, epoch)) return;
+    if (marked(node, epoch) || node->sequence < since) return;
     if (node->evaluated() && !(through_evaluated && node->input_count)) return;
     node->mark = epoch;
     out->push_back(node);
@@ -83,7 +83,10 @@ void order(const Edge* roots, size_t count, bool through_evaluated, std::vector<
 void dependents(const Edge* roots, size_t root_count, const Edge* leaves, size_t leaf_count,
                 std::vector<Node*>* out) {
   const size_t from = out->size();
-  order(roots, root_count, true, out);
+  // What depends on a leaf was made after it: the history of older arrays is not walked.
+  uint64_t since = leaf_count ? UINT64_MAX : 0;
+  for (size_t i = 0; i < leaf_count; ++i) since = std::min(since, leaves[i].node()->sequence);
+  collect(roots, root_count, true, next_epoch(), out, since);
   const uint64_t epoch = next_epoch();
   for (size_t i = 0; i < leaf_count; ++i) leaves[i].node()->mark = epoch;
   // A leaf that is itself in the list stands for its value: it is no dependent. What it is computed

@@ -79,6 +79,17 @@ TEST(dependents_skip_what_does_not_depend) {
   CHECK(nodes[1] == out.node());
 }
 
+TEST(dependents_do_not_walk_what_is_older_than_the_leaves) {
+  const Edge old = ew("negative", floats({1}));
+  const uint64_t mark = old.node()->mark;
+  const Edge leaf = ew("abs", old);
+  const Edge out = ew("add", ew("square", leaf), old);
+  std::vector<Node*> nodes;
+  dependents(&out, 1, &leaf, 1, &nodes);
+  CHECK_EQ(nodes.size(), 2u);
+  CHECK_EQ(old.node()->mark, mark);
+}
+
 TEST(substitute_makes_what_depends_anew) {
   const Edge p = placeholder({2}, Dtype::float32, nullptr);
   const Edge w = ew("negative", floats({1, 2}));

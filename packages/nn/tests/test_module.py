@@ -284,6 +284,36 @@ def test_subclasses_may_redefine_the_dict_operators():
         model[1]
 
 
+class Numbered(nn.Module):
+    """Layers whose names are their places."""
+
+    def __init__(self, *layers):
+        super().__init__()
+        for i, layer in enumerate(layers):
+            self[str(i)] = layer
+
+    def __getitem__(self, key):
+        return super().__getitem__(str(key))
+
+    def __setitem__(self, key, value):
+        super().__setitem__(str(key), value)
+
+
+def test_lists_update_modules_that_take_an_index():
+    """Weights named 0.weight and 1.weight unflatten to a list."""
+    row = Numbered(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1))
+    model = nn.Sequential(row)
+    weights = [(name, mx.full(value.shape, 3.0)) for name, value in tree_flatten(model)]
+    model.load_weights(weights)
+    assert all(value.item() == 3 for _, value in tree_flatten(model.parameters()))
+    model.update_modules({"layers": [[nn.Tanh()]]})
+    assert isinstance(row[0], nn.Tanh)
+    with pytest.raises(ValueError, match=r"List index 3 is out of bounds .* at layers\.0"):
+        model.update({"layers": [[{}, {}, {}, {"weight": mx.zeros(1)}]]})
+    with pytest.raises(ValueError, match=r"invalid type: list for layers\.0"):
+        nn.Sequential(nn.ReLU()).update({"layers": [[{}]]})
+
+
 def test_copies():
     layer = nn.Linear(2, 2)
     layer.freeze(keys="bias").eval()

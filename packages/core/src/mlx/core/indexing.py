@@ -453,6 +453,10 @@ def setitem(a: array, key: Any, value: Any) -> None:
     made = _value(value, a.dtype)
     if made is not value and kernels.assign(a, key, made):
         return
+    if type(key) is array and a.ndim and a.shape[0] and key.dtype in _integers:
+        made = _fitted(made, (*key.shape, *a.shape[1:]))
+        a._rebind(_scatter(a, key, made, axes=(0,), position=0, mode="set"))
+        return
     mask = _mask(key)
     a._rebind(
         _masked(a, mask, made) if mask is not None else _updated(a, _read(a, key), made, "set")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from mlx.kernels import array
 
-from ..op import fix_shapes, public
+from ..op import Shape, fix_shapes, public
 from ..stream import StreamOrDevice
 from .axes import Numeric, as_array, handle
 from .binary import multiply
@@ -46,10 +47,8 @@ def _split(term: str) -> tuple[str, bool, str]:
     return head, bool(dots), tail
 
 
-def _parsed(subscripts: str, operands: Sequence[array]) -> _Equation:
+def _parsed(subscripts: str, operands: Sequence[Shape]) -> _Equation:
     """The equation of the subscripts for operands of these shapes."""
-    if not isinstance(subscripts, str):
-        raise TypeError(f"[einsum] subscripts is {type(subscripts).__name__}, not a string.")
     if not operands:
         raise ValueError("[einsum] There are no operands; at least one is needed.")
     text = subscripts.replace(" ", "")
@@ -65,10 +64,10 @@ def _parsed(subscripts: str, operands: Sequence[array]) -> _Equation:
     dotted = 0
     for place, (term, operand) in enumerate(zip(terms, operands, strict=True)):
         head, dots, tail = _split(term)
-        rest = operand.ndim - len(head) - len(tail)
+        rest = len(operand) - len(head) - len(tail)
         if rest < 0 or (rest and not dots):
             raise ValueError(
-                f"[einsum] Operand {place} has {operand.ndim} dimensions and the subscripts "
+                f"[einsum] Operand {place} has {len(operand)} dimensions and the subscripts "
                 f"'{term}'; one is needed for each."
             )
         dotted = max(dotted, rest)
@@ -90,20 +89,20 @@ def _parsed(subscripts: str, operands: Sequence[array]) -> _Equation:
     return _Equation(text, inputs, output, sizes)
 
 
-def _note_sizes(sizes: dict[str, int], labels: Labels, operand: array, place: int) -> None:
+def _note_sizes(sizes: dict[str, int], labels: Labels, operand: Shape, place: int) -> None:
     """Enters the sizes of an operand's axes; size one broadcasts between operands."""
     own: dict[str, int] = {}
-    for label, size in zip(labels, operand.shape, strict=True):
+    for label, size in zip(labels, operand, strict=True):
         if own.setdefault(label, size) != size:
             raise ValueError(
                 f"[einsum] Subscript '{label}' is repeated in operand {place} of shape "
-                f"{operand.shape}, where its axes have the sizes {own[label]} and {size}."
+                f"{operand}, where its axes have the sizes {own[label]} and {size}."
             )
         known = sizes.get(label, 1)
         if size != 1 and known != 1 and size != known:
             raise ValueError(
                 f"[einsum] Subscript '{label}' has size {size} in operand {place} of shape "
-                f"{operand.shape} and {known} in another operand."
+                f"{operand} and {known} in another operand."
             )
         sizes[label] = size if known == 1 else known
 
@@ -232,6 +231,19 @@ def _by_tree(
     return _Plan(steps, scaling, total)
 
 
+@lru_cache(maxsize=256)
+def _arranged(subscripts: str, shapes: tuple[Shape, ...]) -> tuple[_Equation, _Plan]:
+    """What a call with these subscripts and shapes means; a loop makes the same call again."""
+    equation = _parsed(subscripts, shapes)
+    return equation, _planned(equation)
+
+
+def _read(subscripts: str, operands: Sequence[array]) -> tuple[_Equation, _Plan]:
+    if not isinstance(subscripts, str):
+        raise TypeError(f"[einsum] subscripts is {type(subscripts).__name__}, not a string.")
+    return _arranged(subscripts, tuple([operand.shape for operand in operands]))
+
+
 # ---- contraction ---------------------------------------------------------------------------------
 
 Term = tuple[array, Labels]
@@ -343,14 +355,14 @@ def einsum(subscripts: str, *operands: Numeric, stream: StreamOrDevice = None) -
         array([17, 37], dtype=float32)
     """
     arrays = [as_array(operand, "einsum") for operand in operands]
-    equation = _parsed(subscripts, arrays)
+    equation, plan = _read(subscripts, arrays)
     sizes, output = equation.sizes, equation.output
     terms = [
         _simplified(x, labels, sizes, stream)
         for x, labels in zip(arrays, equation.inputs, strict=True)
     ]
     last = terms[0]
-    for step in _planned(equation).steps:
+    for step in plan.steps:
         rest = [term for k, term in enumerate(terms) if k not in step]
         needed = frozenset(output).union(*(labels for _, labels in rest))
         if len(step) == 1:
@@ -390,8 +402,7 @@ def einsum_path(subscripts: str, *operands: Numeric) -> tuple[list[tuple[int, ..
         [(0, 1), (0, 1)]
     """
     arrays = [as_array(operand, "einsum_path") for operand in operands]
-    equation = _parsed(subscripts, arrays)
-    plan = _planned(equation)
+    equation, plan = _read(subscripts, arrays)
     every = frozenset(equation.sizes)
     naive = _operations(every, frozenset(equation.output), len(arrays), equation.sizes)
     lines = (
@@ -401,7 +412,7 @@ def einsum_path(subscripts: str, *operands: Numeric) -> tuple[list[tuple[int, ..
         ("Naive FLOP count", naive),
         ("Optimized FLOP count", plan.operations),
     )
-    return plan.steps, "".join(f"{name:>22}:  {value}\n" for name, value in lines)
+    return list(plan.steps), "".join(f"{name:>22}:  {value}\n" for name, value in lines)
 
 
 __all__ = public(globals())

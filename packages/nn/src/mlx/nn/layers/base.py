@@ -439,6 +439,11 @@ def _wrong_type(value: Any, place: _Place | None) -> ValueError:
     return ValueError(f"Received invalid type: {type(value).__name__} for {_dotted(place)}.")
 
 
+def _is_row(target: Any) -> bool:
+    """Whether a module says itself what stands at an index, as a list of layers does."""
+    return isinstance(target, Module) and type(target).__getitem__ is not dict.__getitem__
+
+
 def _keys(target: Any, source: Any, kind: str, strict: bool, place: _Place | None) -> Iterable[Any]:
     """The keys of a tree that the container at a place has too."""
     if isinstance(source, dict) and isinstance(target, dict):
@@ -449,7 +454,7 @@ def _keys(target: Any, source: Any, kind: str, strict: bool, place: _Place | Non
             name = _dotted((place, next(key for key in source if key not in target)))
             raise ValueError(f'Module does not have {kind} named "{name}".')
         return known
-    if isinstance(source, list) and isinstance(target, (list, tuple)):
+    if isinstance(source, list) and (isinstance(target, (list, tuple)) or _is_row(target)):
         size = len(target)
         if strict and len(source) > size:
             raise ValueError(
