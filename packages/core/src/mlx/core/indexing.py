@@ -340,6 +340,7 @@ def _fitted(value: array, shape: Shape) -> array:
         value = _movement(_squeeze.id, value, (tuple(range(extra)),), None)
     if value.shape == shape:
         return value
+    fix_shapes()
     if not value.ndim:
         return broadcast_to(value, shape)
     fits = value.ndim <= len(shape) and all(
