@@ -383,6 +383,23 @@ def test_shapeless_where_a_shape_decides() -> None:
     assert len(calls) == 3
 
 
+def test_shapeless_checks_what_it_captured() -> None:
+    weight, rows = mx.ones((4,)), mx.ones((2, 4))
+    places = mx.zeros((1, 4), mx.int32)
+    functions = [
+        lambda x: mx.fast.layer_norm(x, weight, None, 1e-5),
+        lambda x: mx.fast.rms_norm(x, weight, 1e-5),
+        lambda x: x.at[mx.array([0, 1])].add(rows),
+        lambda x: mx.take_along_axis(x, places, 0),
+        lambda x: mx.concatenate([x, rows]),
+    ]
+    for function in functions:
+        shapeless = mx.compile(function, shapeless=True)
+        mx.eval(shapeless(mx.ones((2, 4))))
+        with pytest.raises(ValueError, match=r"[Ss]hape|size"):
+            mx.eval(shapeless(mx.ones((2, 3))))
+
+
 def test_shapeless_gradient_of_what_is_broadcast_later() -> None:
     f = mx.compile(mx.grad(lambda b, x: ((x + b) ** 2).sum()), shapeless=True)
     assert f(mx.ones((1, 2)), mx.ones((1, 2))).tolist() == [[4, 4]]

@@ -56,8 +56,9 @@ class Op(kernels.NodeMaker):
         multiple: Whether its outputs are a tuple even where there is only one.
         constant: Whether its outputs are locally constant (argmax, comparisons, floor), so that
             every tangent and cotangent is zero.
-        sized: Whether its parameters hold sizes or places that a shape decided, so that a shapeless
-            function is recorded again for other shapes.
+        sized: Whether a shapeless function with it is recorded again for other shapes: because its
+            parameters hold sizes, or because only its public function checks shapes. A structural
+            op is, unless it says that its inference is enough.
     """
 
     kind: ClassVar[str] = "structural"
@@ -70,7 +71,7 @@ class Op(kernels.NodeMaker):
         params: Sequence[str] = (),
         multiple: bool = False,
         constant: bool = False,
-        sized: bool = False,
+        sized: bool | None = None,
         like: int | None = None,
         **registry: Any,
     ) -> None:
@@ -82,7 +83,7 @@ class Op(kernels.NodeMaker):
         self.params = tuple(params)
         self.multiple = multiple
         self.constant = constant
-        self.sized = sized
+        self.sized = self.kind == "structural" if sized is None else sized
         number = kernels.register_op(name, self.kind, params=self.params, face=self, **registry)
         super().__init__(number, self.params, multiple, like)
         self._jvp: Callable[..., Any] | None = None

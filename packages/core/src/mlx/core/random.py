@@ -80,7 +80,7 @@ __all__ = [
 _BELOW_ONE = {float32: 1 - 2.0**-24, float16: 1 - 2.0**-11, bfloat16: 1 - 2.0**-8}
 _ABOVE_MINUS_ONE = -1 + 2.0**-24
 
-_random_bits = Op("random_bits", params=("count",), constant=True, sized=True)
+_random_bits = Op("random_bits", params=("count",), constant=True)
 
 
 @_random_bits.infer

@@ -25,9 +25,9 @@ Sizes = Sequence[int] | None
 
 # n is 0 where the input's length decides; the result is divided by n ** power. `transposed` makes
 # rfft the transpose of irfft, where inner frequencies stand for two, and the other way round.
-_fft = Op("fft", params=("axis", "n", "power", "inverse"), sized=True)
-_rfft = Op("rfft", params=("axis", "n", "power", "transposed"), sized=True)
-_irfft = Op("irfft", params=("axis", "n", "power", "transposed"), sized=True)
+_fft = Op("fft", params=("axis", "n", "power", "inverse"))
+_rfft = Op("rfft", params=("axis", "n", "power", "transposed"))
+_irfft = Op("irfft", params=("axis", "n", "power", "transposed"))
 
 _LONGEST = 2**31 - 1
 _FORWARD = {"backward": 0.0, "ortho": 0.5, "forward": 1.0}

@@ -281,7 +281,7 @@ def _conv_vmap(batched: Batched, x: array, w: array, **params: Any) -> array:
 
 # ---- the gradient of the weight ----------------------------------------------------------------
 
-_conv_weight = Op("conv_weight", params=(*_PARAMS, "kernel"), sized=True)
+_conv_weight = Op("conv_weight", params=(*_PARAMS, "kernel"))
 
 
 @_conv_weight.infer

@@ -241,7 +241,7 @@ def _broadcast_like(value: array, like: array, stream: StreamOrDevice) -> array:
 
 # ---- ranges ------------------------------------------------------------------------------------
 
-_arange = Op("arange", params=("start", "step", "size", "dtype"), sized=True)
+_arange = Op("arange", params=("start", "step", "size", "dtype"))
 
 
 def arange(

@@ -20,7 +20,7 @@ Tangents = tuple[array | None, ...]
 _gather_mm = Op("gather_mm")
 # (..., m, k) and (..., k, n), chosen by the first two indices, are multiplied and added up where
 # the third one says in zeros of a shape (..., m, n). All indices have one shape.
-_scatter_mm = Op("scatter_mm", params=("shape",), sized=True)
+_scatter_mm = Op("scatter_mm", params=("shape",))
 
 
 def gather_mm(

@@ -361,7 +361,7 @@ def _rolled(a: array, shift: int, axis: int, stream: StreamOrDevice) -> array:
 
 # ---- padding -----------------------------------------------------------------------------------
 
-_pad = Op("pad", params=("low", "high"), sized=True)
+_pad = Op("pad", params=("low", "high"))
 
 
 @_pad.infer

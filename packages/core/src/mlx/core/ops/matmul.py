@@ -17,7 +17,7 @@ from .shape import Batched, expand_dims, flatten, reshape, squeeze, swapaxes, tr
 
 # ---- matmul ------------------------------------------------------------------------------------
 
-_matmul = Op("matmul")
+_matmul = Op("matmul", sized=False)
 
 
 def matmul(a: array, b: array, /, *, stream: StreamOrDevice = None) -> array:
@@ -122,7 +122,7 @@ def _matmul_vmap(batched: Batched, a: array, b: array) -> array:
 
 # ---- addmm -------------------------------------------------------------------------------------
 
-_addmm = Op("addmm", params=("alpha", "beta"))
+_addmm = Op("addmm", params=("alpha", "beta"), sized=False)
 
 
 def addmm(

@@ -190,7 +190,7 @@ def _max_pool_jvp_push(
 # Linear. How much of an input no window sees does not follow from the cotangent: the gradient has
 # the sizes as a parameter, or the input itself where shapes may change.
 
-_mean_pool_vjp = Op("mean_pool_vjp", params=(*_PARAMS, "sizes"), sized=True)
+_mean_pool_vjp = Op("mean_pool_vjp", params=(*_PARAMS, "sizes"))
 
 
 @_mean_pool_vjp.infer

@@ -106,7 +106,7 @@ def _resolved(shape: Shape, old: Shape) -> Shape:
     return tuple(missing if size == -1 else size for size in shape)
 
 
-_reshape_like = Op("reshape_like")
+_reshape_like = Op("reshape_like", sized=False)
 
 
 @_reshape_like.infer
@@ -603,7 +603,7 @@ def _broadcast_to_vmap(batched: Batched, x: array, shape: Shape) -> array:
     return _broadcast_to(x, shape=(x.shape[0], *shape))
 
 
-_broadcast_like = Op("broadcast_like")
+_broadcast_like = Op("broadcast_like", sized=False)
 
 
 @_broadcast_like.infer
@@ -636,7 +636,7 @@ def _broadcast_like_vmap(batched: Batched, x: array, like: array) -> array:
     return _broadcast_like(x, like)
 
 
-_element_count = Op("element_count", params=("axes",), constant=True)
+_element_count = Op("element_count", params=("axes",), constant=True, sized=False)
 
 
 @_element_count.infer

@@ -10,7 +10,7 @@ from .axes import Axes, as_inexact, axes_of, check_array
 from .shape import Batched, flatten, reshape, transpose
 from .unary import exp
 
-_softmax = Op("softmax", params=("axis", "precise"), like=0)
+_softmax = Op("softmax", params=("axis", "precise"), like=0, sized=False)
 
 
 def softmax(

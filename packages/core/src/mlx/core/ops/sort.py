@@ -11,7 +11,7 @@ from .axes import as_int, axis_of, check_array
 from .shape import Batched, flatten
 from .views import slice_axis
 
-_sort = Op("sort", params=("axis",), like=0)
+_sort = Op("sort", params=("axis",), like=0, sized=False)
 
 
 def sort(a: array, /, axis: int | None = -1, *, stream: StreamOrDevice = None) -> array:
@@ -59,7 +59,7 @@ def _sort_vmap(batched: Batched, x: array, axis: int) -> array:
     return _sort(x, axis=axis + 1)
 
 
-_argsort = Op("argsort", params=("axis",), constant=True)
+_argsort = Op("argsort", params=("axis",), constant=True, sized=False)
 
 
 def argsort(a: array, /, axis: int | None = -1, *, stream: StreamOrDevice = None) -> array:
@@ -98,7 +98,7 @@ def _argsort_vmap(batched: Batched, x: array, axis: int) -> array:
 
 # ---- partition ---------------------------------------------------------------------------------
 
-_partition = Op("partition", params=("kth", "axis"), like=0, sized=True)
+_partition = Op("partition", params=("kth", "axis"), like=0)
 
 
 def _place(name: str, a: array, kth: int, axis: int) -> int:
@@ -154,7 +154,7 @@ def _partition_vmap(batched: Batched, x: array, kth: int, axis: int) -> array:
     return _partition(x, kth=kth, axis=axis + 1)
 
 
-_argpartition = Op("argpartition", params=("kth", "axis"), constant=True, sized=True)
+_argpartition = Op("argpartition", params=("kth", "axis"), constant=True)
 
 
 def argpartition(

@@ -105,7 +105,7 @@ def var(
 
 
 # Mean and variance in one reading.
-_moments = Op("moments", params=("axes", "keepdims"), multiple=True)
+_moments = Op("moments", params=("axes", "keepdims"), multiple=True, sized=False)
 
 
 @_moments.infer

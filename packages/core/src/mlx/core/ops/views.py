@@ -51,7 +51,7 @@ def slice_axis(
 
 slice_axis.__module__ = "mlx.core.ops"  # for other ops; no public name
 
-_slice_update = Op("slice_update", params=("start", "stop", "strides"), like=0, sized=True)
+_slice_update = Op("slice_update", params=("start", "stop", "strides"), like=0)
 
 
 @_slice_update.vjp

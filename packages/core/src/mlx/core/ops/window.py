@@ -44,7 +44,7 @@ def _checked(name: str, a: array, start: array, axes: IntOrInts, sizes: Shape) -
 
 # ---- slice -------------------------------------------------------------------------------------
 
-_dynamic_slice = Op("dynamic_slice", params=("axes", "sizes"), sized=True)
+_dynamic_slice = Op("dynamic_slice", params=("axes", "sizes"))
 
 
 def slice(
