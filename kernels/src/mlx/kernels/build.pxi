@@ -22,10 +22,15 @@ def source_line(int source):
     return text.decode("utf-8", "replace") if text.size() else None
 
 
+cdef enum:
+    kind_constant, kind_data, kind_placeholder, kind_elementwise, kind_cast, kind_reduction
+    kind_movement, kind_structural, kind_call, kind_control
+
 cdef dict kind_codes = {
-    "constant": 0, "data": 1, "placeholder": 2, "elementwise": 3, "cast": 4, "reduction": 5,
-    "movement": 6, "structural": 7, "call": 8,
-    "control": 9,
+    "constant": kind_constant, "data": kind_data, "placeholder": kind_placeholder,
+    "elementwise": kind_elementwise, "cast": kind_cast, "reduction": kind_reduction,
+    "movement": kind_movement, "structural": kind_structural, "call": kind_call,
+    "control": kind_control,
 }
 cdef dict domain_codes = {
     "any": 0, "numeric": 1, "inexact": 2, "real": 3, "integral": 4, "boolean": 5, "complex": 6,
@@ -165,7 +170,7 @@ def set_hook(str name not None, target):
         set_slot(encoded, NULL, NULL)
     elif isinstance(target, int):
         op = op_of(target)
-        if mlxk_kind(op[0]) != 3:
+        if mlxk_kind(op[0]) != kind_elementwise:
             raise ValueError(f"[set_hook] {name} needs an elementwise op or a function.")
         set_slot(encoded, op, NULL)
     elif callable(target):
@@ -462,13 +467,13 @@ cdef class NodeMaker:
         """Makes a node and returns its output, or the tuple of them."""
         cdef const Op* op = op_of(self.id)
         cdef int kind = mlxk_kind(op[0])
-        if kind == 3:
+        if kind == kind_elementwise:
             return self.elementwise_node(inputs, stream)
-        if kind == 6:
+        if kind == kind_movement:
             return self.movement_node(inputs, params, stream)
-        if kind == 5:
+        if kind == kind_reduction:
             return reduction(self.id, *inputs, params["axes"], params["keepdims"], stream)
-        if kind == 4:
+        if kind == kind_cast:
             return cast(*inputs, params["dtype"], stream)
         return self.structural_node(op, inputs, params, stream)
 
@@ -546,7 +551,7 @@ cdef class ElementwiseFunction:
 
     def __init__(self, int op_id, str name not None, doc=None, signature=None, module="mlx.core"):
         cdef const Op* op = op_of(op_id)
-        if mlxk_kind(op[0]) != 3:
+        if mlxk_kind(op[0]) != kind_elementwise:
             raise ValueError(f"[ElementwiseFunction] {op.name.decode()} is not elementwise.")
         init_function(self, op)
         self.__name__ = name
