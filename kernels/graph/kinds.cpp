@@ -67,18 +67,16 @@ struct ConstantCache {
 };
 
 Edge make_constant(uint64_t real, uint64_t imaginary, Dtype dtype) {
-  List value;
+  Value value(std::bit_cast<double>(real));
   if (dtype == Dtype::bool_) {
-    value.emplace_back(real != 0);
+    value = Value(real != 0);
   } else if (is_integer(dtype)) {
-    value.emplace_back(static_cast<int64_t>(real));
+    value = Value(static_cast<int64_t>(real));
   } else if (is_complex(dtype)) {
-    value.emplace_back(
-        std::complex<double>(std::bit_cast<double>(real), std::bit_cast<double>(imaginary)));
-  } else {
-    value.emplace_back(std::bit_cast<double>(real));
+    value =
+        Value(std::complex<double>(std::bit_cast<double>(real), std::bit_cast<double>(imaginary)));
   }
-  Params params(std::move(value));
+  Params params = Params::of(std::move(value));
   Node* node = new_node(op_constant, 0, 1, 0);
   node->outputs[0].dtype = dtype;
   node->params = std::move(params);
@@ -165,7 +163,7 @@ Edge cast(const Edge& input, Dtype dtype, StreamId stream) {
   if (from->op == op_constant && fold_cast(from, dtype, &folded)) return folded;
   static const Params* const params = [] {
     auto* all = new Params[dtype_count];  // shared by every cast to one dtype
-    for (int i = 0; i < dtype_count; ++i) all[i] = Params(List{Value(static_cast<Dtype>(i))});
+    for (int i = 0; i < dtype_count; ++i) all[i] = Params::of(static_cast<Dtype>(i));
     return all;
   }();
   Node* node = new_node(op_cast, 1, 1, stream);
@@ -223,7 +221,7 @@ Edge reduction(const Op& op, const Edge& input, const Dims& axes, bool keepdims,
     }
     result_shape = Dims(lengths, kept);
   }
-  Params params(List{Value(axes), Value(keepdims)});
+  Params params = Params::of(axes, keepdims);
   Node* node = new_node(op.id, 1, 1, stream);
   Edge result = Edge::adopt(node, 0);
   node->outputs[0].shape = std::move(result_shape);
@@ -293,7 +291,7 @@ Edge from_buffer(BufferRef buffer, int64_t offset, Dims shape, Dims strides, Dty
 Edge placeholder(Dims shape, Dtype dtype, std::shared_ptr<Opaque> where) {
   element_count(shape);
   Params params;
-  if (where) params = Params(List{Value(std::move(where))});
+  if (where) params = Params::of(std::move(where));
   Node* node = new_node(op_placeholder, 0, 1, 0);
   node->outputs[0].shape = std::move(shape);
   node->outputs[0].dtype = dtype;

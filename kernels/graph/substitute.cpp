@@ -141,9 +141,9 @@ std::vector<Edge> call(std::shared_ptr<const Graph> graph, ProgramRef program,
     node->outputs[i].dtype = program->results[i].layout.dtype;
   }
   for (size_t i = 0; i < count; ++i) node->inputs[i] = arguments[i];
-  node->params = Params(
-      List{Value(std::move(graph)),
-           Value(std::shared_ptr<Opaque>(std::make_shared<ProgramHolder>(std::move(program))))});
+  node->params =
+      Params::of(std::move(graph),
+                 std::shared_ptr<Opaque>(std::make_shared<ProgramHolder>(std::move(program))));
   if (outputs == 1) return {std::move(made)};
   // Each result gets a node of its own, so that each can be given up by itself: a training step
   // that keeps its loss still donates its parameters.

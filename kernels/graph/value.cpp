@@ -1,9 +1,12 @@
 #include "mlxk/value.h"
 
+#include <algorithm>
 #include <cinttypes>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <memory>
+#include <new>
 
 #include "mlxk/error.h"
 
@@ -197,10 +200,23 @@ std::string Value::str() const {
   return "";
 }
 
+Params::Block* Params::allocate(size_t count) {
+  void* memory = ::operator new(sizeof(Block) + count * sizeof(Value));
+  Block* block = new (memory) Block{1, static_cast<uint32_t>(count)};
+  std::uninitialized_default_construct_n(block->values(), count);
+  return block;
+}
+
+void Params::release(Block* block) noexcept {
+  std::destroy_n(block->values(), block->count);
+  block->~Block();
+  ::operator delete(block);
+}
+
 bool Params::operator==(const Params& other) const {
   if (block_ == other.block_) return true;
   if (size() != other.size()) return false;
-  return size() == 0 || block_->values == other.block_->values;
+  return size() == 0 || std::equal(&(*this)[0], &(*this)[0] + size(), &other[0]);
 }
 
 size_t Params::hash() const {

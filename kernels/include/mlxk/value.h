@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mlxk/dims.h"
@@ -92,17 +93,22 @@ class Value {
   std::shared_ptr<const void> heap_;
 };
 
-// A node's parameters, shared between nodes and Programs. A null pointer is the empty list.
-struct ParamsBlock {
-  std::atomic<uint32_t> refs{1};
-  List values;
-};
-
+// A node's parameters, shared between nodes and Programs: one block of memory. A null pointer is
+// the empty list.
 class Params {
  public:
   Params() = default;
-  explicit Params(List values)
-      : block_(values.empty() ? nullptr : new ParamsBlock{1, std::move(values)}) {}
+  // So many empty values, for at() to fill before the list is shared.
+  explicit Params(size_t count) : block_(count ? allocate(count) : nullptr) {}
+  explicit Params(List values) : Params(values.size()) {
+    for (size_t i = 0; i < values.size(); ++i) at(i) = std::move(values[i]);
+  }
+  template <class... Values> static Params of(Values&&... values) {
+    Params params(sizeof...(Values));
+    size_t i = 0;
+    ((params.at(i++) = Value(std::forward<Values>(values))), ...);
+    return params;
+  }
   Params(const Params& other) : block_(other.block_) {
     if (block_) block_->refs.fetch_add(1, std::memory_order_relaxed);
   }
@@ -112,16 +118,25 @@ class Params {
     return *this;
   }
   ~Params() {
-    if (block_ && block_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete block_;
+    if (block_ && block_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) release(block_);
   }
-  size_t size() const { return block_ ? block_->values.size() : 0; }
+  size_t size() const { return block_ ? block_->count : 0; }
   bool empty() const { return !block_; }
-  const Value& operator[](size_t i) const { return block_->values[i]; }
+  const Value& operator[](size_t i) const { return block_->values()[i]; }
+  Value& at(size_t i) { return block_->values()[i]; }
   bool operator==(const Params& other) const;
   size_t hash() const;
 
  private:
-  ParamsBlock* block_ = nullptr;
+  struct alignas(Value) Block {
+    std::atomic<uint32_t> refs;
+    uint32_t count;
+    Value* values() { return reinterpret_cast<Value*>(this + 1); }
+  };
+  static Block* allocate(size_t count);
+  static void release(Block* block) noexcept;
+
+  Block* block_ = nullptr;
 };
 
 }  // namespace mlxk

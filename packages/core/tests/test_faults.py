@@ -38,6 +38,24 @@ Raising = tuple[str, Callable[[], Any], type[Exception], str]
 RAISING: list[Raising] = [
     ("broadcast", lambda: a34() + mx.ones((5,)), ValueError, r"\(3, 4\).*\(5,?\)"),
     ("broadcast_to", lambda: mx.broadcast_to(a34(), (5, 4)), ValueError, r"\(3, 4\).*\(5, 4\)"),
+    (
+        "concatenate_sizes",
+        lambda: mx.concatenate([a34(), mx.ones((3, 5))]),
+        ValueError,
+        r"\(3, 4\) and \(3, 5\).*axis 1",
+    ),
+    (
+        "concatenate_dimensions",
+        lambda: mx.concatenate([a34(), mx.ones((3,))]),
+        ValueError,
+        r"\(3, 4\) and \(3,\).*2 and 1 dim",
+    ),
+    (
+        "concatenate_too_long",
+        lambda: mx.concatenate([mx.broadcast_to(mx.array(1), (1 << 61,))] * 4),
+        ValueError,
+        r"2\*\*62",
+    ),
     ("matmul", lambda: a34() @ mx.ones((5, 6)), ValueError, r"4 != 5"),
     ("reshape", lambda: a34().reshape(5, 2), ValueError, r"\(3, 4\).*\(5, 2\)"),
     ("concatenate", lambda: mx.concatenate([a34(), mx.ones((2, 2))]), ValueError, "4 != 2"),

@@ -12,8 +12,7 @@ from cpython.float cimport PyFloat_CheckExact
 from cpython.list cimport PyList_Check
 from cpython.long cimport PyLong_CheckExact
 from cpython.object cimport Py_EQ, Py_NE, PyObject
-from cpython.ref cimport Py_INCREF
-from cpython.tuple cimport PyTuple_Check, PyTuple_New, PyTuple_SET_ITEM
+from cpython.tuple cimport PyTuple_Check
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 from libcpp.vector cimport vector
@@ -89,8 +88,10 @@ cdef object leaf_mark = object()
 cdef class TreeDef:
     """The structure of a tree without its leaves: hashable, comparable, and able to rebuild."""
 
-    # leaf_mark; None; or (kind, data, children): kind a type, data keys or what flatten gave.
-    cdef readonly object spec
+    # The tree in preorder, flat, for one allocation whatever its depth: leaf_mark or None for what is
+    # one; else the type, the number of children, what a registered container's flatten gave besides
+    # them, and the children, each after its key in a dict.
+    cdef readonly tuple spec
     cdef readonly Py_ssize_t leaf_count
 
     def __hash__(self):
@@ -107,85 +108,88 @@ cdef class TreeDef:
         return NotImplemented
 
     def __repr__(self):
-        return f"TreeDef({describe(self.spec)})"
+        return f"TreeDef({describe(iter(self.spec))})"
 
 
 cdef str describe(object spec):
-    if spec is leaf_mark:
+    kind = next(spec)
+    if kind is leaf_mark:
         return "*"
-    if spec is None:
+    if kind is None:
         return "None"
-    kind, data, children = spec
-    parts = [describe(child) for child in children]
+    cdef Py_ssize_t count = next(spec)
     if kind is dict:
-        return "{" + ", ".join(f"{k!r}: {v}" for k, v in zip(data, parts)) + "}"
+        return "{" + ", ".join([f"{next(spec)!r}: {describe(spec)}" for _ in range(count)]) + "}"
+    if kind in containers:
+        next(spec)
+    parts = ", ".join([describe(spec) for _ in range(count)])
     if kind is list:
-        return "[" + ", ".join(parts) + "]"
+        return f"[{parts}]"
     if kind is tuple:
-        return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
-    return f"{kind.__name__}(" + ", ".join(parts) + ")"
+        return f"({parts},)" if count == 1 else f"({parts})"
+    return f"{kind.__name__}({parts})"
 
 
-cdef inline void put(tuple parts, Py_ssize_t i, object part):
-    Py_INCREF(part)  # the tuple takes a reference over
-    PyTuple_SET_ITEM(parts, i, part)
-
-
-cdef object flatten_dict(dict tree, list leaves):
+cdef int flatten_dict(dict tree, list leaves, list spec) except -1:
     cdef Py_ssize_t count = PyDict_Size(tree)
     cdef Py_ssize_t i = 0
     cdef Py_ssize_t position = 0
     cdef PyObject* name
     cdef PyObject* child
-    cdef tuple names = PyTuple_New(count)
-    cdef tuple parts = PyTuple_New(count)
+    spec.append(dict)
+    spec.append(count)
     while PyDict_Next(tree, &position, &name, &child):
         if i == count:
             raise RuntimeError("[tree_flatten] a dict changed while it was flattened.")
-        put(names, i, <object>name)
+        spec.append(<object>name)
         held = <object>child
-        put(parts, i, flatten_into(held, leaves))
+        flatten_into(held, leaves, spec)
         i += 1
     if i != count:
         raise RuntimeError("[tree_flatten] a dict changed while it was flattened.")
-    return dict, names, parts
+    return 0
 
 
-cdef tuple flatten_sequence(object tree, list leaves):
-    cdef Py_ssize_t count = len(tree)
-    cdef tuple parts = PyTuple_New(count)
+cdef int flatten_sequence(object tree, list leaves, list spec) except -1:
     cdef Py_ssize_t i
-    for i in range(count):
+    for i in range(len(tree)):
         # A list may shrink meanwhile: this raises IndexError then.
         child = (<list>tree)[i] if PyList_Check(tree) else (<tuple>tree)[i]
-        put(parts, i, flatten_into(child, leaves))
-    return parts
+        flatten_into(child, leaves, spec)
+    return 0
 
 
-cdef object flatten_into(object tree, list leaves):
+cdef int flatten_into(object tree, list leaves, list spec) except -1:
     if isinstance(tree, array):
         leaves.append(tree)
-        return leaf_mark
+        spec.append(leaf_mark)
+        return 0
     if tree is None:
-        return None
+        spec.append(None)
+        return 0
     registered = containers.get(type(tree)) if containers else None
     if registered is None and not (PyDict_Check(tree) or PyList_Check(tree) or PyTuple_Check(tree)):
         leaves.append(tree)
-        return leaf_mark
+        spec.append(leaf_mark)
+        return 0
     enter_recursion(b" while a tree was flattened")
     try:
         if registered is not None:
             children, data = registered[0](tree)
-            return type(tree), data, flatten_sequence(tuple(children), leaves)
-        if PyDict_Check(tree):
-            return flatten_dict(<dict>tree, leaves)
-        if PyList_Check(tree):
-            return list, None, flatten_sequence(tree, leaves)
-        kind = type(tree)
-        named = kind is not tuple and hasattr(kind, "_fields")
-        return kind if named else tuple, None, flatten_sequence(tree, leaves)
+            children = tuple(children)
+            spec += (type(tree), len(children), data)
+            flatten_sequence(children, leaves, spec)
+        elif PyDict_Check(tree):
+            flatten_dict(<dict>tree, leaves, spec)
+        else:
+            kind = list if PyList_Check(tree) else type(tree)
+            named = kind is not list and kind is not tuple and hasattr(kind, "_fields")
+            spec.append(kind if named or kind is list else tuple)
+            spec.append(<Py_ssize_t>len(tree))
+            flatten_sequence(tree, leaves, spec)
     finally:
         leave_recursion()
+    return 0
 
 
 def tree_flatten(tree):
@@ -198,8 +202,10 @@ def tree_flatten(tree):
         ``(leaves, treedef)``; ``tree_unflatten(treedef, leaves)`` is the tree again.
     """
     cdef list leaves = []
+    cdef list spec = []
     cdef TreeDef treedef = TreeDef.__new__(TreeDef)
-    treedef.spec = flatten_into(tree, leaves)
+    flatten_into(tree, leaves, spec)
+    treedef.spec = tuple(spec)
     treedef.leaf_count = len(leaves)
     return leaves, treedef
 
@@ -207,27 +213,39 @@ def tree_flatten(tree):
 def tree_leaves(tree):
     """The leaves of a tree, in order."""
     cdef list leaves = []
-    flatten_into(tree, leaves)
+    flatten_into(tree, leaves, [])
     return leaves
 
 
-cdef object build(object spec, object leaves):
-    if spec is leaf_mark:
-        return next(leaves)
-    if spec is None:
+cdef object build(tuple spec, Py_ssize_t* at, list leaves, Py_ssize_t* used):
+    cdef Py_ssize_t count
+    cdef Py_ssize_t i
+    kind = spec[at[0]]
+    at[0] += 1
+    if kind is leaf_mark:
+        used[0] += 1
+        return leaves[used[0] - 1]
+    if kind is None:
         return None
-    kind, data, children = spec
-    cdef list parts = [build(child, leaves) for child in children]
+    count = spec[at[0]]
+    at[0] += 1
     if kind is dict:
-        return dict(zip(data, parts))
+        made = {}
+        for i in range(count):
+            name = spec[at[0]]
+            at[0] += 1
+            made[name] = build(spec, at, leaves, used)
+        return made
+    registered = containers.get(kind) if containers else None
+    if registered is not None:
+        data = spec[at[0]]
+        at[0] += 1
+    cdef list parts = [build(spec, at, leaves, used) for i in range(count)]
     if kind is list:
         return parts
     if kind is tuple:
         return tuple(parts)
-    registered = containers.get(kind)
-    if registered is not None:
-        return registered[1](data, parts)
-    return kind(*parts)
+    return registered[1](data, parts) if registered is not None else kind(*parts)
 
 
 def tree_unflatten(TreeDef treedef not None, leaves):
@@ -240,12 +258,14 @@ def tree_unflatten(TreeDef treedef not None, leaves):
     Raises:
         ValueError: There are more or fewer leaves than places.
     """
+    cdef Py_ssize_t at = 0
+    cdef Py_ssize_t used = 0
     leaves = list(leaves)
     if len(leaves) != treedef.leaf_count:
         raise ValueError(
             f"[tree_unflatten] {len(leaves)} leaves do not fill {treedef.leaf_count} places."
         )
-    return build(treedef.spec, iter(leaves))
+    return build(treedef.spec, &at, leaves, &used)
 
 
 # ---- keys of compiled functions ----------------------------------------------------------------

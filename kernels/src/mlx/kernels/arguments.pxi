@@ -54,6 +54,8 @@ def as_int(value, str what not None, str name not None):
 
 def is_sequence(values):
     """Whether several integers may stand there: a list, a tuple, a range, an array with axes."""
+    if type(values) is int:
+        return False
     return isinstance(values, (list, tuple, range)) or bool(getattr(values, "ndim", 0))
 
 
@@ -146,3 +148,39 @@ def broadcast_shape(str name not None, *shapes):
         to_dims(shape, &one, utf8(name))
         common = c_broadcast(common, one, utf8(name))
     return dims_tuple(common)
+
+
+cdef int64_t max_length = 1 << 62
+
+
+def joined(*arrays, Py_ssize_t axis):
+    """The shape and dtype of arrays joined along an axis that they have: what ``concatenate`` infers.
+
+    Raises:
+        ValueError: If their shapes differ in another axis, or the sum is no length.
+    """
+    cdef array first = <array?>arrays[0]
+    cdef const Dims* shape = &first.edge.shape()
+    cdef const Dims* other
+    cdef size_t ndim = shape.size()
+    cdef size_t i
+    cdef int64_t size = shape[0][axis]
+    for a in arrays[1:]:
+        other = &(<array?>a).edge.shape()
+        if other.size() != ndim:
+            raise ValueError(
+                f"[concatenate] Shapes {first.shape} and {a.shape} have {ndim} and {other.size()} "
+                "dimensions; they must have equally many."
+            )
+        for i in range(ndim):
+            if shape[0][i] != other[0][i] and i != <size_t>axis:
+                raise ValueError(
+                    f"[concatenate] Shapes {first.shape} and {a.shape} do not agree along axis {i}: "
+                    f"{shape[0][i]} != {other[0][i]}; only axis {axis} may differ."
+                )
+        if size > max_length - other[0][axis]:
+            raise ValueError("[concatenate] The joined axis would be longer than 2**62.")
+        size += other[0][axis]
+    cdef list lengths = [shape[0][i] for i in range(ndim)]
+    lengths[axis] = size
+    return tuple(lengths), first.dtype

@@ -10,13 +10,6 @@
 
 namespace mlxk::face {
 
-// A movement op with one shape as its parameter.
-inline Edge build_shaped(const Op& op, const Edge& input, const Dims& shape, StreamId stream) {
-  List values;
-  values.emplace_back(shape);
-  return movement(op, input, Params(std::move(values)), stream);
-}
-
 // The edges of a tuple of arrays, which outlives this: they are not counted.
 class TupleEdges {
  public:

@@ -304,11 +304,17 @@ def movement(int op_id, array a not None, params=(), stream=None):
 
 
 cdef extern from "build.h" namespace "mlxk::face":
-    Edge build_shaped(const Op&, const Edge&, const Dims&, StreamId) except +raise_python
     cbool matmul_node(const Op&, const Edge&, const Edge&, StreamId, Edge*) except +raise_python
     CNode* build_structural(
         const Op&, object, const Params&, const Dims*, const CDtype*, uint32_t, StreamId
     ) except +raise_python
+
+
+cdef extern from *:
+    """
+    static inline mlxk::Params mlxk_params_of(const mlxk::Dims& dims) { return mlxk::Params::of(dims); }
+    """
+    Params params_of_dims "mlxk_params_of"(const Dims&)
 
 
 def reshape(int op_id, array a not None, shape, stream=None):
@@ -317,7 +323,7 @@ def reshape(int op_id, array a not None, shape, stream=None):
     cdef Dims lengths
     to_dims(shape, &lengths, op.name.c_str())
     note_source()
-    return wrap(build_shaped(op[0], a.edge, lengths, stream_id(stream)))
+    return wrap(c_movement(op[0], a.edge, params_of_dims(lengths), stream_id(stream)))
 
 
 cdef extern from "index.h" namespace "mlxk::face":

@@ -95,18 +95,12 @@ inline bool read_basic(PyObject* index, const Dims& shape, BasicKey* key) {
 }
 
 inline Params bounds_of(const BasicKey& key, int ndim) {
-  List list;
-  list.emplace_back(Dims(key.start, ndim));
-  list.emplace_back(Dims(key.stop, ndim));
-  list.emplace_back(Dims(key.step, ndim));
-  return Params(std::move(list));
+  return Params::of(Dims(key.start, ndim), Dims(key.stop, ndim), Dims(key.step, ndim));
 }
 
 inline Edge one_dims(const Op& op, const Edge& input, const int64_t* values, int count,
                      StreamId stream) {
-  List list;
-  list.emplace_back(Dims(values, count));
-  return movement(op, input, Params(std::move(list)), stream);
+  return movement(op, input, Params::of(Dims(values, count)), stream);
 }
 
 // The view that a key takes; false where the general way is needed.

@@ -209,18 +209,18 @@ inline bool to_params(PyObject* values, Params* out) {
     PyErr_SetString(PyExc_TypeError, "[op] parameters come as a tuple.");
     return false;
   }
-  List list(PySequence_Fast_GET_SIZE(values));
-  for (size_t i = 0; i < list.size(); ++i) {
-    if (!to_value(PySequence_Fast_GET_ITEM(values, i), &list[i])) return false;
+  Params params(PySequence_Fast_GET_SIZE(values));
+  for (size_t i = 0; i < params.size(); ++i) {
+    if (!to_value(PySequence_Fast_GET_ITEM(values, i), &params.at(i))) return false;
   }
-  *out = Params(std::move(list));
+  *out = std::move(params);
   return true;
 }
 
 // The parameters of these names, in their order, from a dict.
 inline bool to_named_params(PyObject* values, PyObject* names, Params* out) {
-  List list(PyTuple_GET_SIZE(names));
-  for (size_t i = 0; i < list.size(); ++i) {
+  Params params(PyTuple_GET_SIZE(names));
+  for (size_t i = 0; i < params.size(); ++i) {
     PyObject* name = PyTuple_GET_ITEM(names, i);
     PyObject* value = PyDict_GetItemWithError(values, name);
     if (!value) {
@@ -228,9 +228,9 @@ inline bool to_named_params(PyObject* values, PyObject* names, Params* out) {
         PyErr_Format(PyExc_TypeError, "[op] the parameter %U is missing.", name);
       return false;
     }
-    if (!to_value(value, &list[i])) return false;
+    if (!to_value(value, &params.at(i))) return false;
   }
-  *out = Params(std::move(list));
+  *out = std::move(params);
   return true;
 }
 

@@ -35,6 +35,7 @@ _expand_dims = Op.named["expand_dims"]
 # ---- concatenate and its relatives -------------------------------------------------------------
 
 _concatenate = Op("concatenate", params=("axis",))
+_concatenate.infer(kernels.joined)
 
 
 def concatenate(
@@ -67,36 +68,8 @@ def concatenate(
         axis = 0
     if len(parts) == 1:
         return handle(parts[0])
-    shape = parts[0].shape
-    axis = axis_of(axis, len(shape), "concatenate")
-    before, after = shape[:axis], shape[axis + 1 :]
-    for a in parts[1:]:
-        other = a.shape
-        if other != shape and (other[:axis] != before or other[axis + 1 :] != after):
-            raise _do_not_agree(shape, other, axis)
+    axis = axis_of(axis, parts[0].ndim, "concatenate")
     return _concatenate(*promoted(parts, stream), axis=axis, stream=stream)
-
-
-def _do_not_agree(shape: Shape, other: Shape, axis: int) -> ValueError:
-    if len(shape) != len(other):
-        return ValueError(
-            f"[concatenate] Shapes {shape} and {other} have {len(shape)} and {len(other)} "
-            "dimensions; they must have equally many."
-        )
-    i = next(i for i, (m, n) in enumerate(zip(shape, other, strict=True)) if m != n and i != axis)
-    return ValueError(
-        f"[concatenate] Shapes {shape} and {other} do not agree along axis {i}: "
-        f"{shape[i]} != {other[i]}; only axis {axis} may differ."
-    )
-
-
-@_concatenate.infer
-def _concatenate_infer(*inputs: array, axis: int) -> tuple[Shape, Dtype]:
-    shape = inputs[0].shape
-    size = 0
-    for x in inputs:
-        size += x.shape[axis]
-    return (*shape[:axis], size, *shape[axis + 1 :]), inputs[0].dtype
 
 
 @_concatenate.vjp
