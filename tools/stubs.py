@@ -67,7 +67,7 @@ def installed() -> str:
             made = isinstance(getter, type)
             kind = "Any" if made else annotation(inspect.signature(getter).return_annotation)
             text += f"    @property\n    def {name}(self) -> {kind}: ...\n"
-        elif inspect.isfunction(member) or type(member).__name__ == "ElementwiseFunction":
+        elif inspect.isfunction(member) or type(member).__name__ == "OpFunction":
             text += method(name, member)
     return text
 

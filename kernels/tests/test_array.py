@@ -328,7 +328,7 @@ def test_operators_without_a_meaning():
 
 
 def test_elementwise_function():
-    fn = k.elementwise_function(add, "add", 2, "Adds.")
+    fn = k.OpFunction(add, "add", "Adds.")
     assert (fn.__name__, fn.__doc__, fn.__module__) == ("add", "Adds.", "mlx.core")
     a = k.array([1, 2])
     assert fn(a, a).tolist() == [2, 4]
@@ -355,6 +355,35 @@ def test_elementwise_function():
         assert a.plus(a).tolist() == [2, 4]
     finally:
         del k.array.plus
+
+
+def test_reduction_function():
+    total = op("sum", "reduction", result="sum")
+    fn = k.OpFunction(total, "sum", "Adds up.")
+    a = k.array([[1, 2], [3, 4]])
+    assert fn(a).item() == 10
+    assert fn(a, 0).tolist() == fn(a, axis=[-2]).tolist() == [4, 6]
+    assert fn(a, (0, 1), True).shape == fn(a, keepdims=1, stream=None).shape == (1, 1)
+    for call in (
+        lambda: fn(),
+        lambda: fn([1, 2]),
+        lambda: fn(a, 0, True, None),
+        lambda: fn(a, 0, axis=1),
+        lambda: fn(a, other=1),
+        lambda: fn(a, "0"),
+    ):
+        with pytest.raises(TypeError, match="sum"):
+            call()
+    for axis in (2, 1 << 80):
+        with pytest.raises((IndexError, ValueError)):
+            fn(a, axis)
+    with pytest.raises(ValueError, match="twice"):
+        fn(a, (0, -2))
+    empty = k.array([])
+    assert fn(empty).item() == 0
+    fn.otherwise = lambda a, axis=None, keepdims=False, *, stream=None: "none"
+    assert fn(empty) == fn(3) == "none"
+    assert fn(a).item() == 10
 
 
 def test_builders():

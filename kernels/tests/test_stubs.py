@@ -18,7 +18,7 @@ NATIVE = {
     "staticmethod",
 }
 # What mlx.core installs on a class.
-INSTALLED = {"function", "property", "ElementwiseFunction"}
+INSTALLED = {"function", "property", "OpFunction"}
 modules = sorted(path.stem for path in folder.glob("*.pyi"))
 
 
@@ -73,7 +73,7 @@ def test_stub(name):
 def check_class(kind: type, statement: ast.ClassDef) -> None:
     members = declared(statement.body)
     for key in members:
-        assert hasattr(kind, key) or kind.__name__ == "ElementwiseFunction", (kind, key)
+        assert hasattr(kind, key) or kind.__name__ == "OpFunction", (kind, key)
     native = {key for key, value in vars(kind).items() if type(value).__name__ in NATIVE}
     installed = {key for key, value in vars(kind).items() if type(value).__name__ in INSTALLED}
     assert {key for key in native | installed if not key.startswith("_")} == {

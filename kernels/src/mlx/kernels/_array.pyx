@@ -517,7 +517,7 @@ adopt_type(array)
 rename_type(array, b"mlx.core.array")
 rename_type(ArrayIterator, b"mlx.core.ArrayIterator")
 rename_type(Dtype, b"mlx.core.Dtype")
-adopt_function_type(ElementwiseFunction)
+adopt_function_type(OpFunction)
 convert_operand = operand_of
 convert_stream = stream_id
 dtype_code = code_of_object

@@ -526,18 +526,8 @@ cdef class NodeMaker:
         )
 
 
-def elementwise_function(int op_id, str name not None, int arity=0, doc=None):
-    """The native function of an elementwise op. See ElementwiseFunction."""
-    cdef const Op* op = op_of(op_id)
-    if arity and arity != op.arity:
-        raise ValueError(
-            f"[elementwise_function] {name} takes {op.arity} operands, not {arity}."
-        )
-    return ElementwiseFunction(op_id, name, doc)
-
-
-cdef class ElementwiseFunction:
-    """A public function that is one elementwise op: called without a Python frame.
+cdef class OpFunction:
+    """A public function that is one op, elementwise or a reduction: called without a Python frame.
 
     Args:
         op_id: The op.
@@ -547,7 +537,8 @@ cdef class ElementwiseFunction:
         module: Its ``__module__``.
 
     Attributes:
-        otherwise: The function that is called with arguments that are not the op's, or None.
+        otherwise: The function that is called with arguments that are not the op's, and for a
+            reduction with an array of no elements; or None.
     """
 
     cdef void* call
@@ -557,8 +548,10 @@ cdef class ElementwiseFunction:
 
     def __init__(self, int op_id, str name not None, doc=None, signature=None, module="mlx.core"):
         cdef const Op* op = op_of(op_id)
-        if mlxk_kind(op[0]) != kind_elementwise:
-            raise ValueError(f"[ElementwiseFunction] {op.name.decode()} is not elementwise.")
+        if mlxk_kind(op[0]) not in (kind_elementwise, kind_reduction):
+            raise ValueError(
+                f"[OpFunction] {op.name.decode()} is neither elementwise nor a reduction."
+            )
         init_function(self, op)
         self.__name__ = name
         self.__qualname__ = name
@@ -567,7 +560,7 @@ cdef class ElementwiseFunction:
         if signature is not None:
             self.__signature__ = signature
 
-    def __call__(self, *operands, stream=None):  # replaced by call_function in operators.h
+    def __call__(self, *operands, **options):  # replaced by those of operators.h
         raise NotImplementedError
 
     def __get__(self, instance, owner):  # replaced by bind_function in operators.h

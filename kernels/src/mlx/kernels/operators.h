@@ -4,6 +4,7 @@
 
 #include "scalars.h"
 #include "source_line.h"
+#include "values.h"
 
 namespace mlxk::face {
 
@@ -191,9 +192,9 @@ inline int set_slot(const char* name, const Op* op, PyObject* function) {
   return 0;
 }
 
-// ---- ElementwiseFunction ---------------------------------------------------------------------------------------
+// ---- OpFunction ------------------------------------------------------------------------------------------------
 
-// The members of `cdef class ElementwiseFunction`, up to the ones C++ reads.
+// The members of `cdef class OpFunction`, up to the ones C++ reads.
 struct FunctionObject {
   PyObject_HEAD vectorcallfunc call;
   const Op* op;
@@ -202,8 +203,8 @@ struct FunctionObject {
 };
 
 // f(a, b, stream=None): positional operands, then the stream by position or name.
-static PyObject* call_function(PyObject* self, PyObject* const* args, size_t flags,
-                               PyObject* names) {
+static PyObject* call_elementwise(PyObject* self, PyObject* const* args, size_t flags,
+                                  PyObject* names) {
   const Op& op = *reinterpret_cast<FunctionObject*>(self)->op;
   const Py_ssize_t given = PyVectorcall_NARGS(flags);
   const Py_ssize_t arity = op.arity;
@@ -271,6 +272,51 @@ static PyObject* call_function(PyObject* self, PyObject* const* args, size_t fla
   return result;
 }
 
+// f(a, axis=None, keepdims=False, *, stream=None).
+static PyObject* call_reduction(PyObject* self, PyObject* const* args, size_t flags,
+                                PyObject* names) {
+  const auto* function = reinterpret_cast<FunctionObject*>(self);
+  const Op& op = *function->op;
+  const Py_ssize_t given = PyVectorcall_NARGS(flags);
+  const Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
+  PyObject* options[3] = {given > 1 ? args[1] : nullptr, given > 2 ? args[2] : nullptr, nullptr};
+  bool fits = given >= 1 && given <= 3 && is_array(args[0]);
+  for (Py_ssize_t k = 0; k < named && fits; ++k) {
+    PyObject* name = PyTuple_GET_ITEM(names, k);
+    int place = 0;
+    for (const char* known : {"axis", "keepdims", "stream"}) {
+      if (PyUnicode_CompareWithASCIIString(name, known) == 0) break;
+      ++place;
+    }
+    fits = place < 3 && !options[place];
+    if (fits) options[place] = args[given + k];
+  }
+  const bool defers = function->otherwise != Py_None;
+  if (!fits || (defers && element_count(edge_of(args[0]).shape()) == 0)) {
+    if (defers) return PyObject_Vectorcall(function->otherwise, args, flags, names);
+    if (given >= 1 && !is_array(args[0])) {
+      return PyErr_Format(PyExc_TypeError, "[%s] An argument is %.200s, not an array.",
+                          op.name.c_str(), Py_TYPE(args[0])->tp_name);
+    }
+    return PyErr_Format(PyExc_TypeError,
+                        "[%s] takes an array and axis, keepdims and stream, the last by name.",
+                        op.name.c_str());
+  }
+  const Edge& edge = edge_of(args[0]);
+  PyObject* axis = options[0] ? options[0] : Py_None;
+  const int keepdims = options[1] ? PyObject_IsTrue(options[1]) : 0;
+  Dims axes;
+  if (keepdims < 0 || !normalise_axes(axis, edge.shape().size(), &axes, op.name.c_str())) {
+    return nullptr;
+  }
+  note_source();
+  try {
+    return wrap(reduction(op, edge, axes, keepdims, stream_of(options[2])));
+  } catch (const PythonError&) {
+  } catch (...) { raise_python(); }
+  return nullptr;
+}
+
 static PyObject* bind_function(PyObject* self, PyObject* object, PyObject*) {
   if (!object || object == Py_None) {
     Py_INCREF(self);
@@ -290,7 +336,7 @@ inline int adopt_function_type(PyTypeObject* type) {
 
 inline void init_function(PyObject* self, const Op* op) {
   auto* function = reinterpret_cast<FunctionObject*>(self);
-  function->call = call_function;
+  function->call = op->kind == Kind::reduction ? call_reduction : call_elementwise;
   function->op = op;
 }
 

@@ -290,6 +290,14 @@ inline bool normalise_axes(PyObject* axes, int64_t ndim, Dims* out, const char* 
     *out = Dims(all, ndim);
     return true;
   }
+  if (PyLong_CheckExact(axes)) {  // the commonest
+    int overflow = 0;
+    const long long axis = PyLong_AsLongLongAndOverflow(axes, &overflow);
+    if (!overflow && axis >= -ndim && axis < ndim) {
+      *out = Dims{axis < 0 ? axis + ndim : axis};
+      return true;
+    }
+  }
   Dims given;
   if (!to_dims(axes, &given, function)) return false;
   std::vector<int64_t> sorted(given.begin(), given.end());

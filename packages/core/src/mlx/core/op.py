@@ -357,12 +357,13 @@ def elementwise(
     return declare
 
 
-def native(op: Elementwise, function: F) -> F:
-    """The native function of an elementwise op with the face of its declaration."""
-    made: Any = kernels.ElementwiseFunction(
+def native(op: Op, function: F, otherwise: F | None = None) -> F:
+    """The native function of an op with the face of its declaration."""
+    made: Any = kernels.OpFunction(
         op.id, function.__name__, function.__doc__, module=function.__module__
     )
     made.__wrapped__ = function  # where inspect finds the signature
+    made.otherwise = otherwise
     return made
 
 
@@ -389,6 +390,24 @@ class Reduction(Op):
         """Reduces the same axes, one further back."""
         axes = tuple(axis + 1 for axis in params["axes"])
         return [self(inputs[0], axes=axes, keepdims=params["keepdims"])]
+
+
+def reduction(*, guarded: bool = False, **options: Any) -> Callable[[F], F]:
+    """Makes a declaration, signature and docstring, into the native function of a reduction.
+
+    ``@reduction(result="sum")`` above ``def prod(a, /, axis=None, keepdims=False, *, stream=None)``
+    registers the op "prod" and returns the function that makes its nodes without a Python frame.
+
+    Args:
+        guarded: Whether the function has a body, which is called where an array has no elements.
+        **options: See ``Reduction``.
+    """
+
+    def declare(function: F) -> F:
+        op = Reduction(function.__name__, **options)
+        return native(op, function, function if guarded else None)
+
+    return declare
 
 
 def restored(x: array, like: array, axes: Shape, keepdims: bool) -> array:

@@ -8,14 +8,13 @@ from __future__ import annotations
 from mlx import kernels
 from mlx.kernels import array
 
-from ..op import Op, Reduction, Shape, conjugate, full_like, method, public, restored
+from ..op import Op, Shape, conjugate, full_like, method, public, reduction, restored
 from ..stream import StreamOrDevice
 from .axes import Axes, axes_of, check_array
 
-_sum = Reduction("sum", result="sum", linear=True)
-
 
 @method
+@reduction(result="sum", linear=True)
 def sum(
     a: array,
     /,
@@ -44,7 +43,10 @@ def sum(
         >>> mx.sum(mx.array([[1, 2], [3, 4]]), axis=0)
         array([4, 6], dtype=int32)
     """
-    return kernels.reduction(_sum.id, a, axis, keepdims, stream)
+    ...
+
+
+_sum = Op.named["sum"]
 
 
 @_sum.vjp
@@ -52,10 +54,8 @@ def _sum_vjp(c: array, out: array, x: array, axes: Shape, keepdims: bool) -> tup
     return (restored(c, x, axes, keepdims),)
 
 
-_prod = Reduction("prod", result="sum")
-
-
 @method
+@reduction(result="sum")
 def prod(
     a: array,
     /,
@@ -84,7 +84,10 @@ def prod(
         >>> mx.prod(mx.array([[1, 2], [3, 4]]), axis=0)
         array([3, 8], dtype=int32)
     """
-    return kernels.reduction(_prod.id, a, axis, keepdims, stream)
+    ...
+
+
+_prod = Op.named["prod"]
 
 
 @_prod.vjp
@@ -117,10 +120,8 @@ def _product_of_others(x: array, axes: Shape) -> array:
     return (before * after).reshape(moved.shape).transpose(back)
 
 
-_max = Reduction("max")
-
-
 @method
+@reduction(guarded=True)
 def max(
     a: array,
     /,
@@ -155,10 +156,11 @@ def max(
     return _max(a, axes=axes, keepdims=keepdims, stream=stream)
 
 
-_min = Reduction("min")
+_max = Op.named["max"]
 
 
 @method
+@reduction(guarded=True)
 def min(
     a: array,
     /,
@@ -193,6 +195,9 @@ def min(
     return _min(a, axes=axes, keepdims=keepdims, stream=stream)
 
 
+_min = Op.named["min"]
+
+
 def _check_not_empty(name: str, a: array, axes: Shape) -> None:
     for axis in axes:
         if a.shape[axis] == 0:
@@ -223,10 +228,8 @@ for _extremum in (_max, _min):
     _extremum.jvp(_extremum_jvp)
 
 
-_all = Reduction("all", result="boolean", constant=True)
-
-
 @method
+@reduction(result="boolean", constant=True)
 def all(
     a: array,
     /,
@@ -254,13 +257,11 @@ def all(
         >>> mx.all(mx.array([[True, False], [True, True]]), axis=1)
         array([False, True], dtype=bool)
     """
-    return kernels.reduction(_all.id, a, axis, keepdims, stream)
-
-
-_any = Reduction("any", result="boolean", constant=True)
+    ...
 
 
 @method
+@reduction(result="boolean", constant=True)
 def any(
     a: array,
     /,
@@ -288,7 +289,7 @@ def any(
         >>> mx.any(mx.array([[True, False], [True, True]]), axis=1)
         array([True, True], dtype=bool)
     """
-    return kernels.reduction(_any.id, a, axis, keepdims, stream)
+    ...
 
 
 def minmax(
