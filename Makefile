@@ -67,6 +67,11 @@ test-cpp: .venv/pyvenv.cfg ## Build and run the C++ tests
 	@$(BUILD_UV) python kernels/hatch_build.py cpp_tests
 	$(CTEST) $(IN_PLACE)
 
+.PHONY: test-floats
+test-floats: .venv/pyvenv.cfg ## Measure the functions of one float32 over all 2^32 inputs (an hour for each instruction set)
+	@$(BUILD_UV) python kernels/hatch_build.py test_scalar
+	$(IN_PLACE)/test_scalar --all
+
 .PHONY: test-pythons
 test-pythons: ## Run the Python tests on each of PYTHONS (3.10 and 3.14)
 	for python in $(PYTHONS); do \
