@@ -194,14 +194,14 @@ template <class S, class T> struct CotangentOfGreatest {
   const Problem& p;
   const Image<const S> x, cotangent;
   const Image<S> to;
-  const bool tiled = is_tiled(p);
+  const bool tiled = is_tiled(p), disjoint = is_disjoint(p);
 
   // Sums of 16-bit cotangents are kept elsewhere until they are rounded.
   static bool in_place(const Problem& p) { return ms::same_type<S, T>::value || is_disjoint(p); }
 
   // Gives the cotangent of a window to the elements inside of a box. `sums` begins with the first
   // pixel of the box and lies like `layout`; `skip` channels have been given theirs before.
-  template <bool disjoint, class L, class Sums, int width, class U>
+  template <class L, class Sums, int width, class U>
   MLXK_MEMBER void give(const S* source, const S* given, const Span* spans, const Box& box, U* sums,
                         const Image<U>& layout, int64_t skip = 0) const {
     using V = typename L::V;
@@ -227,12 +227,13 @@ template <class S, class T> struct CotangentOfGreatest {
         U* sum = sums + (d - b[0].begin) * layout.strides[0] +
                  (h - b[1].begin) * layout.strides[1] + (begin - b[2].begin) * layout.strides[2];
         repeat(end - begin, [&](int64_t) __attribute__((always_inline)) {
-          for (int k = 0; k < width; ++k) {
-            U* const place = sum + k * L::count;
-            const V part =
-                where_greatest(L::load(at + k * L::count), winners.greatest[k], share[k]);
-            Sums::store(place, disjoint ? part : Sums::load(place) + part);
+          V part[width];
+          for (int k = 0; k < width; ++k)
+            part[k] = where_greatest(L::load(at + k * L::count), winners.greatest[k], share[k]);
+          if (!disjoint) {
+            for (int k = 0; k < width; ++k) part[k] = Sums::load(sum + k * L::count) + part[k];
           }
+          for (int k = 0; k < width; ++k) Sums::store(sum + k * L::count, part[k]);
           at += x.strides[2];
           sum += layout.strides[2];
         });
@@ -240,7 +241,7 @@ template <class S, class T> struct CotangentOfGreatest {
     }
   }
 
-  template <bool disjoint, class U>
+  template <class U>
   void window(const S* given, const Span* spans, const Box& box, U* sums,
               const Image<U>& layout) const {
     using L = Many<S, T>;
@@ -248,29 +249,21 @@ template <class S, class T> struct CotangentOfGreatest {
     const S* const source = x.at(box.image, 0, 0, 0) + channels.begin;
     given += channels.begin;
     int64_t c = 0;
-    for (; c + 4 * L::count <= channels.size(); c += 4 * L::count)
-      give<disjoint, L, Many<U, T>, 4>(source + c, given + c, spans, box, sums + c, layout);
-    for (; c + L::count <= channels.size(); c += L::count)
-      give<disjoint, L, Many<U, T>, 1>(source + c, given + c, spans, box, sums + c, layout);
-    if (c == channels.size()) return;
-    if (c > 0) {
-      const int64_t last = channels.size() - L::count;
-      return give<disjoint, L, Many<U, T>, 1>(source + last, given + last, spans, box, sums + last,
-                                              layout, c - last);
+    if constexpr (wide<S>) {
+      for (; c + 4 * L::count <= channels.size(); c += 4 * L::count)
+        give<L, Many<U, T>, 4>(source + c, given + c, spans, box, sums + c, layout);
     }
-    c = few<disjoint, 4>(c, source, given, spans, box, sums, layout);
-    c = few<disjoint, 2>(c, source, given, spans, box, sums, layout);
-    few<disjoint, 1>(c, source, given, spans, box, sums, layout);
-  }
-  // Channels from `c` on, fewer than a vector has, a few at a time; returns the first that is left.
-  template <bool disjoint, int width, class U>
-  int64_t few(int64_t c, const S* source, const S* given, const Span* spans, const Box& box,
-              U* sums, const Image<U>& layout) const {
-    for (; c + width <= box.channels.size(); c += width) {
-      give<disjoint, One<S, T>, One<U, T>, width>(source + c, given + c, spans, box, sums + c,
-                                                  layout);
+    if (channels.size() >= L::count) {
+      for (; c < channels.size(); c += L::count) {
+        const int64_t at = smaller(c, channels.size() - L::count);
+        give<L, Many<U, T>, 1>(source + at, given + at, spans, box, sums + at, layout, c - at);
+      }
+    } else if constexpr (L::count > 1) {
+      for (; c + 2 <= channels.size(); c += 2)
+        give<One<S, T>, One<U, T>, 2>(source + c, given + c, spans, box, sums + c, layout);
+      if (c < channels.size())
+        give<One<S, T>, One<U, T>, 1>(source + c, given + c, spans, box, sums + c, layout);
     }
-    return c;
   }
 
   template <class U>
@@ -291,8 +284,7 @@ template <class S, class T> struct CotangentOfGreatest {
     }
   }
 
-  template <bool disjoint, class U>
-  void fill(const Box& box, U* sums, const Image<U>& layout) const {
+  template <class U> void fill(const Box& box, U* sums, const Image<U>& layout) const {
     const Span* b = box.spans;
     Span outputs[3];
     for (int i = 0; i < 3; ++i) {
@@ -310,7 +302,7 @@ template <class S, class T> struct CotangentOfGreatest {
         clear(box, sums, layout, planes, rows);
         for (int64_t w = outputs[2].begin; w < outputs[2].end; ++w) {
           spans[2] = p.axes[2].seen(w);
-          window<disjoint>(cotangent.at(box.image, d, h, w), spans, box, sums, layout);
+          window(cotangent.at(box.image, d, h, w), spans, box, sums, layout);
         }
       }
       clear(box, sums, layout, planes, {rows.end, b[1].end});
@@ -320,7 +312,7 @@ template <class S, class T> struct CotangentOfGreatest {
 
   void box_by_scratch(const Box& box, const Cut& cut, T* scratch) const {
     const Image<T> layout(scratch, cut.sizes[1], cut.sizes[2], cut.sizes[3]);
-    fill<false>(box, scratch, layout);
+    fill(box, scratch, layout);
     const Span* b = box.spans;
     for (int64_t d = b[0].begin; d < b[0].end; ++d) {
       for (int64_t h = b[1].begin; h < b[1].end; ++h) {
@@ -347,15 +339,14 @@ template <class S, class T> struct CotangentOfGreatest {
   }
 
   void run(void* memory) const {
-    const bool disjoint = is_disjoint(p);
     const Cut cut(p, in_place(p));
     run_tasks(cut.boxes(p), workers(p, cut), [&](int64_t task, int64_t worker) {
       const Box box(p, cut, task);
       const Span* b = box.spans;
       S* const first = to.at(box.image, b[0].begin, b[1].begin, b[2].begin) + box.channels.begin;
-      if (disjoint) return fill<true>(box, first, to);
+      if (disjoint) return fill(box, first, to);
       if constexpr (ms::same_type<S, T>::value) {
-        fill<false>(box, first, to);
+        fill(box, first, to);
       } else {
         box_by_scratch(box, cut, static_cast<T*>(memory) + worker * cut.elements());
       }
