@@ -126,12 +126,15 @@ template <class F, class S, class T> struct Fold {
       for (; c + 4 * L::count <= channels.end; c += 4 * L::count)
         channel_block<L, 4>(source + c, spans, target + c);
     }
-    if (channels.size() >= L::count) {
-      // Some are computed twice.
-      const int64_t last = channels.end - L::count;
-      for (; c < channels.end; c += L::count)
-        channel_block<L, 1>(source + smaller(c, last), spans, target + smaller(c, last));
-    } else if constexpr (L::count > 1) {
+    for (; c + L::count <= channels.end; c += L::count)
+      channel_block<L, 1>(source + c, spans, target + c);
+    if constexpr (L::count > 1) {
+      if (c == channels.end) return;
+      if (channels.size() >= L::count) {
+        // Some are computed twice.
+        c = channels.end - L::count;
+        return channel_block<L, 1>(source + c, spans, target + c);
+      }
       for (; c < channels.end; ++c) channel_block<One<S, T>, 1>(source + c, spans, target + c);
     }
   }

@@ -194,14 +194,14 @@ template <class S, class T> struct CotangentOfGreatest {
   const Problem& p;
   const Image<const S> x, cotangent;
   const Image<S> to;
-  const bool tiled = is_tiled(p), disjoint = is_disjoint(p);
+  const bool tiled = is_tiled(p);
 
   // Sums of 16-bit cotangents are kept elsewhere until they are rounded.
   static bool in_place(const Problem& p) { return ms::same_type<S, T>::value || is_disjoint(p); }
 
   // Gives the cotangent of a window to the elements inside of a box. `sums` begins with the first
   // pixel of the box and lies like `layout`; `skip` channels have been given theirs before.
-  template <class L, class Sums, int width, class U>
+  template <bool disjoint, class L, class Sums, int width, class U>
   MLXK_MEMBER void give(const S* source, const S* given, const Span* spans, const Box& box, U* sums,
                         const Image<U>& layout, int64_t skip = 0) const {
     using V = typename L::V;
@@ -230,7 +230,7 @@ template <class S, class T> struct CotangentOfGreatest {
           V part[width];
           for (int k = 0; k < width; ++k)
             part[k] = where_greatest(L::load(at + k * L::count), winners.greatest[k], share[k]);
-          if (!disjoint) {
+          if constexpr (!disjoint) {
             for (int k = 0; k < width; ++k) part[k] = Sums::load(sum + k * L::count) + part[k];
           }
           for (int k = 0; k < width; ++k) Sums::store(sum + k * L::count, part[k]);
@@ -241,7 +241,7 @@ template <class S, class T> struct CotangentOfGreatest {
     }
   }
 
-  template <class U>
+  template <bool disjoint, class U>
   void window(const S* given, const Span* spans, const Box& box, U* sums,
               const Image<U>& layout) const {
     using L = Many<S, T>;
@@ -251,18 +251,21 @@ template <class S, class T> struct CotangentOfGreatest {
     int64_t c = 0;
     if constexpr (wide<S>) {
       for (; c + 4 * L::count <= channels.size(); c += 4 * L::count)
-        give<L, Many<U, T>, 4>(source + c, given + c, spans, box, sums + c, layout);
+        give<disjoint, L, Many<U, T>, 4>(source + c, given + c, spans, box, sums + c, layout);
     }
     if (channels.size() >= L::count) {
       for (; c < channels.size(); c += L::count) {
         const int64_t at = smaller(c, channels.size() - L::count);
-        give<L, Many<U, T>, 1>(source + at, given + at, spans, box, sums + at, layout, c - at);
+        give<disjoint, L, Many<U, T>, 1>(source + at, given + at, spans, box, sums + at, layout,
+                                         c - at);
       }
     } else if constexpr (L::count > 1) {
       for (; c + 2 <= channels.size(); c += 2)
-        give<One<S, T>, One<U, T>, 2>(source + c, given + c, spans, box, sums + c, layout);
+        give<disjoint, One<S, T>, One<U, T>, 2>(source + c, given + c, spans, box, sums + c,
+                                                layout);
       if (c < channels.size())
-        give<One<S, T>, One<U, T>, 1>(source + c, given + c, spans, box, sums + c, layout);
+        give<disjoint, One<S, T>, One<U, T>, 1>(source + c, given + c, spans, box, sums + c,
+                                                layout);
     }
   }
 
@@ -284,7 +287,8 @@ template <class S, class T> struct CotangentOfGreatest {
     }
   }
 
-  template <class U> void fill(const Box& box, U* sums, const Image<U>& layout) const {
+  template <bool disjoint, class U>
+  void fill(const Box& box, U* sums, const Image<U>& layout) const {
     const Span* b = box.spans;
     Span outputs[3];
     for (int i = 0; i < 3; ++i) {
@@ -302,7 +306,7 @@ template <class S, class T> struct CotangentOfGreatest {
         clear(box, sums, layout, planes, rows);
         for (int64_t w = outputs[2].begin; w < outputs[2].end; ++w) {
           spans[2] = p.axes[2].seen(w);
-          window(cotangent.at(box.image, d, h, w), spans, box, sums, layout);
+          window<disjoint>(cotangent.at(box.image, d, h, w), spans, box, sums, layout);
         }
       }
       clear(box, sums, layout, planes, {rows.end, b[1].end});
@@ -312,7 +316,7 @@ template <class S, class T> struct CotangentOfGreatest {
 
   void box_by_scratch(const Box& box, const Cut& cut, T* scratch) const {
     const Image<T> layout(scratch, cut.sizes[1], cut.sizes[2], cut.sizes[3]);
-    fill(box, scratch, layout);
+    fill<false>(box, scratch, layout);
     const Span* b = box.spans;
     for (int64_t d = b[0].begin; d < b[0].end; ++d) {
       for (int64_t h = b[1].begin; h < b[1].end; ++h) {
@@ -339,14 +343,15 @@ template <class S, class T> struct CotangentOfGreatest {
   }
 
   void run(void* memory) const {
+    const bool disjoint = is_disjoint(p);
     const Cut cut(p, in_place(p));
     run_tasks(cut.boxes(p), workers(p, cut), [&](int64_t task, int64_t worker) {
       const Box box(p, cut, task);
       const Span* b = box.spans;
       S* const first = to.at(box.image, b[0].begin, b[1].begin, b[2].begin) + box.channels.begin;
-      if (disjoint) return fill(box, first, to);
+      if (disjoint) return fill<true>(box, first, to);
       if constexpr (ms::same_type<S, T>::value) {
-        fill(box, first, to);
+        fill<false>(box, first, to);
       } else {
         box_by_scratch(box, cut, static_cast<T*>(memory) + worker * cut.elements());
       }
