@@ -25,9 +25,17 @@ if(MLX_BUILD_CPU)
     endif()
     # These gain from contraction and promise no equal bits across instruction sets; the others
     # promise them, and write MLXK_FMA where they want a fused multiply-add.
+    set(options "")
     if(name MATCHES "^(matmul|(gather|segmented|block_masked)_mm|conv|attention|quantized|fft)(_avx512bf16)?$")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-ffp-contract=fast")
+      list(APPEND options -ffp-contract=fast)
     endif()
+    # What these gain from -O3 is unrolling and a bolder vectorizer; the rest of it copies loops that
+    # are written out by hand, for a tenth to a half of the time that g++ takes.
+    if(name MATCHES "^(matmul|(gather|segmented|block_masked)_mm|attention|elementwise|norm)$"
+       AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT MLXK_SANITIZED)
+      list(APPEND options -O2 -fpeel-loops -fvect-cost-model=dynamic)
+    endif()
+    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${options}")
   endforeach()
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     # A developer may build only what runs on this machine: CMAKE_ARGS=-DMLXK_ISAS=v3 make build

@@ -343,7 +343,8 @@ template <class Op, class T> struct Reducer {
     for (int64_t i = 0; i < n; ++i) total[i] = join(total[i], change<Wide>(p[i]));
   }
 
-  static void put_tile(const Job& job, const Columns& c, int64_t out, int64_t n, Wide* total) {
+  static __attribute__((noinline)) void put_tile(const Job& job, const Columns& c, int64_t out,
+                                                 int64_t n, Wide* total) {
     const Axis& kept = job.plan.kept.inner();
     if (c.fold > 1) {
       rest(job, c, total);
@@ -398,14 +399,12 @@ template <class Op, class T> struct Reducer {
 
   static void run(const Job& job) {
     if (job.plan.outputs == 0) return;
-    if (job.plan.length == 0) {
-      rows(job);  // nothing lies anywhere: every result is the identity
-    } else if (has_short_rows(job.plan)) {
+    if (job.plan.length > 0 && has_short_rows(job.plan)) {
       const int64_t grain = inline_elements / (job.plan.length + 1) + 1;
       mlxk::parallel_for(job.plan.outputs, grain,
                          [&](int64_t begin, int64_t end) { short_rows(job, begin, end); });
-    } else if (by_rows(job.plan)) {
-      rows(job);
+    } else if (job.plan.length == 0 || by_rows(job.plan)) {
+      rows(job);  // of no elements too, which lie nowhere: every result is the identity
     } else {
       columns(job);
     }

@@ -75,10 +75,12 @@ static inline void multiply_tile(int64_t depth, Left<T> left, const T* right, in
 }
 
 // The same for any number of rows and columns, rounded up to whole tiles: what lies there is
-// scratch.
+// scratch. Never inlined: the kernels of all storage types share it.
 template <class T, Into into>
-static void multiply(int64_t rows, int64_t cols, int64_t depth, Left<T> left, const T* right,
-                     int64_t right_stride, T* out, int64_t out_stride, const T* scales = nullptr) {
+static __attribute__((noinline)) void multiply(int64_t rows, int64_t cols, int64_t depth,
+                                               Left<T> left, const T* right, int64_t right_stride,
+                                               T* out, int64_t out_stride,
+                                               const T* scales = nullptr) {
   for (int64_t j = 0; j < cols; j += Tile<T>::cols) {
     for (int64_t i = 0; i < rows; i += Tile<T>::rows) {
       const Left<T> part{left.data + i * left.row, left.row, left.col};
@@ -112,8 +114,8 @@ template <class T> static void clear(T* p, int64_t n) {
 // `count` rows of n elements transposed to n rows of `count`, and zeros up to a whole tile. `rows`
 // are scratch memory.
 template <class T>
-static void turn(const T* rows, int64_t row_stride, int64_t count, int64_t n, T* to,
-                 int64_t to_stride) {
+static __attribute__((noinline)) void turn(const T* rows, int64_t row_stride, int64_t count,
+                                           int64_t n, T* to, int64_t to_stride) {
   mlxk::cpu::MLXK_ISA::transpose(rows, row_stride, to, to_stride, n, count, false);
   const int64_t padded = up_to(count, Tile<T>::cols);
   for (int64_t i = 0; i < n && count < padded; ++i)

@@ -71,7 +71,8 @@ template <class S, class T> struct Backward {
     return p.visible(rows.row(0)) <= 0 ? p.keys : p.visible(last);
   }
 
-  void load_keys(int64_t b, int64_t h, int64_t first, int64_t n, const Scratch& s) const {
+  __attribute__((noinline)) void load_keys(int64_t b, int64_t h, int64_t first, int64_t n,
+                                           const Scratch& s) const {
     for (int64_t j = 0; j < n; ++j) {  // the values' rows pass through the keys' place
       load_scaled(v.at<const S>(b, h, first + j), p.value_width, T{1}, s.k + j * s.value_width);
     }
@@ -81,7 +82,7 @@ template <class S, class T> struct Backward {
     turn(s.k, s.width, n, p.width, s.keys_turned, s.keys);
   }
 
-  void load_rows(const Block& rows, const Scratch& s) const {
+  __attribute__((noinline)) void load_rows(const Block& rows, const Scratch& s) const {
     const int64_t padded = up_to(rows.count, Tile<T>::rows);
     for (int64_t i = 0; i < padded; ++i) {
       if (i >= rows.count) {
@@ -106,7 +107,8 @@ template <class S, class T> struct Backward {
   }
 
   // P and gS for some rows and keys [first, first + n), zero behind them.
-  void make_tile(const Block& rows, int64_t first, int64_t n, const Scratch& s) const {
+  __attribute__((noinline)) void make_tile(const Block& rows, int64_t first, int64_t n,
+                                           const Scratch& s) const {
     const bool forbids = p.causal || (p.mask && p.mask->dtype == Dtype::bool_);
     multiply<T, Into::set>(rows.count, n, p.width, {s.q, s.width, 1}, s.keys_turned, s.keys,
                            s.weights, s.keys);
@@ -169,7 +171,8 @@ template <class S, class T> struct Backward {
 
   // All rows against the keys from `first` on. gq: the sums of all rows of the head, or null where
   // they are made elsewhere.
-  void keys_pass(int64_t b, int64_t h, int64_t first, const Scratch& s, T* gq) const {
+  __attribute__((noinline)) void keys_pass(int64_t b, int64_t h, int64_t first, const Scratch& s,
+                                           T* gq) const {
     const int64_t n = keys_from(first);
     load_keys(b, h, first, n, s);
     clear(s.gk, key_block * s.width);

@@ -133,13 +133,16 @@ template <class S, class T> struct FewRows {
   template <int n> struct Count {
     static constexpr int value = n;
   };
-  // body(Count, first row) for four rows at once, and for what is left.
+  // body(Count, first row) for four rows at once, and for what is left; in float64, which is rare,
+  // for one.
   template <class Body> static void by_fours(int64_t rows, const Body& body) {
     int64_t r = 0;
-    for (; r + 4 <= rows; r += 4) body(Count<4>(), r);
-    if (rows - r == 3) body(Count<3>(), r);
-    if (rows - r == 2) body(Count<2>(), r);
-    if (rows - r == 1) body(Count<1>(), r);
+    if constexpr (ms::same_type<T, float>::value) {
+      for (; r + 4 <= rows; r += 4) body(Count<4>(), r);
+      if (rows - r == 3) return body(Count<3>(), r);
+      if (rows - r == 2) return body(Count<2>(), r);
+    }
+    for (; r < rows; ++r) body(Count<1>(), r);
   }
 
   // scores[r][j] = q[r] . k[j] for R rows and n keys.
@@ -168,9 +171,13 @@ template <class S, class T> struct FewRows {
         for (int r = 0; r < R; ++r) sums[r][i] += x[r] * y;
       }
     }
+    V kept[R][K];  // in memory, so that what is left need not be unrolled
+    __builtin_memcpy(kept, sums, sizeof kept);
+#pragma GCC unroll 1
     for (int i = 0; i < K; ++i) {
+#pragma GCC unroll 1
       for (int r = 0; r < R; ++r) {
-        T total = sum_lanes<T>(sums[r][i]);
+        T total = sum_lanes<T>(kept[r][i]);
         for (int64_t rest = d; rest < depth; ++rest)
           total += q[r * q_stride + rest] * widen<T>(k[i * k_stride + rest]);
         scores[r * key_block + i] = total;
@@ -222,7 +229,9 @@ template <class S, class T> struct FewRows {
       }
     }
     for (; i < columns; ++i) {
+#pragma GCC unroll 1
       for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 1
         for (int k = 0; k < K; ++k)
           sums[r * stride + i] += scores[r * key_block + k] * widen<T>(v[k * v_stride + i]);
       }

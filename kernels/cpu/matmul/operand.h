@@ -106,13 +106,25 @@ __attribute__((always_inline)) inline float sum_lanes(vec v) {
   return total;
 }
 
-// Writes `count` values of one row.
+// Writes one value; `alpha` and `beta` are the target's.
 template <Dtype D>
-inline void finish(const Target& out, int64_t row, int64_t col, const float* values,
-                   int64_t count) {
+__attribute__((always_inline)) inline void finish_one(char* p, float value, float alpha,
+                                                      float beta) {
+  float v = value * alpha;
+  if (beta != 0) v += beta * load_one<D>(p);
+  store_one<D>(p, v);
+}
+template <Dtype D> char* place(const Target& out, int64_t row, int64_t col) {
+  return out.data + (row * out.row_stride + col) * static_cast<int64_t>(itemsize(D));
+}
+
+// Writes `count` values of one row. Never inlined: the kernels of all heights share it.
+template <Dtype D>
+__attribute__((noinline)) void finish(const Target& out, int64_t row, int64_t col,
+                                      const float* values, int64_t count) {
   constexpr int64_t size = itemsize(D);
   const float alpha = static_cast<float>(out.alpha), beta = static_cast<float>(out.beta);
-  char* p = out.data + (row * out.row_stride + col) * size;
+  char* p = place<D>(out, row, col);
   int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
     vec v;
@@ -121,11 +133,7 @@ inline void finish(const Target& out, int64_t row, int64_t col, const float* val
     if (beta != 0) v += beta * load<D>(p + i * size);
     store<D>(p + i * size, v);
   }
-  for (; i < count; ++i) {
-    float v = values[i] * alpha;
-    if (beta != 0) v += beta * load_one<D>(p + i * size);
-    store_one<D>(p + i * size, v);
-  }
+  for (; i < count; ++i) finish_one<D>(p + i * size, values[i], alpha, beta);
 }
 
 }  // namespace

@@ -12,50 +12,56 @@ namespace {
 
 constexpr int max_rows = 8;
 
+// Adds U rows of the matrix, times M rows of x, to a tile of sums, whose rows are `lead` apart;
+// those of x are k apart.
+template <Dtype D, int M, int U, int64_t lead>
+__attribute__((always_inline)) inline void add_rows(const float* x, int64_t k, const char* base,
+                                                    int64_t row_bytes, int64_t width, float* sums) {
+  constexpr int64_t size = itemsize(D);
+  const int64_t whole = width - width % lanes;
+  const char* row[U];
+  for (int u = 0; u < U; ++u) row[u] = base + u * row_bytes;
+  for (int64_t j = 0; j < whole; j += lanes) {
+    vec v[U];
+    for (int u = 0; u < U; ++u) {
+      v[u] = load<D>(row[u] + j * size);
+      // The tile's part of a later row: the hardware does not look beyond the end of a part.
+      __builtin_prefetch(row[u] + 16 * row_bytes + j * size, 0, 2);
+    }
+    for (int r = 0; r < M; ++r) {
+      vec s;
+      memcpy(&s, sums + r * lead + j, sizeof s);
+      for (int u = 0; u < U; ++u) s += x[r * k + u] * v[u];
+      memcpy(sums + r * lead + j, &s, sizeof s);
+    }
+  }
+  for (int64_t j = whole; j < width; ++j) {
+#pragma GCC unroll 1
+    for (int u = 0; u < U; ++u) {
+      const float v = load_one<D>(row[u] + j * size);
+#pragma GCC unroll 1
+      for (int r = 0; r < M; ++r) sums[r * lead + j] += x[r * k + u] * v;
+    }
+  }
+}
+
 // Columns contiguous: walks down the matrix with a tile of sums in L1.
 template <Dtype D, int M>
 void rows_by_columns(const float* x, int64_t k, const Matrix& b, int64_t begin, int64_t end,
                      const Target& out) {
-  constexpr int64_t tile = 2048 / M;  // M * tile floats stay in L1
+  constexpr int64_t tile = 2048 / M / lanes * lanes;  // M * tile floats stay in L1
   constexpr int64_t size = itemsize(D);
+  const int64_t row_bytes = b.row_stride * size;
   alignas(64) float sums[M * tile];
   for (int64_t j0 = begin; j0 < end; j0 += tile) {
     const int64_t width = end - j0 < tile ? end - j0 : tile;
-    const int64_t whole = width - width % lanes;
     memset(sums, 0, sizeof sums);
-    const char* base = b.data + j0 * size;
+    const char* row = b.data + j0 * size;
     int64_t i = 0;
-    for (; i + 4 <= k; i += 4) {
-      const char* row[4];
-      for (int u = 0; u < 4; ++u) row[u] = base + (i + u) * b.row_stride * size;
-      for (int64_t j = 0; j < whole; j += lanes) {
-        vec v[4];
-        for (int u = 0; u < 4; ++u) {
-          v[u] = load<D>(row[u] + j * size);
-          // The tile's part of a later row: the hardware does not look beyond the end of a part.
-          __builtin_prefetch(row[u] + 16 * b.row_stride * size + j * size, 0, 2);
-        }
-        for (int r = 0; r < M; ++r) {
-          vec s;
-          memcpy(&s, sums + r * tile + j, sizeof s);
-          for (int u = 0; u < 4; ++u) s += x[r * k + i + u] * v[u];
-          memcpy(sums + r * tile + j, &s, sizeof s);
-        }
-      }
-      for (int64_t j = whole; j < width; ++j) {
-        for (int u = 0; u < 4; ++u) {
-          for (int r = 0; r < M; ++r)
-            sums[r * tile + j] += x[r * k + i + u] * load_one<D>(row[u] + j * size);
-        }
-      }
-    }
-    for (; i < k; ++i) {
-      const char* row = base + i * b.row_stride * size;
-      for (int64_t j = 0; j < width; ++j) {
-        const float v = load_one<D>(row + j * size);
-        for (int r = 0; r < M; ++r) sums[r * tile + j] += x[r * k + i] * v;
-      }
-    }
+    for (; i + 4 <= k; i += 4, row += 4 * row_bytes)
+      add_rows<D, M, 4, tile>(x + i, k, row, row_bytes, width, sums);
+    for (; i < k; ++i, row += row_bytes)
+      add_rows<D, M, 1, tile>(x + i, k, row, row_bytes, width, sums);
     for (int r = 0; r < M; ++r) finish<D>(out, r, j0, sums + r * tile, width);
   }
 }
@@ -67,6 +73,7 @@ void rows_by_dots(const float* x, int64_t k, const Matrix& b, int64_t begin, int
   constexpr int64_t size = itemsize(D);
   constexpr int unroll = M <= 2 ? 4 : M <= 4 ? 2 : 1;
   const int64_t step = lanes * unroll;
+  const float alpha = static_cast<float>(out.alpha), beta = static_cast<float>(out.beta);
   for (int64_t j = begin; j < end; ++j) {
     const char* column = b.data + j * b.col_stride * size;
     vec sums[M][unroll] = {};
@@ -91,7 +98,7 @@ void rows_by_dots(const float* x, int64_t k, const Matrix& b, int64_t begin, int
       const float v = load_one<D>(column + i * size);
       for (int r = 0; r < M; ++r) total[r] += x[r * k + i] * v;
     }
-    for (int r = 0; r < M; ++r) finish<D>(out, r, j, &total[r], 1);
+    for (int r = 0; r < M; ++r) finish_one<D>(place<D>(out, r, j), total[r], alpha, beta);
   }
 }
 

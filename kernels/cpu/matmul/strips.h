@@ -66,13 +66,14 @@ void strip_rows_of(const float* a, int64_t row_stride, int64_t col_stride, int64
   }
 }
 
+// More than max_rows rows cut into tiles of nearly equal heights leave none below half a tile.
 template <int rows> struct StripRows {
   template <class... Args> static void run(int64_t wanted, Args... args) {
     if (wanted == rows) return strip_rows_of<rows>(args...);
     StripRows<rows - 1>::run(wanted, args...);
   }
 };
-template <> struct StripRows<0> {
+template <> struct StripRows<strip_tile / 2 - 1> {
   template <class... Args> static void run(int64_t, Args...) {}
 };
 

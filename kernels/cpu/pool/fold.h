@@ -122,17 +122,21 @@ template <class F, class S, class T> struct Fold {
     using L = Many<S, T>;
     const S* source = from.at(n, 0, 0, 0);
     int64_t c = channels.begin;
-    for (; c + 4 * L::count <= channels.end; c += 4 * L::count)
-      channel_block<L, 4>(source + c, spans, target + c);
+    if constexpr (wide<S>) {
+      for (; c + 4 * L::count <= channels.end; c += 4 * L::count)
+        channel_block<L, 4>(source + c, spans, target + c);
+    }
     for (; c + L::count <= channels.end; c += L::count)
       channel_block<L, 1>(source + c, spans, target + c);
-    if (c == channels.end) return;
-    if (channels.size() >= L::count) {
-      // Some are computed twice.
-      c = channels.end - L::count;
-      return channel_block<L, 1>(source + c, spans, target + c);
+    if constexpr (L::count > 1) {
+      if (c == channels.end) return;
+      if (channels.size() >= L::count) {
+        // Some are computed twice.
+        c = channels.end - L::count;
+        return channel_block<L, 1>(source + c, spans, target + c);
+      }
+      for (; c < channels.end; ++c) channel_block<One<S, T>, 1>(source + c, spans, target + c);
     }
-    for (; c < channels.end; ++c) channel_block<One<S, T>, 1>(source + c, spans, target + c);
   }
 
   // ---- small boxes: one element, or two by two ---------------------------------------------------
@@ -168,23 +172,25 @@ template <class F, class S, class T> struct Fold {
       int64_t c = channels.begin;
       for (; c + 3 * L::count <= last; c += 4 * L::count)
         small_box<L, 4, side>(source + c, target + c);
-      for (; c <= last; c += L::count) small_box<L, 1, side>(source + c, target + c);
       // Some are computed twice.
-      if (c < channels.end) small_box<L, 1, side>(source + last, target + last);
+      for (; c < channels.end; c += L::count)
+        small_box<L, 1, side>(source + smaller(c, last), target + smaller(c, last));
     }
   }
 
   // The targets of a row one by one.
   void row(int64_t n, Span* spans, Span pixels, Span channels, S* target) const {
-    // The margin of complex numbers counts, and a box may have lost a plane to it.
-    constexpr bool may_be_small = !ms::same_type<T, ms::complex64>::value;
-    if (may_be_small && spans[0].size() == 1 && channels.size() >= Many<S, T>::count) {
-      const Axis& a = p.axes[2];
-      const int64_t columns = gathers_windows ? ceil_div(a.window, a.stride) : a.window;
-      if (columns == 1 && spans[1].size() == 1)
-        return small_boxes<1>(n, spans, pixels, channels, target);
-      if (columns == 2 && spans[1].size() == 2)
-        return small_boxes<2>(n, spans, pixels, channels, target);
+    if constexpr (wide<S>) {
+      if (spans[0].size() == 1 && channels.size() >= Many<S, T>::count) {
+        const Axis& a = p.axes[2];
+        const int64_t columns = gathers_windows ? ceil_div(a.window, a.stride) : a.window;
+        if constexpr (F::adds) {
+          if (columns == 1 && spans[1].size() == 1)
+            return small_boxes<1>(n, spans, pixels, channels, target);
+        }
+        if (columns == 2 && spans[1].size() == 2)
+          return small_boxes<2>(n, spans, pixels, channels, target);
+      }
     }
     for (int64_t w = pixels.begin; w < pixels.end; ++w, target += to.strides[2]) {
       spans[2] = box(2, w);
@@ -199,7 +205,6 @@ template <class F, class S, class T> struct Fold {
     const Axis& a = p.axes[2];
     const int64_t pixels = line_elements / p.channels;
     if (p.channels >= Many<S, T>::count || from.strides[2] != p.channels) return 0;
-    if (ms::same_type<T, ms::complex64>::value) return 0;
     if (gathers_windows) return larger((pixels - 1) * a.stride - a.window + 2, 0);
     return pixels < a.window ? 0 : (pixels - a.window) / a.stride + 1;
   }
@@ -271,7 +276,7 @@ template <class F, class S, class T> struct Fold {
       const int64_t count = smaller(width - w, end - begin);
       Span spans[3] = {box(0, d), box(1, h), {}};
       S* target = to.at(n, d, h, w);
-      if (line) {
+      if (Many<S, T>::count > 1 && line) {
         for (int64_t i = 0; i < count; i += line) {
           row_by_line(n, spans, {w + i, w + smaller(i + line, count)}, target + i * to.strides[2]);
         }
@@ -283,21 +288,20 @@ template <class F, class S, class T> struct Fold {
   }
 
   void run() const {
-    constexpr int64_t enough_pixels = 64, block = 4 * Many<S, T>::count;
+    constexpr int64_t enough_pixels = 64;
     const int64_t all = p.batch * targets(0) * targets(1) * targets(2);
     if (all * p.channels == 0) return;
     const int64_t line = targets_of_line();
     const int64_t each = inline_elements / (p.most_seen() * p.channels + 1) + 1;
-    if (line || all >= enough_pixels) {
-      return mlxk::parallel_for(all, each, [&](int64_t begin, int64_t end) {
-        pixels(begin, end, {0, p.channels}, line);
-      });
-    }
+    // Of few pixels blocks of channels are tasks.
+    const bool whole = line || all >= enough_pixels;
+    const int64_t block = whole ? p.channels : 4 * Many<S, T>::count;
     const int64_t blocks = ceil_div(p.channels, block);
     mlxk::parallel_for(all * blocks, each * blocks, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t c = i % blocks * block;
-        pixels(i / blocks, i / blocks + 1, {c, smaller(c + block, p.channels)}, 0);
+      for (int64_t i = begin; i < end;) {
+        const int64_t c = i % blocks * block, count = whole ? end - i : 1;
+        pixels(i / blocks, i / blocks + count, {c, smaller(c + block, p.channels)}, line);
+        i += count;
       }
     });
   }

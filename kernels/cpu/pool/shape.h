@@ -113,8 +113,8 @@ static __attribute__((unused)) bool is_tiled(const Problem& p) {
 }
 
 // params: window, strides, padding of every spatial axis. `in` is on the side of what is pooled.
-static __attribute__((unused)) Problem read_problem(const KernelCall& call, const Tensor& in,
-                                                    const Tensor& out) {
+static __attribute__((noinline)) Problem read_problem(const KernelCall& call, const Tensor& in,
+                                                      const Tensor& out) {
   const mlxk::Params& params = *call.params;
   const int spatial = in.ndim - 2;
   Problem p{in.shape[0], in.shape[in.ndim - 1], {}};
@@ -143,5 +143,11 @@ template <class S, class T> struct One {
 };
 // Complex numbers stand alone.
 template <class S> struct Many<S, ms::complex64> : One<S, ms::complex64> {};
+
+// What is pooled most takes four vectors at a time; elsewhere one is enough, and half of the code.
+template <class S> constexpr bool wide = false;
+template <> constexpr bool wide<float> = true;
+template <> constexpr bool wide<f16_bits> = true;
+template <> constexpr bool wide<bf16_bits> = true;
 
 }  // namespace

@@ -227,12 +227,13 @@ template <class S, class T> struct CotangentOfGreatest {
         U* sum = sums + (d - b[0].begin) * layout.strides[0] +
                  (h - b[1].begin) * layout.strides[1] + (begin - b[2].begin) * layout.strides[2];
         repeat(end - begin, [&](int64_t) __attribute__((always_inline)) {
-          for (int k = 0; k < width; ++k) {
-            U* const place = sum + k * L::count;
-            const V part =
-                where_greatest(L::load(at + k * L::count), winners.greatest[k], share[k]);
-            Sums::store(place, disjoint ? part : Sums::load(place) + part);
+          V part[width];
+          for (int k = 0; k < width; ++k)
+            part[k] = where_greatest(L::load(at + k * L::count), winners.greatest[k], share[k]);
+          if constexpr (!disjoint) {
+            for (int k = 0; k < width; ++k) part[k] = Sums::load(sum + k * L::count) + part[k];
           }
+          for (int k = 0; k < width; ++k) Sums::store(sum + k * L::count, part[k]);
           at += x.strides[2];
           sum += layout.strides[2];
         });
@@ -248,29 +249,24 @@ template <class S, class T> struct CotangentOfGreatest {
     const S* const source = x.at(box.image, 0, 0, 0) + channels.begin;
     given += channels.begin;
     int64_t c = 0;
-    for (; c + 4 * L::count <= channels.size(); c += 4 * L::count)
-      give<disjoint, L, Many<U, T>, 4>(source + c, given + c, spans, box, sums + c, layout);
-    for (; c + L::count <= channels.size(); c += L::count)
-      give<disjoint, L, Many<U, T>, 1>(source + c, given + c, spans, box, sums + c, layout);
-    if (c == channels.size()) return;
-    if (c > 0) {
-      const int64_t last = channels.size() - L::count;
-      return give<disjoint, L, Many<U, T>, 1>(source + last, given + last, spans, box, sums + last,
-                                              layout, c - last);
+    if constexpr (wide<S>) {
+      for (; c + 4 * L::count <= channels.size(); c += 4 * L::count)
+        give<disjoint, L, Many<U, T>, 4>(source + c, given + c, spans, box, sums + c, layout);
     }
-    c = few<disjoint, 4>(c, source, given, spans, box, sums, layout);
-    c = few<disjoint, 2>(c, source, given, spans, box, sums, layout);
-    few<disjoint, 1>(c, source, given, spans, box, sums, layout);
-  }
-  // Channels from `c` on, fewer than a vector has, a few at a time; returns the first that is left.
-  template <bool disjoint, int width, class U>
-  int64_t few(int64_t c, const S* source, const S* given, const Span* spans, const Box& box,
-              U* sums, const Image<U>& layout) const {
-    for (; c + width <= box.channels.size(); c += width) {
-      give<disjoint, One<S, T>, One<U, T>, width>(source + c, given + c, spans, box, sums + c,
-                                                  layout);
+    if (channels.size() >= L::count) {
+      for (; c < channels.size(); c += L::count) {
+        const int64_t at = smaller(c, channels.size() - L::count);
+        give<disjoint, L, Many<U, T>, 1>(source + at, given + at, spans, box, sums + at, layout,
+                                         c - at);
+      }
+    } else if constexpr (L::count > 1) {
+      for (; c + 2 <= channels.size(); c += 2)
+        give<disjoint, One<S, T>, One<U, T>, 2>(source + c, given + c, spans, box, sums + c,
+                                                layout);
+      if (c < channels.size())
+        give<disjoint, One<S, T>, One<U, T>, 1>(source + c, given + c, spans, box, sums + c,
+                                                layout);
     }
-    return c;
   }
 
   template <class U>
