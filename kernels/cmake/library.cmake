@@ -31,7 +31,7 @@ if(MLX_BUILD_CPU)
     endif()
     # What these gain from -O3 is unrolling and a bolder vectorizer; the rest of it copies loops that
     # are written out by hand, for a tenth to a half of the time that g++ takes.
-    if(name MATCHES "^(matmul|(gather|segmented|block_masked)_mm|attention|elementwise|norm)$"
+    if(name MATCHES "^(matmul|(gather|segmented|block_masked)_mm|attention|norm|scan|linalg)$"
        AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT MLXK_SANITIZED)
       list(APPEND options -O2 -fpeel-loops -fvect-cost-model=dynamic)
     endif()
