@@ -69,3 +69,16 @@ def test_empty_and_scalar(case: Case, shape: tuple[int, ...]) -> None:
     with np.errstate(all="ignore"):
         expected = case.reference(*(wide(one) for one in inputs))
     check(case, dtype, case.call(*(mx.array(one) for one in inputs)), expected)
+
+
+def test_stack_without_an_axis() -> None:
+    """None is the first axis, unlike in concatenate."""
+    parts = [mx.zeros((2, 3)), mx.ones((2, 3))]
+    assert mx.array_equal(mx.stack(parts, None), mx.stack(parts, 0))
+
+
+def test_running_sums_of_bools() -> None:
+    """The true ones are counted in int32, also where bool is asked for."""
+    counts = mx.cumsum(mx.array([1.0, 2.0, 3.0]), dtype=mx.bool_)
+    assert counts.dtype == mx.int32
+    assert counts.tolist() == [1, 2, 3]

@@ -52,6 +52,7 @@ def full(
         The shape; ``dtype`` or the value's.
 
     Raises:
+        TypeError: If ``dtype`` is no dtype.
         ValueError: If a size is negative, the value does not broadcast, or an integer does not fit
             the dtype.
 
@@ -63,7 +64,7 @@ def full(
     sizes = as_shape(shape, "full")
     value = as_array(vals, "full")
     if dtype is not None:
-        dtype = _weakly_promoted(vals, dtype)
+        dtype = _weakly_promoted(vals, _checked_dtype(dtype, "full"))
         value = kernels.cast(value, dtype, stream)
     return broadcast_to(value, sizes, stream=stream)
 
@@ -77,9 +78,20 @@ def _weakly_promoted(value: Numeric, dtype: Dtype) -> Dtype:
     if isinstance(value, int) and not isinstance(value, bool):
         if dtype == bool_:
             return int32
-        if issubdtype(dtype, integer) and not iinfo(dtype).min <= value <= iinfo(dtype).max:
-            raise ValueError(f"[full] The integer {value} does not fit {dtype!r}.")
+        _check_range("full", value, dtype)
     return dtype
+
+
+def _checked_dtype(dtype: object, name: str) -> Dtype:
+    if not isinstance(dtype, Dtype):
+        raise TypeError(f"[{name}] dtype is {type(dtype).__name__}, not a Dtype.")
+    return dtype
+
+
+def _check_range(name: str, value: int, dtype: Dtype) -> None:
+    """An integer must fit a dtype of integers."""
+    if issubdtype(dtype, integer) and not iinfo(dtype).min <= value <= iinfo(dtype).max:
+        raise ValueError(f"[{name}] The integer {value} does not fit {dtype!r}.")
 
 
 def zeros(
@@ -166,14 +178,18 @@ def full_like(
         ``a``'s shape; ``dtype`` or ``a``'s.
 
     Raises:
-        ValueError: If the value does not broadcast.
+        TypeError: If ``dtype`` is no dtype.
+        ValueError: If the value does not broadcast, or an integer does not fit the dtype.
 
     Example:
         >>> mx.full_like(mx.array([1, 2]), 2.5)
         array([2, 2], dtype=int32)
     """
     check_array("full_like", a)
-    value = kernels.cast(as_array(vals, "full_like"), dtype or a.dtype, stream)
+    dtype = a.dtype if dtype is None else _checked_dtype(dtype, "full_like")
+    if isinstance(vals, int):
+        _check_range("full_like", vals, dtype)
+    value = kernels.cast(as_array(vals, "full_like"), dtype, stream)
     return _broadcast_like(value, a, stream)
 
 
@@ -267,7 +283,8 @@ def arange(
         One dimension; ``dtype``.
 
     Raises:
-        ValueError: If the step is zero, or the number of elements is not finite.
+        ValueError: If the step is zero, the number of elements is not finite, or an argument is a
+            bool.
 
     Example:
         >>> mx.arange(1, 7, 2), mx.arange(3)
@@ -278,6 +295,8 @@ def arange(
     start = 0 if start is None else start  # arange(stop=3)
     step = 1 if step is None else step
     for value in (start, stop, step):
+        if isinstance(value, bool):
+            raise ValueError("[arange] An argument is bool, not a number.")
         if not isinstance(value, (int, float)):
             raise TypeError(f"[arange] An argument is {type(value).__name__}, not a number.")
     assert stop is not None

@@ -68,7 +68,8 @@ def cumsum(
         axis: The axis; None scans the flattened array.
         reverse: Whether to scan from the end.
         inclusive: Whether element i is part of sum i.
-        dtype: The dtype to sum in; None is ``a``'s, int32 of bool.
+        dtype: The dtype to sum in; None is ``a``'s. Of bool the true
+            elements are counted, in int32.
         stream: Stream or device to run on.
 
     Returns:
@@ -82,9 +83,8 @@ def cumsum(
         array([0, 1, 3], dtype=int32)
     """
     check_array("cumsum", a)
-    if dtype is None and a.dtype == bool_:
-        dtype = int32
     a = a if dtype is None else kernels.cast(a, dtype, stream)
+    a = kernels.cast(a, int32, stream) if a.dtype == bool_ else a
     return _scanned(_cumsum, a, axis, reverse, inclusive, stream)
 
 
