@@ -263,14 +263,14 @@ _arange = Op("arange", params=("start", "step", "size", "dtype"))
 def arange(
     start: float | None = None,
     stop: float | None = None,
-    step: float | None = None,
+    step: float | Dtype | None = None,
     dtype: Dtype | None = None,
     *,
     stream: StreamOrDevice = None,
 ) -> array:
     """Numbers at equal distances: ``start, start + step, ...`` below ``stop``.
 
-    ``arange(stop)`` starts at zero.
+    ``arange(stop)`` and ``arange(stop, step, dtype)`` start at zero.
 
     Args:
         start: The first number.
@@ -283,20 +283,21 @@ def arange(
         One dimension; ``dtype``.
 
     Raises:
-        ValueError: If the step is zero, the number of elements is not finite, or an argument is a
-            bool.
+        ValueError: If the step is zero, the number of elements is not finite, or the dtype is bool.
 
     Example:
         >>> mx.arange(1, 7, 2), mx.arange(3)
         (array([1, 3, 5], dtype=int32), array([0, 1, 2], dtype=int32))
     """
+    if isinstance(step, Dtype):  # arange(stop, step, dtype)
+        start, stop, step, dtype = None, start, stop, step
     if stop is None:
+        if isinstance(start, bool) and dtype is None:
+            dtype = bool_
         stop, start = start, 0
     start = 0 if start is None else start  # arange(stop=3)
     step = 1 if step is None else step
     for value in (start, stop, step):
-        if isinstance(value, bool):
-            raise ValueError("[arange] An argument is bool, not a number.")
         if not isinstance(value, (int, float)):
             raise TypeError(f"[arange] An argument is {type(value).__name__}, not a number.")
     assert stop is not None
