@@ -6,7 +6,7 @@ What is made of them (mean, variance, median ...) is in ``statistics``.
 from __future__ import annotations
 
 from mlx import kernels
-from mlx.kernels import array
+from mlx.kernels import Dtype, array
 
 from ..op import Op, Reduction, Shape, conjugate, full_like, method, public, restored
 from ..stream import StreamOrDevice
@@ -22,6 +22,7 @@ def sum(
     axis: Axes = None,
     keepdims: bool = False,
     *,
+    dtype: Dtype | None = None,
     stream: StreamOrDevice = None,
 ) -> array:
     """Sum over axes: ``Σ aᵢ``, accumulated in blocks so that long sums stay exact.
@@ -30,11 +31,12 @@ def sum(
         a: Array of any shape.
         axis: Axis or axes to reduce; None reduces all.
         keepdims: Whether reduced axes stay, with size one.
+        dtype: The dtype to which elements and result are cast; None chooses as below.
         stream: Stream or device to run on.
 
     Returns:
-        The shape without the reduced axes; small integers and bool become int32 or
-        uint32, other dtypes stay.
+        The shape without the reduced axes; ``dtype``, or else small integers and bool become
+        int32 or uint32 and other dtypes stay.
 
     Raises:
         IndexError: If an axis is out of range.
@@ -44,6 +46,9 @@ def sum(
         >>> mx.sum(mx.array([[1, 2], [3, 4]]), axis=0)
         array([4, 6], dtype=int32)
     """
+    if dtype is not None:
+        result = sum(kernels.cast(a, dtype, stream), axis, keepdims, stream=stream)
+        return kernels.cast(result, dtype, stream)
     return kernels.reduction(_sum.id, a, axis, keepdims, stream)
 
 
@@ -62,6 +67,7 @@ def prod(
     axis: Axes = None,
     keepdims: bool = False,
     *,
+    dtype: Dtype | None = None,
     stream: StreamOrDevice = None,
 ) -> array:
     """Product over axes: ``Π aᵢ``.
@@ -70,11 +76,12 @@ def prod(
         a: Array of any shape.
         axis: Axis or axes to reduce; None reduces all.
         keepdims: Whether reduced axes stay, with size one.
+        dtype: The dtype to which elements and result are cast; None chooses as below.
         stream: Stream or device to run on.
 
     Returns:
-        The shape without the reduced axes; small integers and bool become int32 or
-        uint32, other dtypes stay.
+        The shape without the reduced axes; ``dtype``, or else small integers and bool become
+        int32 or uint32 and other dtypes stay.
 
     Raises:
         IndexError: If an axis is out of range.
@@ -84,6 +91,9 @@ def prod(
         >>> mx.prod(mx.array([[1, 2], [3, 4]]), axis=0)
         array([3, 8], dtype=int32)
     """
+    if dtype is not None:
+        result = prod(kernels.cast(a, dtype, stream), axis, keepdims, stream=stream)
+        return kernels.cast(result, dtype, stream)
     return kernels.reduction(_prod.id, a, axis, keepdims, stream)
 
 
