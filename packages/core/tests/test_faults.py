@@ -70,6 +70,7 @@ RAISING: list[Raising] = [
     ("isdtype", lambda: mx.isdtype(3, "bool"), TypeError, "int"),  # type: ignore[arg-type]
     ("window", lambda: mx.fft.stft(a34(), 4, win_length=-1), ValueError, "win_length is -1"),
     ("divide_in_place", lambda: integers().__itruediv__(2), ValueError, "int32"),
+    ("tolerance", lambda: mx.allclose(a34(), a34(), "a"), TypeError, "tolerance is str"),  # type: ignore[arg-type]
     ("no_array", lambda: mx.array({"a": 1}), ValueError, "dict"),  # type: ignore[arg-type]
     ("negative_size", lambda: mx.zeros((-1,)), ValueError, "-1"),
     ("item", lambda: a34().item(), ValueError, r"\(3, 4\)|12"),

@@ -82,3 +82,10 @@ def test_running_sums_of_bools() -> None:
     counts = mx.cumsum(mx.array([1.0, 2.0, 3.0]), dtype=mx.bool_)
     assert counts.dtype == mx.int32
     assert counts.tolist() == [1, 2, 3]
+
+
+def test_tolerances_of_small_integers() -> None:
+    """They are floats, whatever the arrays hold."""
+    a, b = mx.array([0, 7], mx.int8), mx.array([1, 7], mx.int8)
+    assert mx.isclose(a, b, 300, 300).tolist() == [True, True]
+    assert mx.isclose(a, b, -1, -1).tolist() == [False, True]
