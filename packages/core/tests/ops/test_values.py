@@ -89,3 +89,9 @@ def test_tolerances_of_small_integers() -> None:
     a, b = mx.array([0, 7], mx.int8), mx.array([1, 7], mx.int8)
     assert mx.isclose(a, b, 300, 300).tolist() == [True, True]
     assert mx.isclose(a, b, -1, -1).tolist() == [False, True]
+
+
+def test_replacements_are_not_replaced() -> None:
+    inf, nan = float("inf"), float("nan")
+    got = mx.nan_to_num(mx.array([nan, inf, -inf, 1.0]), nan=inf, posinf=-inf, neginf=2.0)
+    assert got.tolist() == [inf, -inf, 2.0, 1.0]
