@@ -143,16 +143,26 @@ DTYPES = {
 }
 
 _INDEXED = "a = mx.arange(24).reshape(2, 3, 4); v = mx.arange(5)\n"
+_KEPT = "The dtype stays, as after v[:] = 2.5; under ... and None MLX takes over the value's."
 _MASKS = "Masks read, stand in mixes and beside at; MLX refuses them there."
 
 INDEXING = {
-    _INDEXED + code: _MASKS
-    for code in (
-        "v[True]",
-        "v[mx.array([True, False, True, False, True])]",
-        "a[0, mx.array([True, False, True])] = 50; a[0]",
-        "a[mx.array([True, False]), 0] = 50; a[:, 0]",
-        "a[:, mx.array([True, False, True])] = 50; a.sum()",
-        "v.at[mx.array([True, False, True, False, False])].add(1)",
-    )
+    **{
+        _INDEXED + code: _MASKS
+        for code in (
+            "v[True]",
+            "v[mx.array([True, False, True, False, True])]",
+            "a[0, mx.array([True, False, True])] = 50; a[0]",
+            "a[mx.array([True, False]), 0] = 50; a[:, 0]",
+            "a[:, mx.array([True, False, True])] = 50; a.sum()",
+            "v.at[mx.array([True, False, True, False, False])].add(1)",
+        )
+    },
+    **{
+        _INDEXED + code: _KEPT
+        for code in ("v[...] = 2.5; v", "v[None] = 2.5; v", "v.at[...].add(1.5)")
+    },
+    _INDEXED + "v.at[1:].divide(2)": (
+        "Quotients are rounded down; MLX multiplies by the reciprocal, which is 0 as an integer."
+    ),
 }

@@ -106,3 +106,52 @@ def test_an_array_names_its_module() -> None:
     assert x.__array_namespace__() is mx
     with pytest.raises(ValueError, match="api_version"):
         x.__array_namespace__(api_version="2024.12")
+
+
+def test_sorts_in_descending_order() -> None:
+    """Equal elements keep their order."""
+    x = mx.array([[3, 1, 3, 2, 1], [0, 0, 1, 0, 1]])
+    assert mx.argsort(x, descending=True).tolist() == [[0, 2, 3, 1, 4], [2, 4, 0, 1, 3]]
+    assert mx.sort(x, axis=0, descending=True).tolist() == [[3, 1, 3, 2, 1], [0, 0, 1, 0, 1]]
+    assert mx.argsort(x, axis=None, descending=True, stable=True)[:3].tolist() == [0, 2, 3]
+    assert mx.argsort(mx.zeros((0,)), descending=True).shape == (0,)
+    assert mx.grad(lambda x: mx.sort(x, descending=True)[0])(mx.array([1.0, 3.0])).tolist() == [
+        0,
+        1,
+    ]
+    places = mx.compile(partial(mx.argsort, descending=True), shapeless=True)
+    for size in (3, 5):
+        assert places(mx.arange(size)).tolist() == list(range(size))[::-1]
+
+
+def test_sums_of_a_given_dtype() -> None:
+    x = mx.array([200, 100], mx.uint8)
+    for total in (mx.sum(x, dtype=mx.uint8), x.sum(dtype=mx.uint8)):
+        assert (total.item(), total.dtype) == (44, mx.uint8)
+    assert mx.prod(x, dtype=mx.float32).dtype == mx.float32
+    assert mx.sum(mx.array([0.6, 0.6]), dtype=mx.int32).item() == 0
+
+
+def test_variances_with_a_correction() -> None:
+    x = mx.array([1.0, 2.0, 3.0])
+    assert mx.var(x, correction=1).item() == x.var(correction=1).item() == 1
+    assert mx.std(x, correction=1).item() == mx.std(x, ddof=1).item() == 1
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_running_results_with_the_initial_one(reverse: bool) -> None:
+    x = mx.array([[1, 2], [3, 4]])
+    want = [[3, 2, 0], [7, 4, 0]] if reverse else [[0, 1, 3], [0, 3, 7]]
+    assert mx.cumulative_sum(x, axis=1, include_initial=True, reverse=reverse).tolist() == want
+    want = [24, 24, 12, 4, 1] if reverse else [1, 1, 2, 6, 24]
+    assert mx.cumulative_prod(x, include_initial=True, reverse=reverse).tolist() == want
+    with pytest.raises(ValueError, match="include_initial"):
+        mx.cumulative_sum(x, include_initial=True, inclusive=False)
+
+
+def test_pseudo_inverses_of_a_tolerance() -> None:
+    x = mx.array([[1.0, 0.0], [0.0, 0.1]])
+    assert np.allclose(mx.linalg.pinv(x, rtol=0.2), [[1, 0], [0, 0]])
+    assert np.allclose(mx.linalg.pinv(x, rtol=0.05), [[1, 0], [0, 10]])
+    with pytest.raises(ValueError, match="rtol is -1"):
+        mx.linalg.pinv(x, rtol=-1)

@@ -114,6 +114,17 @@ def test_path() -> None:
     assert mx.einsum_path("ij,jk", a, b)[0] == [(0, 1)]
 
 
+def test_products_are_of_the_promoted_dtype() -> None:
+    """Whatever comes first, nothing is rounded to bfloat16 where the result is float32."""
+    rng = np.random.default_rng(7)
+    a, b, c = (mx.array(rng.standard_normal(s, np.float32)) for s in ((8, 9), (9, 5), (5, 2)))
+    low = [a.astype(mx.float16), b.astype(mx.bfloat16), c.astype(mx.bfloat16)]
+    got = mx.einsum("ij,jk,kl->il", *low)
+    wide = [np.array(x.astype(mx.float32)) for x in low]
+    assert got.dtype == mx.float32
+    np.testing.assert_allclose(np.array(got), wide[0] @ wide[1] @ wide[2], 1e-5, 1e-5)
+
+
 @pytest.mark.parametrize(
     ("equation", "shapes", "message"),
     [

@@ -82,6 +82,13 @@ RAISING: list[Raising] = [
     ("dtype_name", lambda: a34().astype("int8"), TypeError, "str"),  # type: ignore[arg-type]
     ("ragged", lambda: mx.array([[1, 2], [3]]), ValueError, "array"),
     ("ragged_depth", lambda: mx.array([[1, 2], 3]), ValueError, "array"),
+    ("full_dtype", lambda: mx.full((2,), 1.0, float), TypeError, "type"),  # type: ignore[arg-type]
+    ("full_like_large", lambda: mx.full_like(a34(), 300, mx.uint8), ValueError, "300.*uint8"),
+    ("arange_bool", lambda: mx.arange(True), ValueError, "bool"),
+    ("isdtype", lambda: mx.isdtype(3, "bool"), TypeError, "int"),  # type: ignore[arg-type]
+    ("window", lambda: mx.fft.stft(a34(), 4, win_length=-1), ValueError, "win_length is -1"),
+    ("divide_in_place", lambda: integers().__itruediv__(2), ValueError, "int32"),
+    ("tolerance", lambda: mx.allclose(a34(), a34(), "a"), TypeError, "tolerance is str"),  # type: ignore[arg-type]
     ("no_array", lambda: mx.array({"a": 1}), ValueError, "dict"),  # type: ignore[arg-type]
     ("negative_size", lambda: mx.zeros((-1,)), ValueError, "-1"),
     ("item", lambda: a34().item(), ValueError, r"\(3, 4\)|12"),

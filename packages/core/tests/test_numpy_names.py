@@ -12,7 +12,10 @@ import pytest
 NAN, INF = float("nan"), float("inf")
 
 
-@pytest.mark.parametrize("name", ["nansum", "nanmean", "nanmax", "nanmin", "nanvar", "nanstd"])
+REDUCTIONS = ["nansum", "nanprod", "nanmean", "nanmedian", "nanmax", "nanmin", "nanvar", "nanstd"]
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
 @pytest.mark.parametrize("axis", [None, 0, -1, (0, 2)])
 @pytest.mark.parametrize("keepdims", [False, True])
 def test_reductions_without_nan(name: str, axis: object, keepdims: bool) -> None:
@@ -29,7 +32,8 @@ def test_reductions_without_nan(name: str, axis: object, keepdims: bool) -> None
 def test_reductions_of_integers_and_gradient() -> None:
     x = mx.array([[1, 2], [3, 5]])
     assert mx.nanmax(x).item() == 5
-    assert mx.nanmax(x).dtype == mx.nansum(x).dtype == mx.int32
+    assert mx.nanmax(x).dtype == mx.nansum(x).dtype == mx.nanprod(x).dtype == mx.int32
+    assert mx.nanmedian(x).item() == 2.5
     assert mx.nanmean(x).item() == 2.75
     assert mx.nanvar(mx.array([1.0, NAN, 4.0]), ddof=1).item() == 4.5
     assert mx.grad(mx.nanmean)(mx.array([1.0, NAN, 3.0])).tolist() == [0.5, 0, 0.5]

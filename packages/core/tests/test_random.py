@@ -229,3 +229,17 @@ def test_multivariate_normal_gradient() -> None:
 def test_errors(function: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         function()
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(0, 10), (-5, 5), (0, 2**24), (-(2**24), 3 - 2**24), (5, 5), (7, 3), (True, 4)],
+)
+@pytest.mark.parametrize("dtype", [mx.int32, mx.int64])
+def test_integers_between_numbers_and_between_arrays(low: int, high: int, dtype: mx.Dtype) -> None:
+    """Bounds that a float32 holds need no int64; the integers are the same."""
+    key = mx.random.key(3)
+    got = mx.random.randint(low, high, (1001,), dtype, key)
+    assert mx.array_equal(
+        got, mx.random.randint(mx.array(low), mx.array(high), (1001,), dtype, key)
+    )

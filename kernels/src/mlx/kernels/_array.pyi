@@ -248,6 +248,7 @@ class array:
         axis: int | Sequence[int] | None = None,
         keepdims: bool = False,
         *,
+        dtype: Dtype | None = None,
         stream: _Stream = None,
     ) -> array: ...
     @property
@@ -286,6 +287,7 @@ class array:
         axis: int | Sequence[int] | None = None,
         keepdims: bool = False,
         *,
+        dtype: Dtype | None = None,
         stream: _Stream = None,
     ) -> array: ...
     def swapaxes(self, axis1: int, axis2: int, *, stream: _Stream = None) -> array: ...

@@ -344,6 +344,8 @@ cdef class array:
         return inplace_slot(slot_multiply, self, other)
 
     def __itruediv__(self, other):
+        if not is_inexact(self.edge.dtype()):
+            raise ValueError(f"[divide] an array of {self.dtype!r} cannot hold quotients in place.")
         return inplace_slot(slot_divide, self, other)
 
     def __ifloordiv__(self, other):

@@ -69,3 +69,29 @@ def test_empty_and_scalar(case: Case, shape: tuple[int, ...]) -> None:
     with np.errstate(all="ignore"):
         expected = case.reference(*(wide(one) for one in inputs))
     check(case, dtype, case.call(*(mx.array(one) for one in inputs)), expected)
+
+
+def test_stack_without_an_axis() -> None:
+    """None is the first axis, unlike in concatenate."""
+    parts = [mx.zeros((2, 3)), mx.ones((2, 3))]
+    assert mx.array_equal(mx.stack(parts, None), mx.stack(parts, 0))
+
+
+def test_running_sums_of_bools() -> None:
+    """The true ones are counted in int32, also where bool is asked for."""
+    counts = mx.cumsum(mx.array([1.0, 2.0, 3.0]), dtype=mx.bool_)
+    assert counts.dtype == mx.int32
+    assert counts.tolist() == [1, 2, 3]
+
+
+def test_tolerances_of_small_integers() -> None:
+    """They are floats, whatever the arrays hold."""
+    a, b = mx.array([0, 7], mx.int8), mx.array([1, 7], mx.int8)
+    assert mx.isclose(a, b, 300, 300).tolist() == [True, True]
+    assert mx.isclose(a, b, -1, -1).tolist() == [False, True]
+
+
+def test_replacements_are_not_replaced() -> None:
+    inf, nan = float("inf"), float("nan")
+    got = mx.nan_to_num(mx.array([nan, inf, -inf, 1.0]), nan=inf, posinf=-inf, neginf=2.0)
+    assert got.tolist() == [inf, -inf, 2.0, 1.0]

@@ -137,12 +137,15 @@ def isdtype(dtype: Dtype, kind: Dtype | str | tuple[Dtype | str, ...]) -> bool:
         True if it is of that kind, or of one of them.
 
     Raises:
+        TypeError: If ``dtype`` is no dtype.
         ValueError: If the kind is unknown.
 
     Example:
         >>> mx.isdtype(mx.float16, "real floating")
         True
     """
+    if not isinstance(dtype, Dtype):
+        raise TypeError(f"[isdtype] The dtype is {type(dtype).__name__}, not a Dtype.")
     if isinstance(kind, tuple):
         return any(isdtype(dtype, member) for member in kind)
     if isinstance(kind, Dtype):

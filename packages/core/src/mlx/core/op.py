@@ -399,7 +399,8 @@ def reduction(*, guarded: bool = False, **options: Any) -> Callable[[F], F]:
     registers the op "prod" and returns the function that makes its nodes without a Python frame.
 
     Args:
-        guarded: Whether the function has a body, which is called where an array has no elements.
+        guarded: Whether the function has a body, which is called with other arguments than those,
+            and where an array has no elements.
         **options: See ``Reduction``.
     """
 

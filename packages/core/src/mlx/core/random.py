@@ -597,7 +597,11 @@ def randint(
     bottom, top = (kernels.cast(bound, float32, stream) for bound in bounds)
     u = _between(bottom, top, _key("randint", key, stream), sizes, float32, stream)
     x = floor(u, stream=stream)
-    if all(issubdtype(bound.dtype, integer) or bound.dtype == bool_ for bound in bounds):
+    exact = dtype in (int32, int64) and all(
+        isinstance(bound, int) and abs(bound) <= 2**24 for bound in (low, high)
+    )
+    integers = all(issubdtype(bound.dtype, integer) or bound.dtype == bool_ for bound in bounds)
+    if integers and not exact:
         # float32 cannot hold all bounds: they are kept in int64.
         x = kernels.cast(x, int64, stream)
         bottom, top = (kernels.cast(bound, int64, stream) for bound in bounds)

@@ -42,9 +42,11 @@ def _centred_window(
     """The window with zeros around it to n_fft elements; None is all ones."""
     if window is None:
         length = n_fft if win_length is None else as_int(win_length, "win_length", name)
+        if length < 0:
+            raise ValueError(f"[{name}] win_length is {length}; it must not be negative.")
         if length == n_fft:
             return None
-        window = ones(max(length, 0), stream=stream)
+        window = ones(length, stream=stream)
     check_array(name, window)
     if window.ndim != 1:
         raise ValueError(f"[{name}] The window has {window.ndim} dimensions; it must have one.")

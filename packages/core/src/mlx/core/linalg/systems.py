@@ -142,21 +142,22 @@ def cholesky_inv(a: array, upper: bool = False, *, stream: StreamOrDevice = None
 _pinv = Op("pinv", params=("rcond",))
 
 
-def pinv(a: array, *, stream: StreamOrDevice = None) -> array:
+def pinv(a: array, *, rtol: float | None = None, stream: StreamOrDevice = None) -> array:
     """Pseudo-inverses (Moore and Penrose): ``V S⁻¹ Uᴴ`` with the singular values that are not tiny.
 
-    Values below ``10 max(m, n) ε`` times the largest one count as zero. The gradient holds where
+    Values below ``rtol`` times the largest one count as zero. The gradient holds where
     the rank does not change (Golub and Pereyra, The Differentiation of Pseudo-Inverses, 1973).
 
     Args:
         a: Array (..., m, n): float32, float64 or complex64.
+        rtol: What counts as tiny; None is ``10 max(m, n) ε``.
         stream: Stream or device to run on.
 
     Returns:
         Shape (..., n, m); the dtype stays.
 
     Raises:
-        ValueError: If ``a`` holds no matrices, or has another dtype.
+        ValueError: If ``a`` holds no matrices, or has another dtype, or ``rtol`` is negative.
         RuntimeError: At evaluation, if a matrix has NaN or infinite elements.
 
     Example:
@@ -165,7 +166,9 @@ def pinv(a: array, *, stream: StreamOrDevice = None) -> array:
     """
     check_matrices("pinv", a)
     check_dtype("pinv", a)
-    return pinv_above(a, -1.0, stream)
+    if rtol is not None and not rtol >= 0:
+        raise ValueError(f"[pinv] rtol is {rtol}; it must not be negative.")
+    return pinv_above(a, -1.0 if rtol is None else rtol, stream)
 
 
 def pinv_above(a: array, rcond: float, stream: StreamOrDevice) -> array:

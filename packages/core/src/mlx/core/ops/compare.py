@@ -316,6 +316,14 @@ def isneginf(a: Numeric, stream: StreamOrDevice = None) -> array:
     ...
 
 
+def _tolerance(value: Numeric) -> Numeric:
+    if isinstance(value, array):
+        return value
+    if not hasattr(value, "__float__"):  # NumPy's scalars have it, strings do not
+        raise TypeError(f"[isclose] A tolerance is {type(value).__name__}, not a number.")
+    return float(value)  # type: ignore[arg-type]
+
+
 def isclose(
     a: array,
     b: array,
@@ -349,8 +357,11 @@ def isclose(
         array([True, False], dtype=bool)
     """
     a, b = as_array(a, "isclose"), as_array(b, "isclose")
+    # As floats: the integers of a small dtype hold neither every tolerance nor its product.
+    relative, absolute = _tolerance(rtol), _tolerance(atol)
     distance = _absolute(subtract(a, b, stream=stream), stream=stream)
-    reach = add(multiply(_absolute(b, stream=stream), rtol, stream=stream), atol, stream=stream)
+    reach = multiply(_absolute(b, stream=stream), relative, stream=stream)
+    reach = add(reach, absolute, stream=stream)
     near = less_equal(distance, reach, stream=stream)
     finite = logical_and(isfinite(a, stream=stream), isfinite(b, stream=stream), stream=stream)
     close = logical_or(

@@ -52,6 +52,7 @@ def full(
         The shape; ``dtype`` or the value's.
 
     Raises:
+        TypeError: If ``dtype`` is no dtype.
         ValueError: If a size is negative, the value does not broadcast, or an integer does not fit
             the dtype.
 
@@ -63,7 +64,7 @@ def full(
     sizes = as_shape(shape, "full")
     value = as_array(vals, "full")
     if dtype is not None:
-        dtype = _weakly_promoted(vals, dtype)
+        dtype = _weakly_promoted(vals, _checked_dtype(dtype, "full"))
         value = kernels.cast(value, dtype, stream)
     return broadcast_to(value, sizes, stream=stream)
 
@@ -77,9 +78,20 @@ def _weakly_promoted(value: Numeric, dtype: Dtype) -> Dtype:
     if isinstance(value, int) and not isinstance(value, bool):
         if dtype == bool_:
             return int32
-        if issubdtype(dtype, integer) and not iinfo(dtype).min <= value <= iinfo(dtype).max:
-            raise ValueError(f"[full] The integer {value} does not fit {dtype!r}.")
+        _check_range("full", value, dtype)
     return dtype
+
+
+def _checked_dtype(dtype: object, name: str) -> Dtype:
+    if not isinstance(dtype, Dtype):
+        raise TypeError(f"[{name}] dtype is {type(dtype).__name__}, not a Dtype.")
+    return dtype
+
+
+def _check_range(name: str, value: int, dtype: Dtype) -> None:
+    """An integer must fit a dtype of integers."""
+    if issubdtype(dtype, integer) and not iinfo(dtype).min <= value <= iinfo(dtype).max:
+        raise ValueError(f"[{name}] The integer {value} does not fit {dtype!r}.")
 
 
 def zeros(
@@ -166,14 +178,18 @@ def full_like(
         ``a``'s shape; ``dtype`` or ``a``'s.
 
     Raises:
-        ValueError: If the value does not broadcast.
+        TypeError: If ``dtype`` is no dtype.
+        ValueError: If the value does not broadcast, or an integer does not fit the dtype.
 
     Example:
         >>> mx.full_like(mx.array([1, 2]), 2.5)
         array([2, 2], dtype=int32)
     """
     check_array("full_like", a)
-    value = kernels.cast(as_array(vals, "full_like"), dtype or a.dtype, stream)
+    dtype = a.dtype if dtype is None else _checked_dtype(dtype, "full_like")
+    if isinstance(vals, int):
+        _check_range("full_like", vals, dtype)
+    value = kernels.cast(as_array(vals, "full_like"), dtype, stream)
     return _broadcast_like(value, a, stream)
 
 
@@ -247,14 +263,14 @@ _arange = Op("arange", params=("start", "step", "size", "dtype"))
 def arange(
     start: float | None = None,
     stop: float | None = None,
-    step: float | None = None,
+    step: float | Dtype | None = None,
     dtype: Dtype | None = None,
     *,
     stream: StreamOrDevice = None,
 ) -> array:
     """Numbers at equal distances: ``start, start + step, ...`` below ``stop``.
 
-    ``arange(stop)`` starts at zero.
+    ``arange(stop)`` and ``arange(stop, step, dtype)`` start at zero.
 
     Args:
         start: The first number.
@@ -267,13 +283,17 @@ def arange(
         One dimension; ``dtype``.
 
     Raises:
-        ValueError: If the step is zero, or the number of elements is not finite.
+        ValueError: If the step is zero, the number of elements is not finite, or the dtype is bool.
 
     Example:
         >>> mx.arange(1, 7, 2), mx.arange(3)
         (array([1, 3, 5], dtype=int32), array([0, 1, 2], dtype=int32))
     """
+    if isinstance(step, Dtype):  # arange(stop, step, dtype)
+        start, stop, step, dtype = None, start, stop, step
     if stop is None:
+        if isinstance(start, bool) and dtype is None:
+            dtype = bool_
         stop, start = start, 0
     start = 0 if start is None else start  # arange(stop=3)
     step = 1 if step is None else step

@@ -15,7 +15,7 @@ from mlx.kernels import array
 
 from ..op import Shape, fix_shapes, public
 from ..stream import StreamOrDevice
-from .axes import Numeric, as_array, handle
+from .axes import Numeric, as_array, handle, promoted
 from .binary import multiply
 from .matmul import matmul
 from .reduce import sum
@@ -356,6 +356,8 @@ def einsum(subscripts: str, *operands: Numeric, stream: StreamOrDevice = None) -
     """
     arrays = [as_array(operand, "einsum") for operand in operands]
     equation, plan = _read(subscripts, arrays)
+    if len(arrays) > 2:  # an early product must not be rounded to less than the result's dtype
+        arrays = promoted(arrays, stream)
     sizes, output = equation.sizes, equation.output
     terms = [
         _simplified(x, labels, sizes, stream)

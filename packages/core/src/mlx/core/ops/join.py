@@ -102,7 +102,7 @@ def stack(arrays: Sequence[array], axis: int | None = 0, *, stream: StreamOrDevi
 
     Args:
         arrays: Arrays of one shape.
-        axis: Where the new axis stands; None joins the flattened arrays.
+        axis: Where the new axis stands; None is in front.
         stream: Stream or device to run on.
 
     Returns:
@@ -124,9 +124,7 @@ def stack(arrays: Sequence[array], axis: int | None = 0, *, stream: StreamOrDevi
     for a in parts[1:]:
         if a.shape != parts[0].shape:
             raise ValueError(f"[stack] Shapes {parts[0].shape} and {a.shape} differ.")
-    if axis is None:
-        return concatenate([flatten(a, stream=stream) for a in parts], stream=stream)
-    axis = axis_of(axis, parts[0].ndim + 1, "stack")
+    axis = 0 if axis is None else axis_of(axis, parts[0].ndim + 1, "stack")
     rows = [_expand_dims(a, axes=(axis,), stream=stream) for a in promoted(parts, stream)]
     return rows[0] if len(rows) == 1 else _concatenate(*rows, axis=axis, stream=stream)
 

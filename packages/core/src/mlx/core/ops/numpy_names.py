@@ -23,7 +23,7 @@ from .axes import (
 from .binary import divide, maximum, multiply, subtract
 from .compare import isnan, logical_not
 from .index import take_along_axis
-from .reduce import any, max, min, sum
+from .reduce import any, max, min, prod, sum
 from .shape import swapaxes
 from .sort import argsort
 from .ternary import where
@@ -60,6 +60,37 @@ def nansum(
     """
     check_array("nansum", a)
     return sum(where(isnan(a, stream=stream), 0, a), axis, keepdims, stream=stream)
+
+
+def nanprod(
+    a: array,
+    /,
+    axis: Axes = None,
+    keepdims: bool = False,
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Product over axes, NaN left out; 1 of none.
+
+    Args:
+        a: Array of any shape.
+        axis: Axis or axes to reduce; None reduces all.
+        keepdims: Whether reduced axes stay, with size one.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape without the reduced axes; the dtype of ``prod``.
+
+    Raises:
+        IndexError: If an axis is out of range.
+        ValueError: If an axis is given twice.
+
+    Example:
+        >>> mx.nanprod(mx.array([2.0, float("nan"), 3.0]))
+        array(6, dtype=float32)
+    """
+    check_array("nanprod", a)
+    return prod(where(isnan(a, stream=stream), 1, a), axis, keepdims, stream=stream)
 
 
 def nanmean(

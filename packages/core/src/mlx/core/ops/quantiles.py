@@ -200,6 +200,36 @@ def nanquantile(
     return _quantiles("nanquantile", a, q, axis, keepdims, method, 1, True, stream)
 
 
+def nanmedian(
+    a: array,
+    /,
+    axis: Axes = None,
+    keepdims: bool = False,
+    *,
+    stream: StreamOrDevice = None,
+) -> array:
+    """``median`` with NaN left out; NaN of none.
+
+    Args:
+        a: Real array of any shape.
+        axis: Axis or axes to reduce; None reduces all.
+        keepdims: Whether reduced axes stay, with size one.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape and dtype of ``median``.
+
+    Raises:
+        IndexError: If an axis is out of range.
+        ValueError: If a reduced axis is empty, or an axis is given twice.
+
+    Example:
+        >>> mx.nanmedian(mx.array([1.0, float("nan"), 3.0]))
+        array(2, dtype=float32)
+    """
+    return _quantiles("nanmedian", a, 0.5, axis, keepdims, "linear", 1, True, stream)
+
+
 def nanpercentile(
     a: array,
     q: Fractions,

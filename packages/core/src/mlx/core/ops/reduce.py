@@ -6,7 +6,7 @@ What is made of them (mean, variance, median ...) is in ``statistics``.
 from __future__ import annotations
 
 from mlx import kernels
-from mlx.kernels import array
+from mlx.kernels import Dtype, array
 
 from ..op import Op, Shape, conjugate, full_like, method, public, reduction, restored
 from ..stream import StreamOrDevice
@@ -14,13 +14,14 @@ from .axes import Axes, axes_of, check_array
 
 
 @method
-@reduction(result="sum", linear=True)
+@reduction(guarded=True, result="sum", linear=True)
 def sum(
     a: array,
     /,
     axis: Axes = None,
     keepdims: bool = False,
     *,
+    dtype: Dtype | None = None,
     stream: StreamOrDevice = None,
 ) -> array:
     """Sum over axes: ``Σ aᵢ``, accumulated in blocks so that long sums stay exact.
@@ -29,11 +30,12 @@ def sum(
         a: Array of any shape.
         axis: Axis or axes to reduce; None reduces all.
         keepdims: Whether reduced axes stay, with size one.
+        dtype: The dtype to which elements and result are cast; None chooses as below.
         stream: Stream or device to run on.
 
     Returns:
-        The shape without the reduced axes; small integers and bool become int32 or
-        uint32, other dtypes stay.
+        The shape without the reduced axes; ``dtype``, or else small integers and bool become
+        int32 or uint32 and other dtypes stay.
 
     Raises:
         IndexError: If an axis is out of range.
@@ -43,7 +45,10 @@ def sum(
         >>> mx.sum(mx.array([[1, 2], [3, 4]]), axis=0)
         array([4, 6], dtype=int32)
     """
-    ...
+    if dtype is not None:
+        result = sum(kernels.cast(a, dtype, stream), axis, keepdims, stream=stream)
+        return kernels.cast(result, dtype, stream)
+    return kernels.reduction(_sum.id, a, axis, keepdims, stream)
 
 
 _sum = Op.named["sum"]
@@ -55,13 +60,14 @@ def _sum_vjp(c: array, out: array, x: array, axes: Shape, keepdims: bool) -> tup
 
 
 @method
-@reduction(result="sum")
+@reduction(guarded=True, result="sum")
 def prod(
     a: array,
     /,
     axis: Axes = None,
     keepdims: bool = False,
     *,
+    dtype: Dtype | None = None,
     stream: StreamOrDevice = None,
 ) -> array:
     """Product over axes: ``Π aᵢ``.
@@ -70,11 +76,12 @@ def prod(
         a: Array of any shape.
         axis: Axis or axes to reduce; None reduces all.
         keepdims: Whether reduced axes stay, with size one.
+        dtype: The dtype to which elements and result are cast; None chooses as below.
         stream: Stream or device to run on.
 
     Returns:
-        The shape without the reduced axes; small integers and bool become int32 or
-        uint32, other dtypes stay.
+        The shape without the reduced axes; ``dtype``, or else small integers and bool become
+        int32 or uint32 and other dtypes stay.
 
     Raises:
         IndexError: If an axis is out of range.
@@ -84,7 +91,10 @@ def prod(
         >>> mx.prod(mx.array([[1, 2], [3, 4]]), axis=0)
         array([3, 8], dtype=int32)
     """
-    ...
+    if dtype is not None:
+        result = prod(kernels.cast(a, dtype, stream), axis, keepdims, stream=stream)
+        return kernels.cast(result, dtype, stream)
+    return kernels.reduction(_prod.id, a, axis, keepdims, stream)
 
 
 _prod = Op.named["prod"]

@@ -13,6 +13,7 @@ from ..stream import StreamOrDevice
 from .axes import as_inexact, axis_of, check_array
 from .binary import maximum
 from .create import arange
+from .join import pad
 from .shape import expand_dims, flatten
 from .ternary import where
 from .unary import exp, log
@@ -48,6 +49,12 @@ def _scanned(
     return op(a, axis=place, reverse=bool(reverse), inclusive=bool(inclusive), stream=stream)
 
 
+def _with_initial(a: array, value: int, axis: int, reverse: bool, stream: StreamOrDevice) -> array:
+    widths = [(0, 0)] * a.ndim
+    widths[axis] = (0, 1) if reverse else (1, 0)
+    return pad(a, widths, constant_values=value, stream=stream)
+
+
 _cumsum = _Scan("cumsum")
 
 
@@ -58,6 +65,7 @@ def cumsum(
     *,
     reverse: bool = False,
     inclusive: bool = True,
+    include_initial: bool = False,
     dtype: Dtype | None = None,
     stream: StreamOrDevice = None,
 ) -> array:
@@ -68,7 +76,10 @@ def cumsum(
         axis: The axis; None scans the flattened array.
         reverse: Whether to scan from the end.
         inclusive: Whether element i is part of sum i.
-        dtype: The dtype to sum in; None is ``a``'s, int32 of bool.
+        include_initial: Whether what is there before the first element, 0, comes first as one
+            element more, or last where ``reverse``.
+        dtype: The dtype to sum in; None is ``a``'s. Of bool the true elements are
+            counted, in int32.
         stream: Stream or device to run on.
 
     Returns:
@@ -76,16 +87,21 @@ def cumsum(
 
     Raises:
         IndexError: If the axis is out of range.
+        ValueError: If ``include_initial`` is given and ``inclusive`` is not.
 
     Example:
         >>> mx.cumsum(mx.array([1, 2, 3]), inclusive=False)
         array([0, 1, 3], dtype=int32)
     """
     check_array("cumsum", a)
-    if dtype is None and a.dtype == bool_:
-        dtype = int32
     a = a if dtype is None else kernels.cast(a, dtype, stream)
-    return _scanned(_cumsum, a, axis, reverse, inclusive, stream)
+    a = kernels.cast(a, int32, stream) if a.dtype == bool_ else a
+    result = _scanned(_cumsum, a, axis, reverse, inclusive, stream)
+    if not include_initial:
+        return result
+    if not inclusive:
+        raise ValueError("[cumsum] include_initial needs inclusive=True.")
+    return _with_initial(result, 0, 0 if axis is None else axis, reverse, stream)
 
 
 @_cumsum.vjp
@@ -129,6 +145,7 @@ def cumprod(
     *,
     reverse: bool = False,
     inclusive: bool = True,
+    include_initial: bool = False,
     dtype: Dtype | None = None,
     stream: StreamOrDevice = None,
 ) -> array:
@@ -139,6 +156,8 @@ def cumprod(
         axis: The axis; None scans the flattened array.
         reverse: Whether to scan from the end.
         inclusive: Whether element i is part of result i.
+        include_initial: Whether what is there before the first element, 1, comes first as one
+            element more, or last where ``reverse``.
         dtype: The dtype to compute in; None is ``a``'s.
         stream: Stream or device to run on.
 
@@ -147,6 +166,7 @@ def cumprod(
 
     Raises:
         IndexError: If the axis is out of range.
+        ValueError: If ``include_initial`` is given and ``inclusive`` is not.
 
     Example:
         >>> mx.cumprod(mx.array([1, 2, 3]))
@@ -154,7 +174,12 @@ def cumprod(
     """
     check_array("cumprod", a)
     a = a if dtype is None else kernels.cast(a, dtype, stream)
-    return _scanned(_cumprod, a, axis, reverse, inclusive, stream)
+    result = _scanned(_cumprod, a, axis, reverse, inclusive, stream)
+    if not include_initial:
+        return result
+    if not inclusive:
+        raise ValueError("[cumprod] include_initial needs inclusive=True.")
+    return _with_initial(result, 1, 0 if axis is None else axis, reverse, stream)
 
 
 @_cumprod.vjp

@@ -5,21 +5,32 @@ from __future__ import annotations
 from mlx.kernels import Dtype, array
 
 from ..dtypes import uint32
-from ..op import Op, Shape, full_like, public
+from ..op import Op, Shape, fix_shapes, full_like, public
 from ..stream import StreamOrDevice
 from .axes import as_int, axis_of, check_array
+from .binary import subtract
 from .shape import Batched, flatten
-from .views import slice_axis
+from .views import flip, slice_axis
 
 _sort = Op("sort", params=("axis",), like=0, sized=False)
 
 
-def sort(a: array, /, axis: int | None = -1, *, stream: StreamOrDevice = None) -> array:
-    """Sorts elements along an axis, ascending; NaN comes last.
+def sort(
+    a: array,
+    /,
+    axis: int | None = -1,
+    *,
+    descending: bool = False,
+    stable: bool = True,
+    stream: StreamOrDevice = None,
+) -> array:
+    """Sorts elements along an axis; NaN comes last, or first where the order descends.
 
     Args:
         a: Array of any shape.
         axis: The axis; None sorts the flattened array.
+        descending: Whether the largest comes first.
+        stable: Equal elements keep their order in either case.
         stream: Stream or device to run on.
 
     Returns:
@@ -35,7 +46,9 @@ def sort(a: array, /, axis: int | None = -1, *, stream: StreamOrDevice = None) -
     check_array("sort", a)
     if axis is None:
         a, axis = flatten(a, stream=stream), 0
-    return _sort(a, axis=axis_of(axis, a.ndim, "sort"), stream=stream)
+    axis = axis_of(axis, a.ndim, "sort")
+    ordered = _sort(a, axis=axis, stream=stream)
+    return flip(ordered, axis, stream=stream) if descending else ordered
 
 
 @_sort.vjp
@@ -62,12 +75,22 @@ def _sort_vmap(batched: Batched, x: array, axis: int) -> array:
 _argsort = Op("argsort", params=("axis",), constant=True, sized=False)
 
 
-def argsort(a: array, /, axis: int | None = -1, *, stream: StreamOrDevice = None) -> array:
+def argsort(
+    a: array,
+    /,
+    axis: int | None = -1,
+    *,
+    descending: bool = False,
+    stable: bool = True,
+    stream: StreamOrDevice = None,
+) -> array:
     """The places of the elements in sorted order; equal elements keep their order.
 
     Args:
         a: Array of any shape.
         axis: The axis; None sorts the flattened array.
+        descending: Whether the largest comes first.
+        stable: Equal elements keep their order in either case.
         stream: Stream or device to run on.
 
     Returns:
@@ -83,7 +106,14 @@ def argsort(a: array, /, axis: int | None = -1, *, stream: StreamOrDevice = None
     check_array("argsort", a)
     if axis is None:
         a, axis = flatten(a, stream=stream), 0
-    return _argsort(a, axis=axis_of(axis, a.ndim, "argsort"), stream=stream)
+    axis = axis_of(axis, a.ndim, "argsort")
+    if not descending:
+        return _argsort(a, axis=axis, stream=stream)
+    fix_shapes()
+    # Of equal elements the last one comes first in the mirror image.
+    mirrored = _argsort(flip(a, axis, stream=stream), axis=axis, stream=stream)
+    last = array(max(a.shape[axis] - 1, 0), uint32)
+    return flip(subtract(last, mirrored, stream=stream), axis, stream=stream)
 
 
 @_argsort.infer

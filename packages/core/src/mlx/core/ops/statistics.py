@@ -7,7 +7,7 @@ import math
 from mlx.kernels import Dtype, array
 
 from ..dtypes import complex64
-from ..op import Op, Shape, element_count, method, method_named, public, restored
+from ..op import Op, Shape, element_count, method, public, restored
 from ..stream import StreamOrDevice
 from .axes import Axes, as_inexact, axes_of, check_array, handle
 from .binary import add, divide, maximum, multiply, subtract
@@ -54,6 +54,7 @@ def mean(
     return divide(sum(a, axes, keepdims, stream=stream), element_count(a, axes), stream=stream)
 
 
+@method
 def var(
     a: array,
     /,
@@ -61,6 +62,7 @@ def var(
     keepdims: bool = False,
     ddof: int = 0,
     *,
+    correction: int | None = None,
     stream: StreamOrDevice = None,
 ) -> array:
     """Variance over axes: ``1/(n - ddof) Σ |aᵢ - mean|²``.
@@ -70,6 +72,7 @@ def var(
         axis: Axis or axes to reduce; None reduces all.
         keepdims: Whether reduced axes stay, with size one.
         ddof: Subtracted from the number of elements in the divisor.
+        correction: The array API's name of ``ddof``.
         stream: Stream or device to run on.
 
     Returns:
@@ -83,6 +86,7 @@ def var(
         >>> mx.var(mx.array([1.0, 2.0, 3.0, 4.0]))
         array(1.25, dtype=float32)
     """
+    ddof = ddof if correction is None else correction
     check_array("var", a)
     axes = axes_of(axis, a.ndim, "var")
     a = as_inexact(a, stream)
@@ -154,6 +158,7 @@ def _moments_vmap(batched: Batched, x: array, axes: Shape, keepdims: bool) -> tu
     return _moments(x, axes=tuple(axis + 1 for axis in axes), keepdims=keepdims)
 
 
+@method
 def std(
     a: array,
     /,
@@ -161,6 +166,7 @@ def std(
     keepdims: bool = False,
     ddof: int = 0,
     *,
+    correction: int | None = None,
     stream: StreamOrDevice = None,
 ) -> array:
     """Standard deviation over axes: the square root of the variance.
@@ -170,6 +176,7 @@ def std(
         axis: Axis or axes to reduce; None reduces all.
         keepdims: Whether reduced axes stay, with size one.
         ddof: Subtracted from the number of elements in the divisor.
+        correction: The array API's name of ``ddof``.
         stream: Stream or device to run on.
 
     Returns:
@@ -183,35 +190,8 @@ def std(
         >>> mx.std(mx.array([1.0, 3.0]))
         array(1, dtype=float32)
     """
+    ddof = ddof if correction is None else correction
     return sqrt(var(a, axis, keepdims, ddof, stream=stream), stream=stream)
-
-
-@method_named("var")
-def _var_method(
-    self: array,
-    axis: Axes = None,
-    keepdims: bool = False,
-    ddof: int = 0,
-    *,
-    correction: int | None = None,
-    stream: StreamOrDevice = None,
-) -> array:
-    """``mx.var``; ``correction`` is the array API's name of ``ddof``."""
-    return var(self, axis, keepdims, ddof if correction is None else correction, stream=stream)
-
-
-@method_named("std")
-def _std_method(
-    self: array,
-    axis: Axes = None,
-    keepdims: bool = False,
-    ddof: int = 0,
-    *,
-    correction: int | None = None,
-    stream: StreamOrDevice = None,
-) -> array:
-    """``mx.std``; ``correction`` is the array API's name of ``ddof``."""
-    return std(self, axis, keepdims, ddof if correction is None else correction, stream=stream)
 
 
 def median(

@@ -615,11 +615,12 @@ def nan_to_num(
         return handle(a)
     limits = finfo(a.dtype)
     select = Op.named["select"]
-    a = select(Op.named["isnan"](a, stream=stream), nan, a, stream=stream)
     high = limits.max if posinf is None else posinf
     low = limits.min if neginf is None else neginf
-    a = select(Op.named["isposinf"](a, stream=stream), high, a, stream=stream)
-    return select(Op.named["isneginf"](a, stream=stream), low, a, stream=stream)
+    # What stands for one of the three may be another: only the elements of ``a`` are asked.
+    result = select(Op.named["isnan"](a, stream=stream), nan, a, stream=stream)
+    result = select(Op.named["isposinf"](a, stream=stream), high, result, stream=stream)
+    return select(Op.named["isneginf"](a, stream=stream), low, result, stream=stream)
 
 
 __all__ = public(globals())
