@@ -6,7 +6,6 @@ few elementwise operations. The steps are an ``mx.scan``: the graph is as small 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -94,7 +93,7 @@ class RNN(Module):
         self.nonlinearity = mx.tanh if nonlinearity is None else nonlinearity
         if not callable(self.nonlinearity):
             raise ValueError(f"[RNN] nonlinearity is {nonlinearity!r}, not a function.")
-        scale = 1 / math.sqrt(hidden_size)
+        scale = self._bound(hidden_size)
         self.hidden_size = hidden_size
         self.Wxh = mx.random.uniform(-scale, scale, (hidden_size, input_size))
         self.Whh = mx.random.uniform(-scale, scale, (hidden_size, hidden_size))
@@ -162,7 +161,7 @@ class GRU(Module):
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__()
         self.hidden_size = hidden_size
-        scale = 1 / math.sqrt(hidden_size)
+        scale = self._bound(hidden_size)
         self.Wx = mx.random.uniform(-scale, scale, (3 * hidden_size, input_size))
         self.Wh = mx.random.uniform(-scale, scale, (3 * hidden_size, hidden_size))
         self.b = mx.random.uniform(-scale, scale, (3 * hidden_size,)) if bias else None
@@ -283,7 +282,7 @@ class LSTM(Module):
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__()
         self.hidden_size = hidden_size
-        scale = 1 / math.sqrt(hidden_size)
+        scale = self._bound(hidden_size)
         self.Wx = mx.random.uniform(-scale, scale, (4 * hidden_size, input_size))
         self.Wh = mx.random.uniform(-scale, scale, (4 * hidden_size, hidden_size))
         self.bias = mx.random.uniform(-scale, scale, (4 * hidden_size,)) if bias else None
