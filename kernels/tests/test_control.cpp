@@ -107,9 +107,9 @@ TEST(a_carry_that_is_given_out_is_read_where_it_is_stacked) {
   const std::vector<Edge> in{input(Dims{2}), input(Dims{3, 2})};
   const std::vector<Edge> all = scan(body, in, 0, 1, 3);
   CHECK(says(printed(in, all), "carry 0 stacked\n    result 1 stacked\n    result 2 stacked\n"));
-  // What nobody reads is not stacked; without its rows the carry needs two buffers.
+  // What nobody reads is not stacked; without its rows the carry is written over.
   const std::string text = printed(in, {all[0], all[1]});
-  CHECK(says(text, "carry 0 alternating\n    result 1 stacked\n    program"));
+  CHECK(says(text, "carry 0 in place\n    result 1 stacked\n    program"));
   const std::vector<Edge> arguments{floats({1, 2}), floats({1, 1, 2, 2, 3, 3}, Dims{3, 2})};
   for (const bool reverse : {false, true}) {
     const std::vector<float> sums =
