@@ -86,7 +86,7 @@ def draw_mistakes(images: np.ndarray, labels: np.ndarray, said: np.ndarray, path
 def main() -> None:
     """Parses the arguments, trains, prints the accuracy on unseen digits, writes the picture."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=45)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--channels", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=3e-3)
@@ -100,7 +100,7 @@ def main() -> None:
 
     model = CNN(arguments.channels, 10)
     steps = arguments.epochs * -(-len(train_x) // arguments.batch_size)
-    optimizer = optim.AdamW(optim.cosine_decay(arguments.learning_rate, steps))
+    optimizer = optim.AdamW(optim.cosine_decay(arguments.learning_rate, steps), weight_decay=0.1)
     optimizer.init(model.trainable_parameters())
     # The running statistics are in the model's state, what dropout draws in the random state.
     state = [model.state, optimizer.state, mx.random.state]

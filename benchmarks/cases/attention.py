@@ -1,4 +1,4 @@
-"""Attention of 1024 tokens, 16 heads of 64, forward and gradients; and of one token over 4096.
+"""Attention of 1024 tokens, 16 heads of 64, and of one token over 4096, forward and gradients.
 
 The one token has 32 query heads of 128, which share 8 heads of keys and values.
 """
@@ -23,10 +23,11 @@ def tokens(rng: Any) -> list[Any]:
 
 
 def one_token(dtype: str) -> Callable[[Any], list[Any]]:
-    """The query of a token, keys and values."""
+    """The query of a token, keys and values, and a cotangent."""
 
     def make(rng: Any) -> list[Any]:
-        arrays = [rng.standard_normal(shape, dtype="float32") for shape in (QUERY, KEYS, KEYS)]
+        shapes = (QUERY, KEYS, KEYS, QUERY)
+        arrays = [rng.standard_normal(shape, dtype="float32") for shape in shapes]
         return [(x, dtype) if dtype == "bfloat16" else x for x in arrays]
 
     return make
@@ -70,11 +71,21 @@ for kind, share in (("", 1.0), ("causal ", 0.5)):
         limit="fma",
     )
 for dtype, size in (("float32", 4.0), ("bfloat16", 2.0)):
+    by_library, name = functions(False), f"one-token attention over 4096 {dtype}"
+    tolerance = 2e-3 if dtype == "float32" else 2e-2
     case(
-        f"one-token attention over 4096 {dtype}",
+        name,
         one_token(dtype),
-        **functions(False),
+        **forward(**by_library),
         amount=size * 2 * math.prod(KEYS),
         limit="read",
-        tolerance=2e-3 if dtype == "float32" else 2e-2,
+        tolerance=tolerance,
+    )
+    case(
+        f"{name}, gradients",
+        one_token(dtype),
+        **gradients(3, **by_library),
+        amount=size * 4 * math.prod(KEYS),
+        limit="read",
+        tolerance=tolerance,
     )

@@ -77,5 +77,5 @@ MLXK_STEM(join, table) {
   table.add("concatenate", {.run = concatenate});
   table.add("pad", {.run = pad});
   table.add("depends", {.run = forward});
-  table.add("custom_function", {.run = forward});
+  table.add("custom_function", {.forwards = true});
 }

@@ -5,7 +5,8 @@
 // direction; of a loop its test, its body and the numbers of arrays that each captures; of a branch
 // its two sides. Inputs: what is captured (of a branch first the predicate), the carried arrays,
 // and of a scan what it goes over. A carried array alternates between two buffers, unless the body
-// leaves it alone or may write over it.
+// leaves it alone, may write over it, or gives it out as a row, where the next step then reads it.
+// What nobody reads is not stacked.
 #include <string>
 
 #include "graph/lower.h"
@@ -36,28 +37,35 @@ size_t bytes_of(const Layout& layout) { return byte_count(layout.shape, itemsize
 // Large results are written past the caches where they are aligned: rows of others are copied.
 bool is_good_row(size_t bytes) { return bytes % line == 0 || bytes < size_t{1} << 16; }
 
-// Binds each output slot to the first result that is all of it. Results from `rows` on become rows
-// of stacked arrays.
-Control::Part make_part(const Program& inside, size_t rows, Workspace* workspace) {
+// Whether a result is all of its storage, in row-major order.
+bool is_whole(const Program& inside, size_t i) {
+  const auto& [slot, layout] = inside.results[i];
+  return layout.offset == 0 && bytes_of(layout) == inside.slots[inside.slots[slot].storage].bytes &&
+         is_row_major(layout.shape, layout.strides);
+}
+
+// Binds each output slot to a result that is all of it: to one that is stacked if it can be, else
+// to the first. Results from `rows` on become rows of stacked arrays, if they are wanted.
+Control::Part make_part(const Program& inside, size_t rows, const std::vector<uint32_t>& wanted,
+                        Workspace* workspace) {
   Control::Part part;
   part.memory = workspace->take(inside.arena_bytes + inside.frame_bytes);
   part.inputs = workspace->take(inside.inputs.size() * sizeof(void*));
   part.outputs = workspace->take(inside.output_slots.size() * sizeof(void*));
   part.results = workspace->take(inside.results.size() * sizeof(void*));
   std::vector<bool> bound(inside.output_slots.size(), false);
-  for (size_t i = 0; i < inside.results.size(); ++i) {
-    const ProgramResult& result = inside.results[i];
-    Control::Result made;
-    made.strides = row_major(result.layout.shape);
-    const Slot& slot = inside.slots[inside.slots[result.slot].storage];
-    if (slot.kind == Slot::Kind::output && !bound[slot.index] && result.layout.offset == 0 &&
-        bytes_of(result.layout) == slot.bytes &&
-        is_row_major(result.layout.shape, result.layout.strides) &&
-        (i < rows || is_good_row(slot.bytes))) {
-      bound[slot.index] = true;
-      made.output = static_cast<int32_t>(slot.index);
-    }
-    part.of.push_back(std::move(made));
+  part.of.resize(inside.results.size());
+  const auto bind = [&](size_t i) {
+    const Slot& slot = inside.slots[inside.slots[inside.results[i].slot].storage];
+    if (slot.kind != Slot::Kind::output || bound[slot.index] || !is_whole(inside, i)) return;
+    if (i >= rows && !is_good_row(slot.bytes)) return;
+    bound[slot.index] = true;
+    part.of[i].output = static_cast<int32_t>(slot.index);
+  };
+  for (uint32_t i : wanted) bind(i);
+  for (size_t i = 0; i < part.of.size(); ++i) {
+    part.of[i].strides = row_major(inside.results[i].layout.shape);
+    if (i < rows) bind(i);
   }
   for (size_t i = 0; i < bound.size(); ++i) {
     const size_t bytes = bound[i] ? 0 : inside.slots[inside.output_slots[i]].bytes;
@@ -80,6 +88,12 @@ Control::Carried make_carried(const Program& body, const Control::Part& part, ui
   } else if (part.of[i].output >= 0 && slot.donor == static_cast<int32_t>(input)) {
     made.how = Control::Carry::in_place;
   } else {
+    for (uint32_t k = i + 1; slot.kind == Slot::Kind::output && k < part.of.size(); ++k) {
+      if (part.of[k].output != static_cast<int32_t>(slot.index) || !is_whole(body, i)) continue;
+      made.how = Control::Carry::stacked;
+      made.same = k;
+      return made;
+    }
     made.spare = workspace->take(made.bytes);
   }
   return made;
@@ -104,7 +118,11 @@ void Lowering::lower_control(Node* node) {
     if (!inside.back()) raise(ErrorKind::runtime, "[%s] a graph was not prepared.", form.c_str());
     program->blocking |= inside.back()->blocking;
     const size_t rows = form == "scan" ? static_cast<size_t>(params[3].integer()) : SIZE_MAX;
-    control.parts.push_back(make_part(*inside.back(), rows, &workspace));
+    for (size_t k = rows; k < node->output_count && k < inside.back()->results.size(); ++k) {
+      const LoweredValue& value = values_[mark_index(node) + k];
+      if (value.uses || value.live) control.stacked.push_back(static_cast<uint32_t>(k));
+    }
+    control.parts.push_back(make_part(*inside.back(), rows, control.stacked, &workspace));
     control.parts.back().program = static_cast<uint32_t>(program->programs.size());
     program->programs.push_back(inside.back());
   }
@@ -139,7 +157,11 @@ void Lowering::lower_control(Node* node) {
   begin(node->stream);
   for (const auto& [slot, layout] : prepared_) read(operand(slot, layouts[layout]));
   LoweredValue* own = &values_[mark_index(node)];
-  for (uint32_t i = 0; i < node->output_count; ++i) {
+  for (uint32_t i = 0, row = 0; i < node->output_count; ++i) {
+    if (control.form == Control::Form::scan && i >= control.carries.size()) {
+      if (row == control.stacked.size() || control.stacked[row] != i) continue;
+      ++row;
+    }
     const Output& output = node->outputs[i];
     own[i].layout = contiguous_layout(output.shape, output.dtype);
     const size_t bytes = layout_bytes(layouts[own[i].layout]);

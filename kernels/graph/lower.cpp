@@ -376,10 +376,27 @@ void Lowering::prepare(const Edge& edge) {
   prepared_.emplace_back(static_cast<uint32_t>(input.slot), input.layout);
 }
 
+// The outputs of a node that are its first inputs.
+void Lowering::lower_forward(Node* node) {
+  mark_live(node);
+  LoweredValue* own = &values_[mark_index(node)];
+  for (uint32_t i = 0; i < node->output_count; ++i) {
+    const LoweredValue& input = materialised(node->inputs[i]);
+    uint32_t slot = static_cast<uint32_t>(input.slot);
+    own[i].layout = input.layout;
+    // What a constant shares with its equals is not handed out.
+    if (own[i].live && program->slots[slot].kind == Slot::Kind::constant)
+      copy(&slot, &own[i].layout, node);
+    own[i].slot = static_cast<int32_t>(slot);
+    if (own[i].live) bind(node, i, &own[i]);
+  }
+}
+
 void Lowering::lower_kernel(Node* node, OpInfo& info) {
+  const Kernel* kernel = find_kernel(node, info);
+  if (kernel->forwards) return lower_forward(node);
   close_group();
   mark_live(node);
-  const Kernel* kernel = find_kernel(node, info);
   prepared_.clear();
   for (uint32_t i = 0; i < node->input_count; ++i) prepare(node->inputs[i]);
   if (kernel->accepts != Accepts::strided) {

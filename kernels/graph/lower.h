@@ -117,6 +117,7 @@ class Lowering {
   void lower_node(Node* node);
   void lower_movement(Node* node);
   void lower_kernel(Node* node, OpInfo& info);
+  void lower_forward(Node* node);
   const Kernel* find_kernel(const Node* node, OpInfo& info);
   void prepare(const Edge& edge);
   void mark_live(Node* node);

@@ -67,7 +67,8 @@ class Inside {
   void** const outputs_;
 };
 
-// The carried arrays: where they are, and where the next step puts them.
+// The carried arrays: where they are, and where the next step puts them. `next` is the list of all
+// results.
 class Carries {
  public:
   Carries(const Control& control, const Tensor* inputs, const Tensor* outputs, void* workspace,
@@ -90,7 +91,8 @@ class Carries {
     for (size_t i = 0; i < control_.carries.size(); ++i) {
       const Control::Carried& carried = control_.carries[i];
       switch (carried.how) {
-        case Control::Carry::kept: next_[i] = nullptr; break;
+        case Control::Carry::kept:
+        case Control::Carry::stacked: next_[i] = nullptr; break;
         case Control::Carry::in_place: next_[i] = now_[i]; break;
         case Control::Carry::alternating:
           next_[i] = own ? outputs_[i].data : bytes_ + carried.spare;
@@ -100,6 +102,8 @@ class Carries {
 
   void advance() {
     for (size_t i = 0; i < control_.carries.size(); ++i) {
+      const Control::Carried& carried = control_.carries[i];
+      if (carried.how == Control::Carry::stacked) now_[i] = next_[carried.same];
       if (next_[i]) now_[i] = next_[i];
     }
   }
@@ -126,6 +130,7 @@ void run_scan(const Control& control, const Inside& body, const Tensor* inputs,
   const uint32_t captured = control.first;
   const uint32_t carries = static_cast<uint32_t>(control.carries.size());
   for (uint32_t i = 0; i < captured; ++i) body.inputs[i] = inputs[i].data;
+  for (size_t i = 0; i < control.parts[0].of.size(); ++i) body.results[i] = nullptr;
   Carries carried(control, inputs + captured, outputs, workspace, body.inputs + captured,
                   body.results);
   for (int64_t step = 0; step < control.length; ++step) {
@@ -135,7 +140,7 @@ void run_scan(const Control& control, const Inside& body, const Tensor* inputs,
           static_cast<char*>(inputs[i].data) + at * row_bytes(inputs[i], control.length);
     }
     for (uint32_t i = carries; i < output_count; ++i) {
-      body.results[i] =
+      body.results[control.stacked[i - carries]] =
           static_cast<char*>(outputs[i].data) + at * row_bytes(outputs[i], control.length);
     }
     carried.aim((control.length - step) % 2 == 1);  // the last step writes what is given out

@@ -141,10 +141,12 @@ class Printer {
       out_ += "    " + number(static_cast<uint64_t>(control.length)) + " steps";
       out_ += control.reverse ? " from the last\n" : "\n";
     }
-    constexpr const char* ways[] = {"kept", "in place", "alternating"};
+    constexpr const char* ways[] = {"kept", "in place", "alternating", "stacked"};
     for (size_t i = 0; i < control.carries.size(); ++i)
       out_ +=
           "    carry " + number(i) + " " + ways[static_cast<int>(control.carries[i].how)] + "\n";
+    for (uint32_t result : control.stacked)
+      out_ += "    result " + number(static_cast<uint64_t>(result)) + " stacked\n";
     for (const Control::Part& part : control.parts) {
       std::string inside = print(*p_.programs[part.program]);
       for (size_t at = 0; at < inside.size();) {

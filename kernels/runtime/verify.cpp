@@ -1,4 +1,5 @@
 // The invariants of a Program. A broken one is a bug of lowering, never of the user.
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <map>
@@ -179,6 +180,20 @@ class Verifier {
         check(result.output < static_cast<int32_t>(inside.output_slots.size()),
               "instruction %u binds no output", index);
       }
+    }
+    if (control.form != Control::Form::scan) return;
+    const std::vector<Control::Result>& of = control.parts[0].of;
+    check(control.carries.size() + control.stacked.size() == it.output_count,
+          "instruction %u does not give out what it stacks", index);
+    for (uint32_t result : control.stacked) {
+      check(result >= control.carries.size() && result < of.size(),
+            "instruction %u stacks no result", index);
+    }
+    for (const Control::Carried& carried : control.carries) {
+      check(carried.how != Control::Carry::stacked ||
+                std::find(control.stacked.begin(), control.stacked.end(), carried.same) !=
+                    control.stacked.end(),
+            "instruction %u carries no row", index);
     }
   }
 

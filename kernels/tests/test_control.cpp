@@ -100,6 +100,38 @@ TEST(carries_move_in_three_ways) {
   CHECK(values<float>(back[4]) == (std::vector<float>{16, 27, 14, 25, 11, 22}));
 }
 
+TEST(a_carry_that_is_given_out_is_read_where_it_is_stacked) {
+  const Edge c = input(Dims{2}), x = input(Dims{2});
+  const Edge sum = ew("add", c, x);
+  const auto body = closed({c, x}, {sum, ew("negative", sum), sum});
+  const std::vector<Edge> in{input(Dims{2}), input(Dims{3, 2})};
+  const std::vector<Edge> all = scan(body, in, 0, 1, 3);
+  CHECK(says(printed(in, all), "carry 0 stacked\n    result 1 stacked\n    result 2 stacked\n"));
+  // What nobody reads is not stacked; without its rows the carry is written over.
+  const std::string text = printed(in, {all[0], all[1]});
+  CHECK(says(text, "carry 0 in place\n    result 1 stacked\n    program"));
+  const std::vector<Edge> arguments{floats({1, 2}), floats({1, 1, 2, 2, 3, 3}, Dims{3, 2})};
+  for (const bool reverse : {false, true}) {
+    const std::vector<float> sums =
+        reverse ? std::vector<float>{7, 8, 6, 7, 4, 5} : std::vector<float>{2, 3, 4, 5, 7, 8};
+    const std::vector<Edge> out = scan(body, arguments, 0, 1, 3, reverse);
+    eval(out.data(), out.size(), false);
+    CHECK(values<float>(out[0]) == (std::vector<float>{7, 8}));
+    CHECK(values<float>(out[2]) == sums);
+    CHECK_EQ(values<float>(out[1])[3], -sums[3]);
+    CHECK(values<float>(arguments[0]) == (std::vector<float>{1, 2}));
+    const std::vector<Edge> few = scan(body, arguments, 0, 1, 3, reverse);
+    const Edge doubled = ew("add", few[1], few[1]);
+    const Graph graph{{}, {few[0], doubled}, nullptr};
+    verify(*lower(graph));
+    const std::vector<Edge> called =
+        call(std::make_shared<const Graph>(graph), lower(graph), nullptr, 0, cpu());
+    eval(called.data(), called.size(), false);
+    CHECK(values<float>(called[0]) == (std::vector<float>{7, 8}));
+    CHECK_EQ(values<float>(called[1])[3], -2 * sums[3]);
+  }
+}
+
 TEST(a_carry_takes_over_an_intermediate_result_but_no_input) {
   const Edge c = input(Dims{40}), x = input(Dims{});
   const auto body = closed({c, x}, {ew("add", c, x)});

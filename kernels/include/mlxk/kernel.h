@@ -52,7 +52,9 @@ struct Kernel {
   size_t (*workspace)(const KernelCall& call) = nullptr;
   Accepts accepts =
       Accepts::strided;  // lowering plans a private copy of an input that does not fit
-  int8_t donates = -1;   // input whose buffer may become output 0 (same bytes, row-major), or -1
+  // The outputs are the first inputs: lowering hands these on, and nothing runs.
+  bool forwards = false;
+  int8_t donates = -1;  // input whose buffer may become output 0 (same bytes, row-major), or -1
 };
 
 class KernelTable {

@@ -62,10 +62,12 @@ struct Control {
     std::vector<Result> of;
     std::vector<size_t> scratch;  // of each output slot that no result is bound to
   };
-  enum class Carry : uint8_t { kept, in_place, alternating };
+  enum class Carry : uint8_t { kept, in_place, alternating, stacked };
   struct Carried {
     Carry how = Carry::alternating;
-    size_t bytes = 0, spare = 0;  // alternating: the second buffer
+    size_t bytes = 0;
+    size_t spare = 0;   // alternating: the second buffer
+    uint32_t same = 0;  // stacked: the result whose rows the carried array is
   };
   Form form = Form::scan;
   bool reverse = false;
@@ -73,7 +75,8 @@ struct Control {
   int64_t length = 0;
   std::vector<Part> parts;  // scan: the body; loop: test and body; branch: the two sides
   std::vector<Carried> carries;
-  size_t flag = 0;  // loop: where the test goes
+  std::vector<uint32_t> stacked;  // scan: the result of each output behind the carries
+  size_t flag = 0;                // loop: where the test goes
 };
 
 struct Instruction {

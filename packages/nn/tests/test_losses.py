@@ -83,3 +83,41 @@ def test_binary_cross_entropy_from_logits_and_probabilities():
 def test_misuse(call, message):
     with pytest.raises(ValueError, match=message):
         call(mx.array(A), mx.array([0, 2]))
+
+
+def test_cross_entropy_with_shares_that_do_not_add_up():
+    # As MLX 0.32.4 has it: the largest logit is taken away before.
+    logits, shares = mx.array([[1.0, 2.0, 3.0]]), mx.array([[0.1, 0.2, 0.3]])
+    np.testing.assert_allclose(
+        np.array(nn.losses.cross_entropy(logits, shares)), [0.807606], rtol=1e-5
+    )
+
+
+def test_cross_entropy_of_large_logits_keeps_its_places():
+    logits = mx.array([[1e4, 1e4 + 1, 1e4 + 2]])
+    for targets in (mx.array([0]), mx.array([[1.0, 0.0, 0.0]])):
+        loss = nn.losses.cross_entropy(logits, targets, label_smoothing=0.3)
+        np.testing.assert_allclose(np.array(loss), [2.107606], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "kind"),
+    [
+        ("hinge_loss", [(2, 3), (3, 3)], ValueError),
+        ("kl_div_loss", [(2, 3), (3, 3)], ValueError),
+        ("huber_loss", [(2, 3), (2,)], ValueError),
+        ("mse_loss", [(2, 3), (2,)], ValueError),
+        ("margin_ranking_loss", [(2, 3), (2, 3), (2,)], ValueError),
+        ("triplet_loss", [(2, 3), (2, 3), (4, 3)], ValueError),
+        ("cross_entropy", [(2, 3), (2,)], ValueError),
+        ("cosine_similarity_loss", [(3,), (3,)], IndexError),
+    ],
+)
+def test_a_loss_names_itself(name, arguments, kind):
+    with pytest.raises(kind, match=rf"^\[{name}\] "):
+        getattr(nn.losses, name)(*map(mx.zeros, arguments))
+
+
+def test_a_loss_of_what_is_no_array():
+    with pytest.raises(TypeError, match=r"^\[mse_loss\] Predictions and targets are array and int"):
+        nn.losses.mse_loss(mx.zeros(2), 3)

@@ -47,6 +47,14 @@ WRONG: list[tuple[Callable[[], nn.Module], list[mx.array], str]] = [
     (lambda: nn.GRU(4, 3), [mx.zeros((1, 2, 5))], "it must be (steps, 4)"),
     (lambda: nn.LSTM(4, 3), [mx.zeros((1, 2, 5))], "it must be (steps, 4)"),
     (lambda: nn.GRU(4, 3), [mx.zeros((2, 4)), mx.zeros(7)], "hidden has shape (7,)"),
+    (lambda: nn.RoPE(8), [mx.zeros((1, 3, 4))], "dims is 8; it must be even, positive and at most"),
+    (lambda: nn.PReLU(2), [mx.zeros((3, 3))], "Shapes (2,) and (3, 3) cannot be broadcast"),
+    (lambda: nn.GLU(), [mx.zeros((3, 3))], "(3, 3) does not divide into 2 parts"),
+    (
+        lambda: nn.MultiHeadAttention(4, 2),
+        [mx.zeros((1, 3, 4))] * 3 + [mx.zeros((2, 2))],
+        "Shapes (2, 2) and (1, 2, 3, 3) cannot be broadcast",
+    ),
 ]
 
 
@@ -75,6 +83,59 @@ def test_place_inside_a_transformer_under_transforms() -> None:
         nn.value_and_grad(model, loss)(model, x)
     with pytest.raises(ValueError, match=place):
         mx.compile(lambda x: loss(model, x))(x)
+
+
+NOT_ARRAYS: list[Callable[[], nn.Module]] = [
+    lambda: nn.Linear(3, 4),
+    lambda: nn.Conv1d(3, 4, 2),
+    lambda: nn.LayerNorm(3),
+    lambda: nn.RMSNorm(3),
+]
+
+
+@pytest.mark.parametrize("make", NOT_ARRAYS)
+def test_what_is_no_array_is_a_type_error_with_the_place(make: Callable[[], nn.Module]) -> None:
+    layer = make()
+    with pytest.raises(
+        TypeError, match=rf"^\[{type(layer).__name__} at layers\.1\.inner\] .* list"
+    ):
+        Holder(layer)([1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("make", "size"),
+    [
+        (lambda: nn.Linear(-1, 3), "-1"),
+        (lambda: nn.Linear("a", 3), "'a'"),  # type: ignore[arg-type]
+        (lambda: nn.Bilinear(0, 3, 4), "0"),
+        (lambda: nn.Embedding(4, 0), "0"),
+        (lambda: nn.Conv2d(3, 4, 0), "0"),
+        (lambda: nn.LSTM(3, -4), "-4"),
+    ],
+)
+def test_sizes_that_are_none(make: Callable[[], nn.Module], size: str) -> None:
+    with pytest.raises(ValueError, match=rf"^\[\w+\] A size of {size} is no positive integer"):
+        make()
+
+
+def test_a_form_of_gelu_that_is_none() -> None:
+    with pytest.raises(ValueError, match=r"^\[GELU\] The approximation should be in .* 'x'"):
+        nn.GELU("x")
+
+
+def test_keys_that_are_no_names() -> None:
+    with pytest.raises(TypeError, match=r"\[Module\] The keys to freeze or unfreeze, \[3\]"):
+        nn.Linear(2, 2).freeze(keys=[3])  # type: ignore[list-item]
+
+
+def test_initialisers_name_themselves() -> None:
+    for sparsity in (-0.1, 1.5):
+        with pytest.raises(ValueError, match=rf"^\[sparse\] sparsity is {sparsity}"):
+            nn.init.sparse(sparsity)
+    with pytest.raises(ValueError, match=r"^\[identity\] .* square matrix"):
+        nn.init.identity()(mx.zeros((2, 3)))
+    with pytest.raises(ValueError, match=r"^\[init\] Invalid mode: bad"):
+        nn.init.he_normal()(mx.zeros((2, 3)), mode="bad")  # type: ignore[arg-type]
 
 
 def test_embedding_as_linear() -> None:

@@ -4,6 +4,7 @@ Ours may be three times as far from the exact answer as PyTorch is, or as far as
 the dtype allow. `make peers` runs this on files it has just written.
 """
 
+import inspect
 import json
 import os
 from pathlib import Path
@@ -57,6 +58,25 @@ def results_of(case, dtype):
             results |= {f"gradient of {name}": x for name, x in gradients.items()}
         leaves = {name: x - RATE * gradients[name] for name, x in leaves.items()}
     return results | {f"{name} after {STEPS} steps": x for name, x in leaves.items()}
+
+
+def test_everything_is_compared():
+    """Every loss, activation and layer; the layers of activations call these."""
+    compared = {case.name.split()[0].rstrip(",") for cases in FAMILIES.values() for case in cases}
+    layers = {
+        name
+        for name, kind in vars(nn).items()
+        if isinstance(kind, type)
+        and issubclass(kind, nn.Module)
+        and kind.__module__ != nn.GELU.__module__
+    }
+    functions = {
+        name
+        for module in (nn.losses, inspect.getmodule(nn.gelu))
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_")
+    }
+    assert layers | functions <= compared | {"Module"}
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

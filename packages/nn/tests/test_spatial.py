@@ -260,6 +260,10 @@ def test_upsample_to_rounded_sizes() -> None:
 def test_upsample_each_axis() -> None:
     layer = nn.Upsample((2, 3), mode="linear", align_corners=True)
     assert repr(layer) == "Upsample(scale_factor=(2.0, 3.0), mode='linear', align_corners=True)"
+    smaller = nn.Upsample(0.5, "cubic", antialias=True)
+    assert repr(smaller) == (
+        "Upsample(scale_factor=0.5, mode='cubic', align_corners=False, antialias=True)"
+    )
     assert layer(mx.zeros((1, 2, 2, 5))).shape == (1, 4, 6, 5)
     for options, match in (
         ({"mode": "foo"}, "mode 'foo' is none of"),

@@ -45,19 +45,77 @@ class Case:
         return {name: numbers(SHAPES[name], 11 + 5 * step + i) for i, name in enumerate(names)}
 
 
-def lion(torch: Any, parameters: list[Any]) -> Any:
-    """Lion, which PyTorch does not have, after Chen et al., Symbolic Discovery, 2023."""
+def by_hand(torch: Any, parameters: list[Any], update: Callable[..., None]) -> Any:
+    """An optimizer by ``update(p, g, state, step)``, for what PyTorch does in another way."""
 
-    class Lion(torch.optim.Optimizer):
+    class ByHand(torch.optim.Optimizer):
         def step(self) -> None:
             for group in self.param_groups:
                 for p in group["params"]:
-                    m = self.state[p].setdefault("m", torch.zeros_like(p))
-                    direction = torch.sign(0.9 * m + 0.1 * p.grad)
-                    m.mul_(0.99).add_(p.grad, alpha=0.01)
-                    p.data.mul_(1 - 0.05 * 0.1).sub_(direction, alpha=0.05)
+                    state = self.state[p]
+                    state["step"] = state.get("step", 0) + 1
+                    update(p.data, p.grad, state)
 
-    return Lion(parameters, {})
+    return ByHand(parameters, {})
+
+
+def dampened(torch: Any, parameters: list[Any]) -> Any:
+    """SGD whose first step is dampened, too."""
+
+    def update(p: Any, g: Any, state: dict[str, Any]) -> None:
+        v = state.setdefault("v", torch.zeros_like(p))
+        v.mul_(0.9).add_(g + 0.1 * p, alpha=0.8)
+        p.sub_(v, alpha=0.1)
+
+    return by_hand(torch, parameters, update)
+
+
+def adam(torch: Any, parameters: list[Any], decay: float = 0.0) -> Any:
+    """Adam without correction of the first steps, AdamW where there is a decay."""
+
+    def update(p: Any, g: Any, state: dict[str, Any]) -> None:
+        m, v = (state.setdefault(name, torch.zeros_like(p)) for name in "mv")
+        m.mul_(0.9).add_(g, alpha=0.1)
+        v.mul_(0.999).addcmul_(g, g, value=0.001)
+        p.mul_(1 - 0.1 * decay).sub_(m / (v.sqrt() + 1e-8), alpha=0.1)
+
+    return by_hand(torch, parameters, update)
+
+
+def adamax(torch: Any, parameters: list[Any]) -> Any:
+    """Adamax without correction of the first steps."""
+
+    def update(p: Any, g: Any, state: dict[str, Any]) -> None:
+        m, v = (state.setdefault(name, torch.zeros_like(p)) for name in "mv")
+        m.mul_(0.9).add_(g, alpha=0.1)
+        v.copy_(torch.maximum(v * 0.999, g.abs()))
+        p.sub_(m / (v + 1e-8), alpha=0.1)
+
+    return by_hand(torch, parameters, update)
+
+
+class Both:
+    """Two optimizers of PyTorch, stepped together."""
+
+    def __init__(self, *optimizers: Any) -> None:
+        self.optimizers = optimizers
+
+    def step(self) -> None:
+        """A step of each."""
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+
+def lion(torch: Any, parameters: list[Any]) -> Any:
+    """Lion, which PyTorch does not have, after Chen et al., Symbolic Discovery, 2023."""
+
+    def update(p: Any, g: Any, state: dict[str, Any]) -> None:
+        m = state.setdefault("m", torch.zeros_like(p))
+        direction = torch.sign(0.9 * m + 0.1 * g)
+        m.mul_(0.99).add_(g, alpha=0.01)
+        p.mul_(1 - 0.05 * 0.1).sub_(direction, alpha=0.05)
+
+    return by_hand(torch, parameters, update)
 
 
 CASES = [
@@ -71,6 +129,25 @@ CASES = [
         "SGD of Nesterov",
         lambda optim: optim.SGD(0.1, momentum=0.8, nesterov=True),
         lambda torch, p: torch.optim.SGD(p, 0.1, momentum=0.8, nesterov=True),
+    ),
+    Case("SGD, dampened", lambda optim: optim.SGD(0.1, 0.9, 0.1, dampening=0.2), dampened),
+    Case("Adam without correction", lambda optim: optim.Adam(0.1), adam, tolerance=1e-5),
+    Case(
+        "AdamW without correction",
+        lambda optim: optim.AdamW(0.1, weight_decay=0.2),
+        lambda torch, p: adam(torch, p, 0.2),
+        tolerance=1e-5,
+    ),
+    Case("Adamax", lambda optim: optim.Adamax(0.1), adamax),
+    Case(
+        "MultiOptimizer",
+        lambda optim: optim.MultiOptimizer(
+            [optim.SGD(0.1, momentum=0.9), optim.Adagrad(0.1)], [lambda path, x: x.ndim == 2]
+        ),
+        lambda torch, p: Both(
+            torch.optim.SGD([x for x in p if x.ndim == 2], 0.1, momentum=0.9),
+            torch.optim.Adagrad([x for x in p if x.ndim != 2], 0.1, eps=1e-8),
+        ),
     ),
     Case(
         "Adam",

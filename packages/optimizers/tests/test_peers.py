@@ -4,6 +4,7 @@ Ours may be three times as far from the exact answer as PyTorch is, or as far as
 the dtype allow. `make peers` runs this on a file it has just written.
 """
 
+import inspect
 import json
 import os
 from pathlib import Path
@@ -16,6 +17,11 @@ from peer_optimizers import CASES, STEPS
 
 GOLDEN = Path(os.environ.get("MLX_PEERS", Path(__file__).parent / "golden"))
 DTYPES = {"float32": (mx.float32, 1e-6), "bfloat16": (mx.bfloat16, 2**-8)}
+
+
+def test_every_optimizer_is_compared():
+    optimizers = {name for name, kind in vars(optim).items() if inspect.isclass(kind)}
+    assert optimizers <= {case.name.split()[0].rstrip(",") for case in CASES} | {"Optimizer"}
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

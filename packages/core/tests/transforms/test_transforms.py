@@ -542,3 +542,36 @@ def test_transforms_leave_no_cycles():
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("symbolic", [False, True])
+def test_custom_function_may_see_which_outputs_were_not_used(symbolic):
+    seen = []
+
+    @mx.custom_function
+    def both(x):
+        return {"sin": mx.sin(x), "cos": mx.cos(x)}
+
+    @partial(both.vjp, symbolic_zeros=symbolic)
+    def both_vjp(x, cotangent, output):
+        seen.append({name: None if c is None else c.item() for name, c in cotangent.items()})
+        return cotangent["sin"] * output["cos"]
+
+    gradient = mx.grad(lambda x: 2 * both(x)["sin"])(mx.array(0.5))
+    np.testing.assert_allclose(gradient.item(), 2 * np.cos(0.5), rtol=1e-6)
+    assert seen == [{"sin": 2, "cos": None if symbolic else 0}]
+
+
+def test_custom_function_hands_its_outputs_on():
+    """In the Program nothing is copied; a constant that it returns stays the caller's."""
+    custom = mx.custom_function(lambda x: (x * 2, mx.array(1.0), x))
+    custom.vjp(lambda x, cotangent, output: cotangent[0] * 3)
+    x = kernels.placeholder((5,), mx.float32, "test")
+    out, gradient = mx.vjp(custom, [x], [mx.ones(5), mx.array(0.0), mx.zeros(5)])
+    graph = kernels.Graph([x], [*out, *gradient])
+    assert "custom_function" not in kernels.lower(graph).print()
+    value, one, same = mx.vjp(custom, [mx.ones(5)], [mx.ones(5), mx.array(0.0), mx.zeros(5)])[0]
+    np.testing.assert_array_equal(np.array(value), np.full(5, 2.0))
+    np.testing.assert_array_equal(np.array(same), np.ones(5))
+    np.array(one, copy=False)[...] = 7
+    assert custom(mx.ones(5))[1].item() == 1

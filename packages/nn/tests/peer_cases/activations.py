@@ -39,4 +39,18 @@ def activation(name: str) -> Case:
     return Case(name, lambda nn: getattr(nn, name), lambda torch, p, x: theirs(torch, x), given)
 
 
-CASES = [activation(name) for name in ACTIVATIONS]
+CASES = [
+    *(activation(name) for name in ACTIVATIONS),
+    Case(
+        "step",
+        lambda nn: lambda x: nn.step(x, 0.25),
+        lambda torch, p, x: x * 0 + (x >= 0.25),
+        [Input((4, 6))],
+    ),
+    Case(
+        "prelu",
+        lambda nn: nn.prelu,
+        lambda torch, p, x, slope: torch.nn.functional.prelu(x, slope),
+        [Input((4, 6)), Input((6,))],
+    ),
+]

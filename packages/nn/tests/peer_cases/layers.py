@@ -47,6 +47,21 @@ CASES = [
         {"weight": (6,), "bias": (6,)},
     ),
     Case(
+        "LayerNorm without bias",
+        lambda nn: nn.LayerNorm(6, bias=False),
+        lambda torch, p, x: torch.nn.functional.layer_norm(x, (6,), p["weight"], None, 1e-5),
+        X,
+        {"weight": (6,)},
+    ),
+    Case(
+        "LayerNorm alone",
+        lambda nn: nn.LayerNorm(6, eps=0.01, affine=False),
+        lambda torch, p, x: torch.nn.functional.layer_norm(x, (6,), eps=0.01),
+        X,
+    ),
+    Case("Identity", lambda nn: nn.Identity(), lambda torch, p, x: x * 1, X),
+    Case("Dropout, evaluated", lambda nn: nn.Dropout(0.5).eval(), lambda torch, p, x: x * 1, X),
+    Case(
         "RMSNorm",
         lambda nn: nn.RMSNorm(6),
         lambda torch, p, x: torch.nn.functional.rms_norm(x, (6,), p["weight"], 1e-5),

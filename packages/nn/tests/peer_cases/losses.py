@@ -26,6 +26,28 @@ CASES = [
         [Input((2, 5, 3)), Input((2, 3), "index", 5)],
     ),
     Case(
+        "cross_entropy of probabilities",
+        lambda nn: lambda x, t: nn.losses.cross_entropy(x, nn.softmax(t)),
+        lambda torch, p, x, t: torch.nn.functional.cross_entropy(
+            x, torch.softmax(t, -1), reduction="none"
+        ),
+        PAIR,
+    ),
+    Case(
+        "cross_entropy weighted",
+        lambda nn: lambda x, t, w: nn.losses.cross_entropy(x, t, weights=w, reduction="sum"),
+        lambda torch, p, x, t, w: (
+            torch.nn.functional.cross_entropy(x, t.long(), reduction="none") * w
+        ).sum(),
+        [*CLASSES, Input((4,), "positive")],
+    ),
+    Case(
+        "binary_cross_entropy weighted",
+        lambda nn: lambda x, t, w: nn.losses.binary_cross_entropy(x, t, w),
+        lambda torch, p, x, t, w: torch.nn.functional.binary_cross_entropy_with_logits(x, t, w),
+        [Input((4, 6)), Input((4, 6), "share"), Input((4, 6), "share")],
+    ),
+    Case(
         "binary_cross_entropy",
         lambda nn: nn.losses.binary_cross_entropy,
         lambda torch, p, x, t: torch.nn.functional.binary_cross_entropy_with_logits(x, t),

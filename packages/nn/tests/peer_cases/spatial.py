@@ -3,6 +3,7 @@
 from peer_cases.case import Case, Input, first, last
 
 LINE, IMAGE, VOLUME = Input((2, 6, 4)), Input((2, 4, 5, 4)), Input((1, 3, 3, 4, 2))
+SMALL = Input((1, 3, 4, 2))
 
 
 def convolution(spatial, transposed=False, **choice):
@@ -34,6 +35,27 @@ def mean_of_windows(torch, p, x):
 def group_norm(torch, p, x):
     """PyTorch's, whose groups are channels side by side."""
     return last(torch.nn.functional.group_norm(first(x), 2, p["weight"], p["bias"], 1e-5))
+
+
+def group_norm_of_strides(torch, p, x):
+    """PyTorch's for groups of every second channel, as MLX has them by default."""
+    order = [0, 2, 1, 3]  # its own inverse
+    x = first(x)[:, order]
+    weight, bias = p["weight"][order], p["bias"][order]
+    return last(torch.nn.functional.group_norm(x, 2, weight, bias, 1e-5)[:, order])
+
+
+def resized(mode, **choice):
+    """PyTorch's for twice the size, computed in float32 at least, as MLX's is but for nearest."""
+
+    def theirs(torch, p, x):
+        x = first(x)
+        if mode != "nearest":
+            x = x.to(torch.promote_types(x.dtype, torch.float32))
+        size = [2 * n for n in x.shape[2:]]
+        return last(torch.nn.functional.interpolate(x, size, mode=mode, **choice))
+
+    return theirs
 
 
 def batch_norm(torch, p, x):
@@ -125,6 +147,34 @@ CASES = [
         group_norm,
         [IMAGE],
         NORM,
+    ),
+    Case(
+        "GroupNorm of strides",
+        lambda nn: nn.GroupNorm(2, 4),
+        group_norm_of_strides,
+        [IMAGE],
+        NORM,
+    ),
+    Case("Upsample", lambda nn: nn.Upsample(2), resized("nearest"), [SMALL]),
+    Case("Upsample, linear", lambda nn: nn.Upsample(2, "linear"), resized("bilinear"), [SMALL]),
+    Case(
+        "Upsample, linear, aligned",
+        lambda nn: nn.Upsample(2, "linear", align_corners=True),
+        resized("bilinear", align_corners=True),
+        [SMALL],
+    ),
+    Case("Upsample, cubic", lambda nn: nn.Upsample(2, "cubic"), resized("bicubic"), [SMALL]),
+    Case(
+        "Dropout2d, evaluated",
+        lambda nn: nn.Dropout2d(0.5).eval(),
+        lambda torch, p, x: x * 1,
+        [SMALL],
+    ),
+    Case(
+        "Dropout3d, evaluated",
+        lambda nn: nn.Dropout3d(0.5).eval(),
+        lambda torch, p, x: x * 1,
+        [SMALL],
     ),
     Case(
         "InstanceNorm",

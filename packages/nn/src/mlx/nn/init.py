@@ -35,7 +35,9 @@ def identity(dtype: mx.Dtype = mx.float32) -> Initializer:
 
     def initializer(a: mx.array) -> mx.array:
         if a.ndim != 2 or a.shape[0] != a.shape[1]:
-            raise ValueError(f"The input array must be a square matrix but got shape {a.shape}.")
+            raise ValueError(
+                f"[identity] The input array must be a square matrix but got shape {a.shape}."
+            )
         return mx.eye(n=a.shape[0], dtype=dtype)
 
     return initializer
@@ -45,7 +47,7 @@ def _fans(a: mx.array) -> tuple[int, int]:
     """Inputs and outputs of one element of a weight of shape (output, ..., input)."""
     if a.ndim < 2:
         raise ValueError(
-            "Glorot / He initialization requires at least 2 dimensional input but"
+            "[init] Glorot / He initialization requires at least 2 dimensional input but"
             f" input with {a.ndim} dimensions."
         )
     receptive_field = math.prod(a.shape[1:-1])
@@ -84,7 +86,7 @@ def _fan(a: mx.array, mode: str) -> int:
         return fan_in
     if mode == "fan_out":
         return fan_out
-    raise ValueError(f"Invalid mode: {mode}. Valid modes are: fan_in, fan_out")
+    raise ValueError(f"[init] Invalid mode: {mode}. Valid modes are: fan_in, fan_out")
 
 
 def he_normal(dtype: mx.Dtype = mx.float32) -> Callable[..., mx.array]:
@@ -124,7 +126,7 @@ def sparse(
         dtype: the dtype.
 
     Raises:
-        ValueError: if the array is no matrix.
+        ValueError: if ``sparsity`` is not in [0, 1] or the array is no matrix.
 
     Example:
         >>> import mlx.core as mx
@@ -133,6 +135,8 @@ def sparse(
         >>> (weight == 0).sum(axis=1)
         array([2, 2, 2], dtype=int32)
     """
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"[sparse] sparsity is {sparsity}; it must be in [0, 1].")
 
     def initializer(a: mx.array) -> mx.array:
         if a.ndim != 2:

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Callable
+from functools import wraps
+from typing import Literal, TypeVar
 
 import mlx.core as mx
 
 Reduction = Literal["none", "mean", "sum"]
+Loss = TypeVar("Loss", bound=Callable[..., mx.array])
+
+
+def _named(loss: Loss) -> Loss:
+    """Puts a loss's name before what is wrong with its arguments."""
+
+    @wraps(loss)
+    def named(*args: mx.array, **kwargs: mx.array) -> mx.array:
+        try:
+            return loss(*args, **kwargs)
+        except (IndexError, TypeError, ValueError) as error:
+            name = f"[{loss.__name__}]"
+            if str(error).startswith(name):
+                raise
+            raise type(error)(f"{name} {error}") from error
+
+    return named  # type: ignore[return-value]
 
 
 def _reduce(loss: mx.array, reduction: str) -> mx.array:
@@ -21,12 +40,16 @@ def _reduce(loss: mx.array, reduction: str) -> mx.array:
 
 
 def _same_shape(predictions: mx.array, targets: mx.array, first: str = "Predictions") -> None:
+    if not (isinstance(predictions, mx.array) and isinstance(targets, mx.array)):
+        kinds = f"{type(predictions).__name__} and {type(targets).__name__}"
+        raise TypeError(f"{first} and targets are {kinds}, not arrays.")
     if predictions.shape != targets.shape:
         raise ValueError(
             f"{first} shape {predictions.shape} does not match targets shape {targets.shape}."
         )
 
 
+@_named
 def cross_entropy(
     logits: mx.array,
     targets: mx.array,
@@ -62,6 +85,8 @@ def cross_entropy(
     if label_smoothing < 0 or label_smoothing >= 1:
         raise ValueError(f"Label smoothing must be in [0, 1), got {label_smoothing}.")
     as_probabilities = targets.ndim == logits.ndim
+    if not as_probabilities and not mx.issubdtype(targets.dtype, mx.integer):
+        raise ValueError(f"Targets of dtype {targets.dtype} are no class indices.")
     without_axis = logits.shape[:axis] + logits.shape[axis % logits.ndim + 1 :]
     if targets.shape != (logits.shape if as_probabilities else without_axis):
         raise ValueError(
@@ -90,7 +115,12 @@ def cross_entropy(
 def _cross_entropy(
     logits: mx.array, targets: mx.array, axis: int, label_smoothing: float
 ) -> mx.array:
-    """The losses by operations: along any axis, with any targets."""
+    """The losses by operations: along any axis, with any targets.
+
+    As a loss does not change with a constant added to the logits, the largest is taken away: of
+    large numbers there would be no places left.
+    """
+    logits = logits - mx.stop_gradient(mx.max(logits, axis=axis, keepdims=True))
     if targets.ndim == logits.ndim:
         score = mx.sum(logits * targets, axis=axis)
     else:
@@ -102,6 +132,7 @@ def _cross_entropy(
     return logsumexp - score
 
 
+@_named
 def binary_cross_entropy(
     inputs: mx.array,
     targets: mx.array,
@@ -142,6 +173,7 @@ def binary_cross_entropy(
     return _reduce(loss, reduction)
 
 
+@_named
 def mse_loss(predictions: mx.array, targets: mx.array, reduction: Reduction = "mean") -> mx.array:
     r"""Squared error: :math:`(p - t)^2`.
 
@@ -160,12 +192,14 @@ def mse_loss(predictions: mx.array, targets: mx.array, reduction: Reduction = "m
     return _reduce(mx.square(predictions - targets), reduction)
 
 
+@_named
 def l1_loss(predictions: mx.array, targets: mx.array, reduction: Reduction = "mean") -> mx.array:
     r"""Absolute error: :math:`|p - t|`; arguments as :func:`mse_loss`."""
     _same_shape(predictions, targets)
     return _reduce(mx.abs(predictions - targets), reduction)
 
 
+@_named
 def nll_loss(
     inputs: mx.array, targets: mx.array, axis: int = -1, reduction: Reduction = "none"
 ) -> mx.array:
@@ -186,6 +220,7 @@ def nll_loss(
     return _reduce(loss, reduction)
 
 
+@_named
 def kl_div_loss(
     inputs: mx.array, targets: mx.array, axis: int = -1, reduction: Reduction = "none"
 ) -> mx.array:
@@ -203,6 +238,7 @@ def kl_div_loss(
     return _reduce(mx.sum(mx.exp(targets) * (targets - inputs), axis), reduction)
 
 
+@_named
 def smooth_l1_loss(
     predictions: mx.array, targets: mx.array, beta: float = 1.0, reduction: Reduction = "mean"
 ) -> mx.array:
@@ -216,6 +252,7 @@ def smooth_l1_loss(
     return _reduce(loss, reduction)
 
 
+@_named
 def huber_loss(
     inputs: mx.array, targets: mx.array, delta: float = 1.0, reduction: Reduction = "none"
 ) -> mx.array:
@@ -228,17 +265,20 @@ def huber_loss(
     return _reduce(loss, reduction)
 
 
+@_named
 def log_cosh_loss(inputs: mx.array, targets: mx.array, reduction: Reduction = "none") -> mx.array:
     r"""Logarithm of the hyperbolic cosine of the error: :math:`\log \cosh(x - t)`."""
     errors = inputs - targets
     return _reduce(mx.logaddexp(errors, -errors) - math.log(2), reduction)
 
 
+@_named
 def hinge_loss(inputs: mx.array, targets: mx.array, reduction: Reduction = "none") -> mx.array:
     r"""Hinge loss for targets of -1 and 1: :math:`\max(0, 1 - x t)`."""
     return _reduce(mx.maximum(1 - inputs * targets, 0), reduction)
 
 
+@_named
 def gaussian_nll_loss(
     inputs: mx.array,
     targets: mx.array,
@@ -273,6 +313,7 @@ def gaussian_nll_loss(
     return _reduce(loss, reduction)
 
 
+@_named
 def triplet_loss(
     anchors: mx.array,
     positives: mx.array,
@@ -289,6 +330,7 @@ def triplet_loss(
     return _reduce(mx.maximum(near - far + margin, 0), reduction)
 
 
+@_named
 def cosine_similarity_loss(
     x1: mx.array,
     x2: mx.array,
@@ -304,6 +346,7 @@ def cosine_similarity_loss(
     return _reduce(mx.sum(x1 * x2, axis) / mx.maximum(norms, eps), reduction)
 
 
+@_named
 def margin_ranking_loss(
     inputs1: mx.array,
     inputs2: mx.array,

@@ -38,7 +38,7 @@ class SGD(Optimizer):
         nesterov: bool = False,
     ) -> None:
         if nesterov and (momentum <= 0 or dampening != 0):
-            raise ValueError("Nesterov momentum requires a momentum and zero dampening.")
+            raise ValueError("[SGD] Nesterov momentum requires a momentum and zero dampening.")
         super().__init__()
         self._maybe_schedule("learning_rate", learning_rate)
         self.momentum = momentum

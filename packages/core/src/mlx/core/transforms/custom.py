@@ -26,6 +26,7 @@ class Rules:
         vjp: ``(primals, cotangents, outputs) -> cotangents of the primals``, or None.
         jvp: ``(primals, tangents) -> tangents of the outputs``, or None.
         vmap: ``(primals, axes) -> (outputs, axes of the outputs)``, or None.
+        symbolic_zeros: Whether the vjp gets None for a cotangent that is zero.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Rules:
         structure: Any,
         out_structure: Any,
         keywords: dict[str, Any],
+        symbolic_zeros: bool,
     ) -> None:
         """``arguments`` are the leaves of the arguments; arrays stand as None."""
         self.vjp, self.jvp, self.vmap = vjp, jvp, vmap
@@ -44,6 +46,7 @@ class Rules:
         self.structure = structure
         self.out_structure = out_structure
         self.keywords = keywords
+        self.symbolic_zeros = symbolic_zeros
 
     def whole(self, arrays: Sequence[Any], blank: bool = False) -> Any:
         """The arguments with these for their arrays; one argument alone, of several a tuple."""
@@ -72,11 +75,13 @@ def _custom_vjp(
     arguments = inputs[count:]
     if rules.vjp is None:
         return (*cotangents, *([None] * len(arguments)))
-    filled = [full_like(x, 0) if c is None else c for c, x in zip(cotangents, outputs, strict=True)]
+    given = list(cotangents)
+    if not rules.symbolic_zeros:
+        given = [full_like(x, 0) if c is None else c for c, x in zip(given, outputs, strict=True)]
     out = rules.out_structure
     returned = rules.vjp(
         rules.whole(arguments),
-        kernels.tree_unflatten(out, filled),
+        kernels.tree_unflatten(out, given),
         kernels.tree_unflatten(out, list(outputs)),
         **rules.keywords,
     )
@@ -186,6 +191,7 @@ def with_rules(
     vjp: Callable[..., Any] | None,
     jvp: Callable[..., Any] | None = None,
     vmap: Callable[..., Any] | None = None,
+    symbolic_zeros: bool = False,
 ) -> Any:
     """The outputs of a call with the node that has its rules behind them.
 
@@ -205,7 +211,7 @@ def with_rules(
     if not results:
         return outputs
     constants = [None if isinstance(leaf, array) else (leaf,) for leaf in leaves]
-    rules = Rules(vjp, jvp, vmap, constants, structure, out_structure, keywords)
+    rules = Rules(vjp, jvp, vmap, constants, structure, out_structure, keywords, symbolic_zeros)
     marked = _custom(*results, *arrays, count=len(results), rules=rules)
     return kernels.tree_unflatten(out_structure, list(marked))
 
@@ -241,24 +247,29 @@ class custom_function:
         self._vjp: Callable[..., Any] | None = None
         self._jvp: Callable[..., Any] | None = None
         self._vmap: Callable[..., Any] | None = None
+        self._symbolic_zeros = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the function; transforms then use the rules."""
         outputs = self._function(*args, **kwargs)
         if self._vjp is None and self._jvp is None and self._vmap is None:
             return outputs
-        return with_rules(outputs, args, kwargs, self._vjp, self._jvp, self._vmap)
+        rules = (self._vjp, self._jvp, self._vmap, self._symbolic_zeros)
+        return with_rules(outputs, args, kwargs, *rules)
 
-    def vjp(self, f: F) -> F:
+    def vjp(self, f: F, *, symbolic_zeros: bool = False) -> F:
         """Declares ``f(primals, cotangents, outputs)``, which returns cotangents of the primals.
 
         Args:
             f: The rule.
+            symbolic_zeros: Whether the rule gets None in place of zeros for the cotangent of an
+                output that nothing depends on.
 
         Returns:
             The rule itself.
         """
         self._vjp = f
+        self._symbolic_zeros = symbolic_zeros
         return f
 
     def jvp(self, f: F) -> F:

@@ -248,7 +248,10 @@ class PReLU(Module):
         self.weight = mx.full([num_parameters], init)
 
     def __call__(self, x: mx.array) -> mx.array:
-        return prelu(x, self.weight)
+        try:
+            return prelu(x, self.weight)
+        except (TypeError, ValueError) as error:
+            raise self._misuse(error) from error
 
 
 class Softshrink(Module):
@@ -308,7 +311,10 @@ class GLU(Module):
         self._axis = axis
 
     def __call__(self, x: mx.array) -> mx.array:
-        return glu(x, axis=self._axis)
+        try:
+            return glu(x, axis=self._axis)
+        except (TypeError, ValueError) as error:
+            raise self._misuse(error) from error
 
 
 class GELU(Module):
@@ -333,7 +339,8 @@ class GELU(Module):
         super().__init__()
         if approx not in self._forms:
             raise ValueError(
-                f"The approximation should be in {list(self._forms)} but {approx!r} was given"
+                f"[GELU] The approximation should be in {list(self._forms)}, "
+                f"but {approx!r} was given."
             )
         self._approx = approx
 

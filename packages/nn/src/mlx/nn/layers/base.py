@@ -6,6 +6,7 @@ any layer.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import textwrap
@@ -86,9 +87,16 @@ class Module(dict):
     def _extra_repr(self) -> str:
         return ""
 
-    def _misuse(self, problem: object) -> ValueError:
+    def _misuse(self, problem: object) -> ValueError | TypeError:
         """The error for an input that does not fit: names the class and the place in the model."""
-        return ValueError(f"[{type(self).__name__}{_place_in_model(self)}] {problem}")
+        kind = TypeError if isinstance(problem, TypeError) else ValueError
+        return kind(f"[{type(self).__name__}{_place_in_model(self)}] {problem}")
+
+    def _bound(self, fan: int) -> float:
+        """``1 / sqrt(fan)``: within it weights start that have ``fan`` inputs each."""
+        if not hasattr(fan, "__index__") or fan < 1:
+            raise self._misuse(f"A size of {fan!r} is no positive integer.")
+        return math.sqrt(1 / fan)
 
     def __repr__(self) -> str:
         children = tree_flatten(self.children(), is_leaf=self.is_module)
@@ -271,6 +279,8 @@ class Module(dict):
     ) -> Module:
         modules = self.modules() if recurse else [self]
         given = [keys] if isinstance(keys, str) else None if keys is None else list(keys)
+        if given is not None and not all(isinstance(key, str) for key in given):
+            raise TypeError(f"[Module] The keys to freeze or unfreeze, {given}, are not all names.")
         if given and strict:
             for key in given:
                 if not any(key in module for module in modules):

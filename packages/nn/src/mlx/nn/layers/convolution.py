@@ -38,7 +38,7 @@ class _Convolution(Module):
         each = {name: self._each(name, value) for name, value in sizes.items()}
         kernel = each.pop("kernel_size")
         channels = in_channels // groups
-        scale = math.sqrt(1 / (channels * math.prod(kernel)))
+        scale = self._bound(channels * math.prod(kernel))
         self.weight = mx.random.uniform(-scale, scale, (out_channels, *kernel, channels))
         if bias:
             self.bias = mx.zeros((out_channels,))
@@ -74,7 +74,7 @@ class _Convolution(Module):
     def _convolved(self, function: Callable[..., mx.array], x: mx.array, *numbers: Any) -> mx.array:
         try:
             y = function(x, self["weight"], *numbers)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise self._misuse(error) from error
         return y + self["bias"] if "bias" in self else y
 

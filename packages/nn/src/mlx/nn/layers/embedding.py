@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import mlx.core as mx
 from mlx.nn.layers.base import Module
 
@@ -27,7 +25,7 @@ class Embedding(Module):
 
     def __init__(self, num_embeddings: int, dims: int) -> None:
         super().__init__()
-        self.weight = mx.random.normal(shape=(num_embeddings, dims), scale=math.sqrt(1 / dims))
+        self.weight = mx.random.normal(shape=(num_embeddings, dims), scale=self._bound(dims))
 
     def _extra_repr(self) -> str:
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}"
@@ -36,7 +34,7 @@ class Embedding(Module):
         """Rows of the table: ``x`` of shape (...) gives (..., dims)."""
         try:
             return self["weight"][x]
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise self._misuse(error) from error
 
     def as_linear(self, x: mx.array) -> mx.array:
@@ -46,5 +44,5 @@ class Embedding(Module):
         """
         try:
             return x @ self["weight"].T
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise self._misuse(error) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import mlx.core as mx
@@ -47,7 +46,7 @@ class Linear(Module):
 
     def __init__(self, input_dims: int, output_dims: int, bias: bool = True) -> None:
         super().__init__()
-        scale = math.sqrt(1 / input_dims)
+        scale = self._bound(input_dims)
         self.weight = mx.random.uniform(low=-scale, high=scale, shape=(output_dims, input_dims))
         if bias:
             self.bias = mx.random.uniform(low=-scale, high=scale, shape=(output_dims,))
@@ -62,7 +61,7 @@ class Linear(Module):
             if "bias" in self:
                 return mx.addmm(self["bias"], x, self["weight"].T)
             return x @ self["weight"].T
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise self._misuse(error) from error
 
 
@@ -84,7 +83,7 @@ class Bilinear(Module):
         self, input1_dims: int, input2_dims: int, output_dims: int, bias: bool = True
     ) -> None:
         super().__init__()
-        scale = math.sqrt(1 / input1_dims)
+        scale = self._bound(input1_dims)
         self.weight = mx.random.uniform(
             low=-scale, high=scale, shape=(output_dims, input2_dims, input1_dims)
         )

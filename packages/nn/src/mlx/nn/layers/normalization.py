@@ -42,7 +42,7 @@ class LayerNorm(Module):
     def __call__(self, x: mx.array) -> mx.array:
         try:
             return mx.fast.layer_norm(x, self.get("weight"), self.get("bias"), self.eps)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise self._misuse(error) from error
 
 
@@ -72,7 +72,7 @@ class RMSNorm(Module):
     def __call__(self, x: mx.array) -> mx.array:
         try:
             return mx.fast.rms_norm(x, self["weight"], self.eps)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise self._misuse(error) from error
 
 

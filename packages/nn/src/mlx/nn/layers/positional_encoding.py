@@ -43,14 +43,17 @@ class RoPE(Module):
 
     def __call__(self, x: mx.array, offset: int | mx.array = 0) -> mx.array:
         """Encodes ``x`` of shape (batch, ..., positions, features) from position ``offset`` on."""
-        return mx.fast.rope(
-            x,
-            self.dims,
-            traditional=self.traditional,
-            base=self.base,
-            scale=self.scale,
-            offset=offset,
-        )
+        try:
+            return mx.fast.rope(
+                x,
+                self.dims,
+                traditional=self.traditional,
+                base=self.base,
+                scale=self.scale,
+                offset=offset,
+            )
+        except (TypeError, ValueError) as error:
+            raise self._misuse(error) from error
 
 
 class SinusoidalPositionalEncoding(Module):

@@ -6,8 +6,7 @@ few elementwise operations. The steps are an ``mx.scan``: the graph is as small 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -47,6 +46,16 @@ def _of_one_dtype(inputs: mx.array, weight: mx.array, *states: mx.array) -> list
 def _earlier(state: mx.array, states: mx.array) -> mx.array:
     """The states before all steps, from the first one and those after the steps."""
     return mx.concatenate([state[None], states[:-1]])
+
+
+def _given(names: Sequence[str], cotangents: Sequence[mx.array | None]) -> dict[str, mx.array]:
+    """The cotangents, of all steps, of the outputs that something depends on, by name."""
+    return {name: c for name, c in zip(names, cotangents, strict=True) if c is not None}
+
+
+def _plus(cotangent: mx.array, given: dict[str, mx.array], name: str) -> mx.array:
+    """The cotangent that comes within a step, and the one that comes from outside, if any does."""
+    return cotangent + given[name] if name in given else cotangent
 
 
 def _of_weight(of_products: mx.array, states: mx.array, weight: mx.array) -> mx.array:
@@ -94,7 +103,7 @@ class RNN(Module):
         self.nonlinearity = mx.tanh if nonlinearity is None else nonlinearity
         if not callable(self.nonlinearity):
             raise ValueError(f"[RNN] nonlinearity is {nonlinearity!r}, not a function.")
-        scale = 1 / math.sqrt(hidden_size)
+        scale = self._bound(hidden_size)
         self.hidden_size = hidden_size
         self.Wxh = mx.random.uniform(-scale, scale, (hidden_size, input_size))
         self.Whh = mx.random.uniform(-scale, scale, (hidden_size, hidden_size))
@@ -162,7 +171,7 @@ class GRU(Module):
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__()
         self.hidden_size = hidden_size
-        scale = 1 / math.sqrt(hidden_size)
+        scale = self._bound(hidden_size)
         self.Wx = mx.random.uniform(-scale, scale, (3 * hidden_size, input_size))
         self.Wh = mx.random.uniform(-scale, scale, (3 * hidden_size, hidden_size))
         self.b = mx.random.uniform(-scale, scale, (3 * hidden_size,)) if bias else None
@@ -218,7 +227,7 @@ def _gru(
     return mx.scan(step, state, inputs)[1]
 
 
-@_gru.vjp
+@partial(_gru.vjp, symbolic_zeros=True)
 def _gru_vjp(primals: Any, cotangents: Any, outputs: Any) -> tuple[mx.array, ...]:
     """From the last step to the first.
 
@@ -235,13 +244,16 @@ def _gru_vjp(primals: Any, cotangents: Any, outputs: Any) -> tuple[mx.array, ...
     factors = mx.stack([by_r, by_z, by_n * r], axis=-2)  # (steps, ..., 3, hidden)
 
     def step(of_state: mx.array, x: Any) -> tuple[mx.array, tuple[mx.array, mx.array]]:
-        of_states, of_products, factors, z = x
-        of_state = of_state + of_states
-        of_products = of_products + (of_state[..., None, :] * factors).reshape(of_products.shape)
+        of, factors, z = x
+        of_state = _plus(of_state, of, "state")
+        of_products = _plus((of_state[..., None, :] * factors).flatten(-2), of, "products")
         return mx.addmm(of_state * z, of_products, weight), (of_state, of_products)
 
     of_first, (of_states, of_products) = mx.scan(
-        step, mx.zeros_like(state), (*cotangents, factors, z), reverse=True
+        step,
+        mx.zeros_like(state),
+        (_given(("state", "products"), cotangents), factors, z),
+        reverse=True,
     )
     of_inputs = mx.concatenate([of_states * by for by in (by_r, by_z, by_n)], axis=-1)
     of_bias = of_products.sum(tuple(range(of_products.ndim - 1)))
@@ -283,7 +295,7 @@ class LSTM(Module):
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__()
         self.hidden_size = hidden_size
-        scale = 1 / math.sqrt(hidden_size)
+        scale = self._bound(hidden_size)
         self.Wx = mx.random.uniform(-scale, scale, (4 * hidden_size, input_size))
         self.Wh = mx.random.uniform(-scale, scale, (4 * hidden_size, hidden_size))
         self.bias = mx.random.uniform(-scale, scale, (4 * hidden_size,)) if bias else None
@@ -311,56 +323,58 @@ class LSTM(Module):
         of_shape = partial(_state, self, inputs, self.hidden_size)
         state, cell = of_shape(hidden, "hidden"), of_shape(cell, "cell")
         inputs, state, cell = _of_one_dtype(inputs, self.Wh, state, cell)
-        states, cells, _ = _lstm(inputs, self.Wh, state, cell)
+        states, cells = _lstm(inputs, self.Wh, state, cell)[:2]
         return mx.moveaxis(states, 0, -2), mx.moveaxis(cells, 0, -2)
 
 
 @mx.custom_function
 def _lstm(
     inputs: mx.array, weight: mx.array, state: mx.array, cell: mx.array
-) -> tuple[mx.array, mx.array, mx.array]:
-    """The states, cells and sums before the activations of all steps, which come first."""
+) -> tuple[mx.array, ...]:
+    """The states and cells of all steps, which come first, and what the gradient needs beside.
+
+    These are the gates, and the cells' hyperbolic tangents.
+    """
     weight = weight.T
 
     def step(carry: tuple[mx.array, mx.array], x: mx.array) -> tuple[Any, Any]:
         state, cell = carry
-        sums = mx.addmm(x, state, weight)  # (..., hidden) @ (hidden, 4 * hidden)
-        i, f, g, o = mx.split(sums, 4, axis=-1)
-        cell = mx.sigmoid(f) * cell + mx.sigmoid(i) * mx.tanh(g)
-        state = mx.sigmoid(o) * mx.tanh(cell)
-        return (state, cell), (state, cell, sums)
+        # (..., hidden) @ (hidden, 4 * hidden)
+        i, f, g, o = mx.split(mx.addmm(x, state, weight), 4, axis=-1)
+        i, f, g, o = mx.sigmoid(i), mx.sigmoid(f), mx.tanh(g), mx.sigmoid(o)
+        cell = f * cell + i * g
+        squashed = mx.tanh(cell)
+        state = o * squashed
+        return (state, cell), (state, cell, i, f, g, o, squashed)
 
     return mx.scan(step, (state, cell), inputs)[1]
 
 
-@_lstm.vjp
+@partial(_lstm.vjp, symbolic_zeros=True)
 def _lstm_vjp(primals: Any, cotangents: Any, outputs: Any) -> tuple[mx.array, ...]:
-    """From the last step to the first; the weight's cotangent is one product over all steps.
-
-    What does not depend on a later step is computed for all at once: the derivatives of the cell
-    by the state, and of the sums by the cell and, for the last gate, the state.
-    """
+    """From the last step to the first; the weight's cotangent is one product over all steps."""
     _, weight, state, cell = primals
-    states, cells, sums = outputs
-    i, f, g, o = mx.split(sums, 4, axis=-1)
-    i, f, g, o = mx.sigmoid(i), mx.sigmoid(f), mx.tanh(g), mx.sigmoid(o)
-    before = _earlier(cell, cells)
-    squashed = mx.tanh(cells)
-    by_cell = (g * i * (1 - i), before * f * (1 - f), i * (1 - g * g))
-    by_state = (squashed * o * (1 - o), o * (1 - squashed * squashed))
+    states, cells, *kept = outputs
+    given = _given(("state", "cell", "i", "f", "g", "o", "squashed"), cotangents)
 
     def step(carry: tuple[mx.array, mx.array], x: Any) -> tuple[Any, mx.array]:
-        of_states, of_cells, of_sums, f, (by_i, by_f, by_g), (by_o, through) = x
-        of_state = carry[0] + of_states
-        of_cell = carry[1] + of_cells + of_state * through
-        parts = [of_cell * by_i, of_cell * by_f, of_cell * by_g, of_state * by_o]
-        of_sum = mx.concatenate(parts, axis=-1) + of_sums
+        of, before, (i, f, g, o, squashed) = x
+        of_state = _plus(carry[0], of, "state")
+        of_squashed = _plus(of_state * o, of, "squashed")
+        of_cell = _plus(carry[1], of, "cell") + of_squashed * (1 - squashed * squashed)
+        of_gates = [
+            _plus(of_cell * g, of, "i") * (i * (1 - i)),
+            _plus(of_cell * before, of, "f") * (f * (1 - f)),
+            _plus(of_cell * i, of, "g") * (1 - g * g),
+            _plus(of_state * squashed, of, "o") * (o * (1 - o)),
+        ]
+        of_sum = mx.concatenate(of_gates, axis=-1)
         return (of_sum @ weight, of_cell * f), of_sum
 
     (of_state, of_cell), of_sums = mx.scan(
         step,
         (mx.zeros_like(state), mx.zeros_like(cell)),
-        (*cotangents, f, by_cell, by_state),
+        (given, _earlier(cell, cells), kept),
         reverse=True,
     )
     of_weight = _of_weight(of_sums, _earlier(state, states), weight)

@@ -99,7 +99,10 @@ class MultiHeadAttention(Module):
         k = self._heads(self.key_proj(keys))
         v = self._heads(self.value_proj(values))
         scale = 1 / math.sqrt(q.shape[-1])
-        out = mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask=mask)
+        try:
+            out = mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask=mask)
+        except (TypeError, ValueError) as error:
+            raise self._misuse(error) from error
         return self.out_proj(out.transpose(0, 2, 1, 3).flatten(-2, -1))
 
     def _heads(self, x: mx.array) -> mx.array:
