@@ -81,12 +81,15 @@ int main() {
   std::printf("fma %.6g\n", rate(2.0 * (width / 4) * chains * steps * threads, [&](int) {
                 wide x = {}, sums[chains] = {};
                 x += 1.0f;
+                KEEP(x);  // a known one would leave additions alone
                 for (long i = 0; i < steps; ++i) {
+#pragma GCC unroll 12
                   for (int u = 0; u < chains; ++u) {
                     sums[u] = sums[u] * x + x;
                     KEEP(sums[u]);
                   }
                 }
+#pragma GCC unroll 12
                 for (int u = 0; u < chains; ++u) sink = sums[u][0];
               }));
 #if defined(__AVX512BF16__)
@@ -94,11 +97,13 @@ int main() {
                 __m512 sums[chains] = {};
                 const __m512bh x = reinterpret_cast<__m512bh>(_mm512_set1_epi32(0x3f803f80));
                 for (long i = 0; i < steps; ++i) {
+#pragma GCC unroll 12
                   for (int u = 0; u < chains; ++u) {
                     sums[u] = _mm512_dpbf16_ps(sums[u], x, x);
                     KEEP(sums[u]);
                   }
                 }
+#pragma GCC unroll 12
                 for (int u = 0; u < chains; ++u) sink = sums[u][0];
               }));
 #else
@@ -109,11 +114,13 @@ int main() {
                 __m512i sums[chains] = {};
                 const __m512i x = _mm512_set1_epi32(0x01010101);
                 for (long i = 0; i < steps; ++i) {
+#pragma GCC unroll 12
                   for (int u = 0; u < chains; ++u) {
                     sums[u] = _mm512_dpbusd_epi32(sums[u], x, x);
                     KEEP(sums[u]);
                   }
                 }
+#pragma GCC unroll 12
                 for (int u = 0; u < chains; ++u)
                   sink = static_cast<float>(_mm512_cvtsi512_si32(sums[u]));
               }));
