@@ -294,15 +294,15 @@ void link(LargeBlock* block) {
                          std::memory_order_relaxed);
 }
 
-// The latest cached block of the class that fits, else one of the next class: at most a quarter is
-// wasted.
+// The latest cached block of the least class that has one which fits: at most a quarter is wasted.
 LargeBlock* take_cached(size_t size) {
-  const int first = cache_class(size);
-  for (int i = first; i <= first + 1 && i < cache_classes; ++i) {
+  const size_t most = size + size / 4;
+  const int last = cache_class(most);
+  for (int i = cache_class(size); i <= last; ++i) {
     int looked = 0;
     for (LargeBlock* block = allocator.classes[i]; block && looked < 16;
          block = block->next, ++looked) {
-      if (block->size < size) continue;
+      if (block->size < size || block->size > most) continue;
       unlink(block);
       return block;
     }
