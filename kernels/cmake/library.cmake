@@ -51,6 +51,10 @@ if(MLX_BUILD_CPU)
 endif()
 
 set(isa_flags_v2 -march=x86-64-v2)
+if(NOT MLXK_SANITIZED)
+  # The fallback for CPUs before AVX2.
+  list(APPEND isa_flags_v2 -O2)
+endif()
 set(isa_flags_v3 -march=x86-64-v3)
 set(isa_flags_v4 -march=x86-64-v4 -mprefer-vector-width=512)
 set(isa_flags_arm64 "")
@@ -59,6 +63,10 @@ set(kernel_flags -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off)
 if(MLXK_SANITIZED)
   # A sanitizer sees the same accesses, and at -O3 takes minutes a file.
   list(TRANSFORM kernel_flags REPLACE "-O3" "-O1")
+endif()
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND kernel_flags --param ggc-min-heapsize=524288)  # g++ tidies its memory less often
 endif()
 
 set(generated ${CMAKE_CURRENT_BINARY_DIR}/generated)

@@ -204,7 +204,7 @@ template <class F, class S, class T> struct Fold {
   int64_t targets_of_line() const {
     const Axis& a = p.axes[2];
     const int64_t pixels = line_elements / p.channels;
-    if (p.channels >= Many<S, T>::count || from.strides[2] != p.channels) return 0;
+    if (!wide<S> || p.channels >= Many<S, T>::count || from.strides[2] != p.channels) return 0;
     if (gathers_windows) return larger((pixels - 1) * a.stride - a.window + 2, 0);
     return pixels < a.window ? 0 : (pixels - a.window) / a.stride + 1;
   }
@@ -276,13 +276,11 @@ template <class F, class S, class T> struct Fold {
       const int64_t count = smaller(width - w, end - begin);
       Span spans[3] = {box(0, d), box(1, h), {}};
       S* target = to.at(n, d, h, w);
-      if (Many<S, T>::count > 1 && line) {
-        for (int64_t i = 0; i < count; i += line) {
+      if constexpr (wide<S>) {
+        for (int64_t i = 0; line && i < count; i += line)
           row_by_line(n, spans, {w + i, w + smaller(i + line, count)}, target + i * to.strides[2]);
-        }
-      } else {
-        row(n, spans, {w, w + count}, channels, target);
       }
+      if (!line) row(n, spans, {w, w + count}, channels, target);
       begin += count;
     }
   }

@@ -144,7 +144,8 @@ template <class S, class T> struct One {
 // Complex numbers stand alone.
 template <class S> struct Many<S, ms::complex64> : One<S, ms::complex64> {};
 
-// What is pooled most takes four vectors at a time; elsewhere one is enough, and half of the code.
+// What is pooled most takes four vectors at a time and has a way of its own for few channels and for
+// small windows; elsewhere the plain way is enough, and a third of the code.
 template <class S> constexpr bool wide = false;
 template <> constexpr bool wide<float> = true;
 template <> constexpr bool wide<f16_bits> = true;
