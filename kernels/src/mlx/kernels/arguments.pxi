@@ -160,27 +160,28 @@ def joined(*arrays, Py_ssize_t axis):
         ValueError: If their shapes differ in another axis, or the sum is no length.
     """
     cdef array first = <array?>arrays[0]
-    cdef const Dims* shape = &first.edge.shape()
-    cdef const Dims* other
+    cdef Dims shape = first.edge.shape()
+    cdef Dims other
     cdef size_t ndim = shape.size()
     cdef size_t i
-    cdef int64_t size = shape[0][axis]
+    axis = place_of(axis, ndim, "concatenate")
+    cdef int64_t size = shape[axis]
     for a in arrays[1:]:
-        other = &(<array?>a).edge.shape()
+        other = (<array?>a).edge.shape()
         if other.size() != ndim:
             raise ValueError(
                 f"[concatenate] Shapes {first.shape} and {a.shape} have {ndim} and {other.size()} "
                 "dimensions; they must have equally many."
             )
         for i in range(ndim):
-            if shape[0][i] != other[0][i] and i != <size_t>axis:
+            if shape[i] != other[i] and i != <size_t>axis:
                 raise ValueError(
                     f"[concatenate] Shapes {first.shape} and {a.shape} do not agree along axis {i}: "
-                    f"{shape[0][i]} != {other[0][i]}; only axis {axis} may differ."
+                    f"{shape[i]} != {other[i]}; only axis {axis} may differ."
                 )
-        if size > max_length - other[0][axis]:
+        if size > max_length - other[axis]:
             raise ValueError("[concatenate] The joined axis would be longer than 2**62.")
-        size += other[0][axis]
-    cdef list lengths = [shape[0][i] for i in range(ndim)]
+        size += other[axis]
+    cdef list lengths = [shape[i] for i in range(ndim)]
     lengths[axis] = size
     return tuple(lengths), first.dtype

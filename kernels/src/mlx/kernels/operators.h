@@ -2,6 +2,8 @@
 // without a frame.
 #pragma once
 
+#include <algorithm>
+
 #include "scalars.h"
 #include "source_line.h"
 #include "values.h"
@@ -292,7 +294,11 @@ static PyObject* call_reduction(PyObject* self, PyObject* const* args, size_t fl
     if (fits) options[place] = args[given + k];
   }
   const bool defers = function->otherwise != Py_None;
-  if (!fits || (defers && element_count(edge_of(args[0]).shape()) == 0)) {
+  if (fits && defers) {
+    const Dims& shape = edge_of(args[0]).shape();
+    fits = std::find(shape.begin(), shape.end(), 0) == shape.end();
+  }
+  if (!fits) {
     if (defers) return PyObject_Vectorcall(function->otherwise, args, flags, names);
     if (given >= 1 && !is_array(args[0])) {
       return PyErr_Format(PyExc_TypeError, "[%s] An argument is %.200s, not an array.",
