@@ -56,6 +56,14 @@ def test_structures():
     assert type(k.tree_unflatten(treedef, leaves)) is dict
 
 
+def test_structure_older_than_its_registration():
+    kind = namedtuple("Later", ["x"])
+    leaves, treedef = k.tree_flatten([kind(1), 2])
+    k.register_container(kind, lambda t: ([t.x], None), lambda _, c: kind(c[0] + 10))
+    assert k.tree_unflatten(treedef, leaves) == [kind(11), 2]
+    assert repr(treedef) == "TreeDef([Later(*), *])"
+
+
 def test_registered_containers():
     leaves, treedef = k.tree_flatten([Box([1, 2], "x")])
     assert leaves == [1, 2]

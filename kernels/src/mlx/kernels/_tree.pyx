@@ -89,8 +89,8 @@ cdef class TreeDef:
     """The structure of a tree without its leaves: hashable, comparable, and able to rebuild."""
 
     # The tree in preorder, flat, for one allocation whatever its depth: leaf_mark or None for what is
-    # one; else the type, the number of children, what a registered container's flatten gave besides
-    # them, and the children, each after its key in a dict.
+    # one; else the type, the number of children, if it is no dict, list or tuple what a registered
+    # container's flatten gave besides them, and the children, each after its key in a dict.
     cdef readonly tuple spec
     cdef readonly Py_ssize_t leaf_count
 
@@ -120,7 +120,7 @@ cdef str describe(object spec):
     cdef Py_ssize_t count = next(spec)
     if kind is dict:
         return "{" + ", ".join([f"{next(spec)!r}: {describe(spec)}" for _ in range(count)]) + "}"
-    if kind in containers:
+    if kind is not list and kind is not tuple:
         next(spec)
     parts = ", ".join([describe(spec) for _ in range(count)])
     if kind is list:
@@ -186,6 +186,8 @@ cdef int flatten_into(object tree, list leaves, list spec) except -1:
             named = kind is not list and kind is not tuple and hasattr(kind, "_fields")
             spec.append(kind if named or kind is list else tuple)
             spec.append(<Py_ssize_t>len(tree))
+            if named:
+                spec.append(None)
             flatten_sequence(tree, leaves, spec)
     finally:
         leave_recursion()
@@ -236,8 +238,7 @@ cdef object build(tuple spec, Py_ssize_t* at, list leaves, Py_ssize_t* used):
             at[0] += 1
             made[name] = build(spec, at, leaves, used)
         return made
-    registered = containers.get(kind) if containers else None
-    if registered is not None:
+    if kind is not list and kind is not tuple:
         data = spec[at[0]]
         at[0] += 1
     cdef list parts = [build(spec, at, leaves, used) for i in range(count)]
@@ -245,6 +246,7 @@ cdef object build(tuple spec, Py_ssize_t* at, list leaves, Py_ssize_t* used):
         return parts
     if kind is tuple:
         return tuple(parts)
+    registered = containers.get(kind)
     return registered[1](data, parts) if registered is not None else kind(*parts)
 
 
