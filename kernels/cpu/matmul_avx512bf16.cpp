@@ -19,11 +19,22 @@ struct DotTile {
     return p[0] | static_cast<uint32_t>(p[stride]) << 16;
   }
   static Unit pack_last(const uint16_t* p) { return p[0]; }
+  // `count` units along k, `width` apart.
+  template <int width> static void pack_along(const uint16_t* p, int64_t count, Unit* out) {
+    for (int64_t u = 0; u < count; ++u) memcpy(out + u * width, p + u * steps, sizeof *out);
+  }
+  // One unit of each of `width` lines side by side.
+  template <int width> static void pack_across(const uint16_t* p, int64_t stride, Unit* out) {
+    for (int line = 0; line < width; ++line) out[line] = pack(p + line, stride);
+  }
 
-  static void multiply(int64_t units, const Unit* a, const Unit* b, float* out) {
+  static void multiply(int64_t units, const Unit* a, const Unit* b, bool first, float* tile) {
     __m512 sums[rows][2];
 #pragma GCC unroll 14
-    for (int r = 0; r < rows; ++r) sums[r][0] = sums[r][1] = _mm512_setzero_ps();
+    for (int r = 0; r < rows; ++r) {
+      for (int i = 0; i < 2; ++i)
+        sums[r][i] = first ? _mm512_setzero_ps() : _mm512_loadu_ps(tile + r * cols + i * 16);
+    }
     for (int64_t u = 0; u < units; ++u) {
       const __m512bh b0 = reinterpret_cast<__m512bh>(_mm512_loadu_si512(b));
       const __m512bh b1 = reinterpret_cast<__m512bh>(_mm512_loadu_si512(b + 16));
@@ -38,8 +49,8 @@ struct DotTile {
     }
 #pragma GCC unroll 14
     for (int r = 0; r < rows; ++r) {
-      _mm512_storeu_ps(out + r * cols, sums[r][0]);
-      _mm512_storeu_ps(out + r * cols + 16, sums[r][1]);
+      _mm512_storeu_ps(tile + r * cols, sums[r][0]);
+      _mm512_storeu_ps(tile + r * cols + 16, sums[r][1]);
     }
   }
 };

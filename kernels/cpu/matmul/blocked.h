@@ -1,9 +1,9 @@
 // A blocked product of 16-bit matrices with float32 sums, after Goto and van de Geijn, Anatomy of
 // High-Performance Matrix Multiplication, 2008.
 //
-// A Tile says how elements are packed and multiplied: `unit` holds `steps` elements along k;
-// multiply() adds the product of a packed (rows x k) and a packed (k x cols) panel to its sums.
-// Panels are padded with zeros.
+// A Tile says how elements are packed and multiplied: a Unit holds `steps` elements along k;
+// multiply() adds the product of a packed (rows x k) and a packed (k x cols) panel to a tile of
+// sums, row by row, or begins it. Panels and tiles are padded with zeros.
 #pragma once
 
 #include "cpu/matmul/operand.h"
@@ -12,27 +12,28 @@
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
-constexpr int64_t block_k = 512;   // elements of k in a packed panel: a column panel fills L1
-constexpr int64_t block_n = 4096;  // columns packed at once: they stay in L3
-constexpr int64_t block_rows =
-    8;  // row panels a task packs and multiplies at once: they stay in L2
+constexpr int64_t block_k = 512;     // elements of k in a packed panel: a column panel fills L1
+constexpr int64_t block_n = 4096;    // columns packed at once: they stay in L3
+constexpr int64_t block_panels = 8;  // of rows, packed and multiplied by a task: they stay in L2
 
 template <class Tile> struct Workspace {
-  int64_t k_units, a_bytes, b_bytes, c_bytes;
+  static constexpr int64_t tile = Tile::rows * Tile::cols;
+  int64_t row_panels, col_panels, a_bytes, b_bytes, sums_bytes;
   Workspace(int64_t m, int64_t n, int64_t k) {
-    const int64_t kc = k < block_k ? k : block_k;
-    const int64_t nc = n < block_n ? n : block_n;
-    k_units = (kc + Tile::steps - 1) / Tile::steps;
+    const int64_t kc = k < block_k ? k : block_k, nc = n < block_n ? n : block_n;
+    const int64_t units = (kc + Tile::steps - 1) / Tile::steps;
     const int64_t unit = sizeof(typename Tile::Unit);
-    a_bytes = round_up(round_up(m, Tile::rows) * k_units * unit, 64);
-    b_bytes = round_up(round_up(nc, Tile::cols) * k_units * unit, 64);
-    c_bytes = k > block_k ? round_up(m * nc * 4, 64) : 0;
+    row_panels = (m + Tile::rows - 1) / Tile::rows;
+    col_panels = (nc + Tile::cols - 1) / Tile::cols;
+    a_bytes = round_up(row_panels * Tile::rows * units * unit, 64);
+    b_bytes = round_up(col_panels * Tile::cols * units * unit, 64);
+    sums_bytes = k > block_k ? row_panels * col_panels * tile * 4 : 0;
   }
-  int64_t bytes() const { return a_bytes + b_bytes + c_bytes; }
+  int64_t bytes() const { return a_bytes + b_bytes + sums_bytes; }
 };
 
-// One panel: `count` lines of at most `width`, k_begin .. k_end along the other axis.
-// line_stride steps from line to line, k_stride along k, both in elements.
+// One panel: `count` lines of at most `width`, kc elements along the other axis. line_stride steps
+// from line to line, k_stride along k, both in elements.
 template <class Tile, int width>
 void pack_panel(const char* data, int64_t line_stride, int64_t k_stride, int64_t count, int64_t kc,
                 typename Tile::Unit* out) {
@@ -42,17 +43,13 @@ void pack_panel(const char* data, int64_t line_stride, int64_t k_stride, int64_t
     memset(static_cast<void*>(out), 0, sizeof(typename Tile::Unit) * units * width);
   const int64_t whole = kc / Tile::steps;
   if (k_stride == 1) {
-    for (int64_t line = 0; line < count; ++line) {
-      const uint16_t* row = source + line * line_stride;
-      for (int64_t u = 0; u < whole; ++u)
-        out[u * width + line] = Tile::pack(row + u * Tile::steps, 1);
-    }
+    for (int64_t line = 0; line < count; ++line)
+      Tile::template pack_along<width>(source + line * line_stride, whole, out + line);
   } else {
     for (int64_t u = 0; u < whole; ++u) {
       const uint16_t* first = source + u * Tile::steps * k_stride;
       if (line_stride == 1 && count == width) {
-        for (int line = 0; line < width; ++line)
-          out[u * width + line] = Tile::pack(first + line, k_stride);
+        Tile::template pack_across<width>(first, k_stride, out + u * width);
       } else {
         for (int64_t line = 0; line < count; ++line) {
           out[u * width + line] = Tile::pack(first + line * line_stride, k_stride);
@@ -77,7 +74,10 @@ void blocked_product(const Matrix& a, const Matrix& b, const Target& out, void* 
   Unit* packed_a = reinterpret_cast<Unit*>(memory);
   Unit* packed_b = reinterpret_cast<Unit*>(memory + sizes.a_bytes);
   float* sums = reinterpret_cast<float*>(memory + sizes.a_bytes + sizes.b_bytes);
-  const int64_t row_panels = (m + Tile::rows - 1) / Tile::rows;
+  const int64_t row_panels = sizes.row_panels;
+  const int64_t share = (row_panels + thread_count() - 1) / thread_count();
+  const int64_t task_panels = share < block_panels ? share : block_panels;
+  const int64_t tasks = (row_panels + task_panels - 1) / task_panels;
 
   for (int64_t j0 = 0; j0 < n; j0 += block_n) {
     const int64_t nc = n - j0 < block_n ? n - j0 : block_n;
@@ -95,12 +95,11 @@ void blocked_product(const Matrix& a, const Matrix& b, const Target& out, void* 
                                        packed_b + p * units * Tile::cols);
         }
       });
-      const int64_t tasks = (row_panels + block_rows - 1) / block_rows;
       parallel_for(tasks, 1, [&](int64_t begin, int64_t end) {
         for (int64_t task = begin; task < end; ++task) {
-          const int64_t panel0 = task * block_rows;
+          const int64_t panel0 = task * task_panels;
           const int64_t panel1 =
-              panel0 + block_rows < row_panels ? panel0 + block_rows : row_panels;
+              panel0 + task_panels < row_panels ? panel0 + task_panels : row_panels;
           for (int64_t p = panel0; p < panel1; ++p) {
             const int64_t row = p * Tile::rows;
             const int64_t count = m - row < Tile::rows ? m - row : Tile::rows;
@@ -110,24 +109,16 @@ void blocked_product(const Matrix& a, const Matrix& b, const Target& out, void* 
           }
           for (int64_t q = 0; q < col_panels; ++q) {
             for (int64_t p = panel0; p < panel1; ++p) {
-              alignas(64) float tile[Tile::rows * Tile::cols];
+              alignas(64) float whole[sizes.tile];
+              float* tile = first && last ? whole : sums + (p * col_panels + q) * sizes.tile;
               Tile::multiply(units, packed_a + p * units * Tile::rows,
-                             packed_b + q * units * Tile::cols, tile);
+                             packed_b + q * units * Tile::cols, first, tile);
+              if (!last) continue;
               const int64_t row0 = p * Tile::rows, col0 = q * Tile::cols;
               const int64_t rows = m - row0 < Tile::rows ? m - row0 : Tile::rows;
               const int64_t cols = nc - col0 < Tile::cols ? nc - col0 : Tile::cols;
-              for (int64_t r = 0; r < rows; ++r) {
-                float* line = tile + r * Tile::cols;
-                float* kept = sums + (row0 + r) * nc + col0;
-                if (!first) {
-                  for (int64_t c = 0; c < cols; ++c) line[c] += kept[c];
-                }
-                if (last) {
-                  finish<D>(out, row0 + r, j0 + col0, line, cols);
-                } else {
-                  memcpy(kept, line, sizeof(float) * static_cast<size_t>(cols));
-                }
-              }
+              for (int64_t r = 0; r < rows; ++r)
+                finish<D>(out, row0 + r, j0 + col0, tile + r * Tile::cols, cols);
             }
           }
         }

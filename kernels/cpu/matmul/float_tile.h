@@ -23,13 +23,33 @@ template <Dtype D> struct FloatTile {
     return load_one<D>(reinterpret_cast<const char*>(p));
   }
   static Unit pack_last(const uint16_t* p) { return pack(p, 1); }
+  // `count` units along k, `width` apart.
+  template <int width> static void pack_along(const uint16_t* p, int64_t count, Unit* out) {
+    int64_t u = 0;
+    for (; u + lanes <= count; u += lanes) {
+      const vec v = load<D>(reinterpret_cast<const char*>(p + u));
+      for (int i = 0; i < lanes; ++i) out[(u + i) * width] = v[i];
+    }
+    for (; u < count; ++u) out[u * width] = pack(p + u, 1);
+  }
+  // One unit of each of `width` lines side by side.
+  template <int width> static void pack_across(const uint16_t* p, int64_t, Unit* out) {
+    int line = 0;
+    for (; line + lanes <= width; line += lanes) {
+      const vec v = load<D>(reinterpret_cast<const char*>(p + line));
+      memcpy(out + line, &v, sizeof v);
+    }
+    for (; line < width; ++line) out[line] = pack(p + line, 1);
+  }
 
-  static void multiply(int64_t units, const Unit* a, const Unit* b, float* out) {
-    vec sums[rows][2] = {};
+  static void multiply(int64_t units, const Unit* a, const Unit* b, bool first, float* tile) {
+    vec sums[rows][2];
+#pragma GCC unroll 14
+    for (int r = 0; r < rows; ++r) {
+      for (int i = 0; i < 2; ++i) sums[r][i] = first ? vec{} : ::load(tile + r * cols + i * lanes);
+    }
     for (int64_t u = 0; u < units; ++u) {
-      vec b0, b1;
-      memcpy(&b0, b, sizeof b0);
-      memcpy(&b1, b + lanes, sizeof b1);
+      const vec b0 = ::load(b), b1 = ::load(b + lanes);
 #pragma GCC unroll 14
       for (int r = 0; r < rows; ++r) {
         sums[r][0] += a[r] * b0;
@@ -38,7 +58,10 @@ template <Dtype D> struct FloatTile {
       a += rows;
       b += cols;
     }
-    memcpy(out, sums, sizeof sums);
+#pragma GCC unroll 14
+    for (int r = 0; r < rows; ++r) {
+      for (int i = 0; i < 2; ++i) ::store(tile + r * cols + i * lanes, sums[r][i]);
+    }
   }
 };
 

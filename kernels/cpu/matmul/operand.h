@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "cpu/lanes.h"
 #include "mlxk/kernel.h"
-#include "scalar/types.h"
 
 namespace mlxk::cpu::MLXK_ISA {
 
@@ -33,16 +33,8 @@ struct Target {
 
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int lanes = 16;
-#elif defined(__AVX2__)
-constexpr int lanes = 8;
-#else
-constexpr int lanes = 4;
-#endif
-typedef float vec __attribute__((vector_size(lanes * 4)));
-typedef uint32_t uvec __attribute__((vector_size(lanes * 4)));
-typedef uint16_t hvec __attribute__((vector_size(lanes * 2)));
+using vec = Vec<float>;  // every product sums in float32
+constexpr int lanes = ::lanes<float>;
 
 constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
@@ -51,53 +43,32 @@ inline bool readable(int64_t rows, int64_t cols, int64_t row_stride, int64_t col
   return (col_stride == 1 && row_stride >= cols) || (row_stride == 1 && col_stride >= rows);
 }
 
-// Loads one vector of float from contiguous float32, float16 or bfloat16.
-template <Dtype D> __attribute__((always_inline)) inline vec load(const char* p) {
-  vec v;
-  if constexpr (D == Dtype::float32) {
-    memcpy(&v, p, sizeof v);
-  } else {
-    hvec h;
-    memcpy(&h, p, sizeof h);
-    uvec u = __builtin_convertvector(h, uvec);
-    v = D == Dtype::bfloat16 ? mlxk_scalar::bf16_to_float<vec>(u)
-                             : mlxk_scalar::f16_to_float<vec>(u);
-  }
-  return v;
-}
+template <Dtype D> struct storage_of {
+  using type = float;
+};
+template <> struct storage_of<Dtype::float16> {
+  using type = f16_bits;
+};
+template <> struct storage_of<Dtype::bfloat16> {
+  using type = bf16_bits;
+};
+template <Dtype D> using Storage = typename storage_of<D>::type;
 
-template <Dtype D> __attribute__((always_inline)) inline float load_one(const char* p) {
-  if constexpr (D == Dtype::float32) {
-    float x;
-    memcpy(&x, p, 4);
-    return x;
-  } else {
-    uint16_t h;
-    memcpy(&h, p, 2);
-    return D == Dtype::bfloat16 ? mlxk_scalar::bf16_to_float<float>(h)
-                                : mlxk_scalar::f16_to_float<float>(h);
-  }
+// Loads and stores one vector of float, or one, as float32, float16 or bfloat16.
+template <Dtype D> MLXK_FN vec load(const char* p) {
+  return load_as(reinterpret_cast<const Storage<D>*>(p));
 }
-
-template <Dtype D> __attribute__((always_inline)) inline void store_one(char* p, float x) {
-  if constexpr (D == Dtype::float32) {
-    memcpy(p, &x, 4);
-  } else {
-    uint16_t h = static_cast<uint16_t>(D == Dtype::bfloat16 ? mlxk_scalar::float_to_bf16(x)
-                                                            : mlxk_scalar::float_to_f16(x));
-    memcpy(p, &h, 2);
-  }
+template <Dtype D> MLXK_FN float load_one(const char* p) {
+  Storage<D> x;
+  memcpy(&x, p, sizeof x);
+  return widen<float>(x);
 }
-
-template <Dtype D> __attribute__((always_inline)) inline void store(char* p, vec v) {
-  if constexpr (D == Dtype::float32) {
-    memcpy(p, &v, sizeof v);
-  } else {
-    const uvec u =
-        D == Dtype::bfloat16 ? mlxk_scalar::float_to_bf16(v) : mlxk_scalar::float_to_f16(v);
-    const hvec h = __builtin_convertvector(u, hvec);
-    memcpy(p, &h, sizeof h);
-  }
+template <Dtype D> MLXK_FN void store(char* p, vec v) {
+  store_as(reinterpret_cast<Storage<D>*>(p), v);
+}
+template <Dtype D> MLXK_FN void store_one(char* p, float x) {
+  const Storage<D> y = narrow<Storage<D>>(x);
+  memcpy(p, &y, sizeof y);
 }
 
 __attribute__((always_inline)) inline float sum_lanes(vec v) {
