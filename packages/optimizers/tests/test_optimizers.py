@@ -1,6 +1,7 @@
 """Optimizers against golden values after three steps, their state, schedules and clipping."""
 
 import mlx.core as mx
+import mlx.nn as nn
 import mlx.optimizers as optim
 import numpy as np
 import pytest
@@ -128,3 +129,9 @@ def test_gradients_that_fit_no_parameter():
             name = type(optimizer).__name__
             with pytest.raises(ValueError, match=rf"^\[{name}\] .*{problem}"):
                 optimizer.apply_gradients(gradients, parameters)
+
+
+def test_the_module_class_is_that_of_nn():
+    assert optim.Module is nn.Module
+    with pytest.raises(AttributeError, match="no attribute 'Modul'"):
+        optim.Modul  # noqa: B018

@@ -1,5 +1,7 @@
 """Optimizers, learning rate schedules and gradient clipping."""
 
+from typing import TYPE_CHECKING, Any
+
 from mlx.optimizers import optimizers as optimizers
 from mlx.optimizers import schedulers as schedulers
 from mlx.optimizers.adafactor import Adafactor as Adafactor
@@ -25,3 +27,15 @@ from mlx.utils import tree_map as tree_map
 from mlx.utils import tree_merge as tree_merge
 from mlx.utils import tree_reduce as tree_reduce
 from mlx.utils import tree_unflatten as tree_unflatten
+
+if TYPE_CHECKING:
+    from mlx.nn import Module as Module
+else:
+
+    def __getattr__(name: str) -> Any:
+        """A name that another distribution adds, as mlx-nn its ``Module``, by an entry point."""
+        from importlib.metadata import entry_points
+
+        for point in entry_points(group=__name__, name=name):
+            return globals().setdefault(name, point.load())
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
