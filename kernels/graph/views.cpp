@@ -385,6 +385,10 @@ bool view_view(const Layout& input, const Params& params, const Dims& shape, Lay
   const int64_t old_size = static_cast<int64_t>(itemsize(input.dtype));
   const int64_t new_size = static_cast<int64_t>(itemsize(dtype));
   *output = {shape, input.strides, input.offset, dtype};
+  if (element_count(shape) == 0) {  // nothing is read, whatever the strides
+    output->offset = 0;
+    return true;
+  }
   if (input.offset % new_size) return false;  // kernels want aligned elements
   if (old_size == new_size) return true;
   if (input.shape.back() > 1 && input.strides.back() != 1) return false;

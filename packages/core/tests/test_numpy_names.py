@@ -300,6 +300,7 @@ def trapezoid(y, dx, axis):
         (lambda: mx.compile(mx.bincount)(mx.array([1])), ValueError, "give the size"),
         (lambda: mx.histogram(mx.ones((2,)), 0), ValueError, "There are 0 bins"),
         (lambda: mx.histogram(mx.ones((2,)), 2, (3, 1)), ValueError, "descends"),
+        (lambda: mx.histogram(mx.ones((1,)), weights=[1]), TypeError, r"\[histogram\].*list"),
         (lambda: mx.interp(1.0, mx.ones((2,)), mx.ones((3,))), ValueError, "two equal lists"),
         (lambda: mx.cov(mx.ones((2, 2, 2))), ValueError, "more than two axes"),
         (lambda: mx.cov(mx.ones((2, 2)), fweights=[1, 2]), TypeError, r"\[cov\].*list"),

@@ -95,3 +95,12 @@ def test_replacements_are_not_replaced() -> None:
     inf, nan = float("inf"), float("nan")
     got = mx.nan_to_num(mx.array([nan, inf, -inf, 1.0]), nan=inf, posinf=-inf, neginf=2.0)
     assert got.tolist() == [inf, -inf, 2.0, 1.0]
+
+
+@pytest.mark.parametrize("shape", [(2, 0, 4, 0), (3, 2, 0), (0, 3, 2)])
+def test_view_of_no_elements_as_wider_ones(shape: tuple[int, ...]) -> None:
+    """Any strides do, also those that hold no whole elements of the other dtype."""
+    x = np.zeros(shape, np.int32)
+    got = mx.array(x).view(mx.complex64)
+    assert got.tolist() == x.view(np.complex64).tolist()
+    assert mx.array(x.T.copy()).T.view(mx.float64).shape == x.view(np.float64).shape

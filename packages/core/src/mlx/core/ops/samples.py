@@ -134,7 +134,7 @@ def histogram(
         >>> mx.histogram(mx.array([1.0, 2.0, 2.5, 4.0]), bins=3)
         (array([1, 2, 1], dtype=int32), array([1, 2, 3, 4], dtype=float32))
     """
-    check_array("histogram", a)
+    check_array("histogram", a, *(() if weights is None else (weights,)))
     check_not_complex("histogram", a)
     if weights is not None and weights.shape != a.shape:
         raise ValueError(f"[histogram] Weights {weights.shape} and a {a.shape} differ in shape.")
