@@ -12,16 +12,22 @@
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
-constexpr int64_t block_k = 512;     // elements of k in a packed panel: a column panel fills L1
+constexpr int64_t block_k = 512;     // elements of k in a packed panel, at most
 constexpr int64_t block_n = 4096;    // columns packed at once: they stay in L3
-constexpr int64_t block_panels = 8;  // of rows, packed and multiplied by a task: they stay in L2
+constexpr int64_t block_panels = 4;  // of rows, packed and multiplied by a task: they stay in L2
+
+// Elements of k in a panel: all panels of one product are about as deep.
+inline int64_t panel_depth(int64_t k) {
+  const int64_t panels = (k + block_k - 1) / block_k;
+  return panels > 1 ? round_up((k + panels - 1) / panels, 8) : k;
+}
 
 template <class Tile> struct Workspace {
   static constexpr int64_t tile = Tile::rows * Tile::cols;
   int64_t row_panels, col_panels, a_bytes, b_bytes, sums_bytes;
   Workspace(int64_t m, int64_t n, int64_t k) {
-    const int64_t kc = k < block_k ? k : block_k, nc = n < block_n ? n : block_n;
-    const int64_t units = (kc + Tile::steps - 1) / Tile::steps;
+    const int64_t nc = n < block_n ? n : block_n;
+    const int64_t units = (panel_depth(k) + Tile::steps - 1) / Tile::steps;
     const int64_t unit = sizeof(typename Tile::Unit);
     row_panels = (m + Tile::rows - 1) / Tile::rows;
     col_panels = (nc + Tile::cols - 1) / Tile::cols;
@@ -74,7 +80,7 @@ void blocked_product(const Matrix& a, const Matrix& b, const Target& out, void* 
   Unit* packed_a = reinterpret_cast<Unit*>(memory);
   Unit* packed_b = reinterpret_cast<Unit*>(memory + sizes.a_bytes);
   float* sums = reinterpret_cast<float*>(memory + sizes.a_bytes + sizes.b_bytes);
-  const int64_t row_panels = sizes.row_panels;
+  const int64_t depth = panel_depth(k), row_panels = sizes.row_panels;
   const int64_t share = (row_panels + thread_count() - 1) / thread_count();
   const int64_t task_panels = share < block_panels ? share : block_panels;
   const int64_t tasks = (row_panels + task_panels - 1) / task_panels;
@@ -82,8 +88,8 @@ void blocked_product(const Matrix& a, const Matrix& b, const Target& out, void* 
   for (int64_t j0 = 0; j0 < n; j0 += block_n) {
     const int64_t nc = n - j0 < block_n ? n - j0 : block_n;
     const int64_t col_panels = (nc + Tile::cols - 1) / Tile::cols;
-    for (int64_t k0 = 0; k0 < k; k0 += block_k) {
-      const int64_t kc = k - k0 < block_k ? k - k0 : block_k;
+    for (int64_t k0 = 0; k0 < k; k0 += depth) {
+      const int64_t kc = k - k0 < depth ? k - k0 : depth;
       const int64_t units = (kc + Tile::steps - 1) / Tile::steps;
       const bool first = k0 == 0, last = k0 + kc == k;
       parallel_for(col_panels, 4, [&](int64_t begin, int64_t end) {
