@@ -16,7 +16,8 @@ constexpr int64_t block_k = 512;     // elements of k in a packed panel, at most
 constexpr int64_t block_n = 4096;    // columns packed at once: they stay in L3
 constexpr int64_t block_panels = 4;  // of rows, packed and multiplied by a task: they stay in L2
 
-// Elements of k in a panel: all panels of one product are about as deep.
+// Elements of k in a panel: all panels of one product are about as deep. It does not grow with k,
+// what workspaces must; they are for the deepest.
 inline int64_t panel_depth(int64_t k) {
   const int64_t panels = (k + block_k - 1) / block_k;
   return panels > 1 ? round_up((k + panels - 1) / panels, 8) : k;
@@ -26,8 +27,8 @@ template <class Tile> struct Workspace {
   static constexpr int64_t tile = Tile::rows * Tile::cols;
   int64_t row_panels, col_panels, a_bytes, b_bytes, sums_bytes;
   Workspace(int64_t m, int64_t n, int64_t k) {
-    const int64_t nc = n < block_n ? n : block_n;
-    const int64_t units = (panel_depth(k) + Tile::steps - 1) / Tile::steps;
+    const int64_t kc = k < block_k ? k : block_k, nc = n < block_n ? n : block_n;
+    const int64_t units = (kc + Tile::steps - 1) / Tile::steps;
     const int64_t unit = sizeof(typename Tile::Unit);
     row_panels = (m + Tile::rows - 1) / Tile::rows;
     col_panels = (nc + Tile::cols - 1) / Tile::cols;
