@@ -12,30 +12,36 @@
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
-constexpr int64_t block_k = 512;     // elements of k in a packed panel, at most
-constexpr int64_t block_n = 4096;    // columns packed at once: they stay in L3
-constexpr int64_t block_panels = 4;  // of rows, packed and multiplied by a task: they stay in L2
+constexpr int64_t panel_k = 512;   // elements of k in a packed panel, at most
+constexpr int64_t block_k = 2048;  // elements of k, and
+constexpr int64_t block_n = 1024;  // columns, of which b is packed at once: they stay in L3
 
-// Elements of k in a panel: all panels of one product are about as deep. It does not grow with k,
-// what workspaces must; they are for the deepest.
-inline int64_t panel_depth(int64_t k) {
-  const int64_t panels = (k + block_k - 1) / block_k;
-  return panels > 1 ? round_up((k + panels - 1) / panels, 8) : k;
+// The length of equal parts of n, at most `most` and each but the last a multiple of `step`.
+inline int64_t even_part(int64_t n, int64_t most, int64_t step) {
+  const int64_t parts = (n + most - 1) / most;
+  return parts > 1 ? round_up((n + parts - 1) / parts, step) : n;
 }
 
+// Panels of rows that a task multiplies at once. Their sums stay in L2; few let threads end
+// together, but read b as often again.
+inline int64_t panels_of_task(int64_t row_panels) {
+  const int64_t fair = row_panels / (16 * thread_count());
+  return fair < 3 ? 3 : fair > 8 ? 8 : fair;
+}
+
+// The workspace: it grows with m, n and k, for some callers give the largest of several products.
 template <class Tile> struct Workspace {
   static constexpr int64_t tile = Tile::rows * Tile::cols;
-  int64_t row_panels, col_panels, a_bytes, b_bytes, sums_bytes;
+  int64_t a_bytes, b_bytes, sums_bytes;
   Workspace(int64_t m, int64_t n, int64_t k) {
-    const int64_t kc = k < block_k ? k : block_k, nc = n < block_n ? n : block_n;
-    const int64_t units = (kc + Tile::steps - 1) / Tile::steps;
+    const int64_t nc = round_up(n < block_n ? n : block_n, Tile::cols),
+                  mc = round_up(m, Tile::rows);
     const int64_t unit = sizeof(typename Tile::Unit);
-    row_panels = (m + Tile::rows - 1) / Tile::rows;
-    col_panels = (nc + Tile::cols - 1) / Tile::cols;
-    a_bytes = round_up(row_panels * Tile::rows * units * unit, 64);
-    b_bytes = round_up(col_panels * Tile::cols * units * unit, 64);
-    sums_bytes = k > block_k ? row_panels * col_panels * tile * 4 : 0;
+    a_bytes = round_up(mc * units(k < panel_k ? k : panel_k) * unit, 64);
+    b_bytes = round_up(nc * units(k < block_k ? k : block_k) * unit, 64);
+    sums_bytes = k > panel_k ? mc * nc * 4 : 0;
   }
+  static int64_t units(int64_t k) { return (k + Tile::steps - 1) / Tile::steps; }
   int64_t bytes() const { return a_bytes + b_bytes + sums_bytes; }
 };
 
@@ -72,66 +78,105 @@ void pack_panel(const char* data, int64_t line_stride, int64_t k_stride, int64_t
   }
 }
 
+// One block of columns and of k: b is packed, and the rows are multiplied with it, task by task.
+template <class Tile, Dtype D> struct BlockedProduct {
+  using Unit = typename Tile::Unit;
+  const Matrix& a;
+  const Matrix& b;
+  const Target& out;
+  Unit* packed_a;
+  Unit* packed_b;
+  float* sums;
+  int64_t row_panels = (a.rows + Tile::rows - 1) / Tile::rows;
+  int64_t j0 = 0, nc = 0, k0 = 0, kc = 0;  // the block
+  int64_t col_panels = 0, depth = 0;       // its panels, and how deep they are
+
+  static int64_t units(int64_t k) { return Workspace<Tile>::units(k); }
+  int64_t depth_at(int64_t k) const { return kc - k < depth ? kc - k : depth; }
+  Unit* panel_of_b(int64_t k, int64_t q) const {
+    return packed_b + (units(k) * col_panels + units(depth_at(k)) * q) * Tile::cols;
+  }
+
+  void pack_b() const {
+    const int64_t layers = (kc + depth - 1) / depth;
+    parallel_for(layers * col_panels, 4, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t k = i / col_panels * depth, q = i % col_panels, col = q * Tile::cols;
+        const int64_t count = nc - col < Tile::cols ? nc - col : Tile::cols;
+        const Matrix part = b.block(k0 + k, depth_at(k), j0 + col, count);
+        pack_panel<Tile, Tile::cols>(part.data, part.col_stride, part.row_stride, count, part.rows,
+                                     panel_of_b(k, q));
+      }
+    });
+  }
+
+  void multiply_rows(int64_t panel0, int64_t panel1) const {
+    for (int64_t k = 0; k < kc; k += depth) {
+      const int64_t deep = depth_at(k), size = units(deep) * Tile::rows;
+      Unit* const panels =
+          packed_a + panel0 * units(panel_k < a.cols ? panel_k : a.cols) * Tile::rows;
+      for (int64_t p = panel0; p < panel1; ++p) {
+        const int64_t row = p * Tile::rows;
+        const int64_t count = a.rows - row < Tile::rows ? a.rows - row : Tile::rows;
+        const Matrix part = a.block(row, count, k0 + k, deep);
+        pack_panel<Tile, Tile::rows>(part.data, part.row_stride, part.col_stride, count, deep,
+                                     panels + (p - panel0) * size);
+      }
+      const bool first = k0 + k == 0, last = k0 + k + deep == a.cols;
+      for (int64_t q = 0; q < col_panels; ++q) {
+        for (int64_t p = panel0; p < panel1; ++p) {
+          constexpr int64_t tile_size = Workspace<Tile>::tile;
+          alignas(64) float whole[tile_size];
+          float* tile = first && last ? whole : sums + (p * col_panels + q) * tile_size;
+          Tile::multiply(units(deep), panels + (p - panel0) * size, panel_of_b(k, q), first, tile);
+          if (last) write(tile, p * Tile::rows, q * Tile::cols);
+        }
+      }
+    }
+  }
+
+  void write(const float* tile, int64_t row, int64_t col) const {
+    const int64_t rows = a.rows - row < Tile::rows ? a.rows - row : Tile::rows;
+    const int64_t cols = nc - col < Tile::cols ? nc - col : Tile::cols;
+    for (int64_t r = 0; r < rows; ++r)
+      finish<D>(out, row + r, j0 + col, tile + r * Tile::cols, cols);
+  }
+
+  void run() {
+    const int64_t share = (row_panels + thread_count() - 1) / thread_count();
+    const int64_t most = panels_of_task(row_panels), task = share < most ? share : most;
+    const int64_t wide = even_part(b.cols, block_n, Tile::cols);
+    const int64_t deep = even_part(a.cols, block_k, panel_k);
+    for (j0 = 0; j0 < b.cols; j0 += wide) {
+      nc = b.cols - j0 < wide ? b.cols - j0 : wide;
+      col_panels = (nc + Tile::cols - 1) / Tile::cols;
+      for (k0 = 0; k0 < a.cols; k0 += deep) {
+        kc = a.cols - k0 < deep ? a.cols - k0 : deep;
+        depth = even_part(kc, panel_k, 8);
+        pack_b();
+        parallel_for((row_panels + task - 1) / task, 1, [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) {
+            const int64_t panel1 = (i + 1) * task;
+            multiply_rows(i * task, panel1 < row_panels ? panel1 : row_panels);
+          }
+        });
+      }
+    }
+  }
+};
+
 template <class Tile, Dtype D>
 void blocked_product(const Matrix& a, const Matrix& b, const Target& out, void* workspace) {
   using Unit = typename Tile::Unit;
-  const int64_t m = a.rows, k = a.cols, n = b.cols;
-  const Workspace<Tile> sizes(m, n, k);
+  const Workspace<Tile> sizes(a.rows, b.cols, a.cols);
   char* memory = static_cast<char*>(workspace);
-  Unit* packed_a = reinterpret_cast<Unit*>(memory);
-  Unit* packed_b = reinterpret_cast<Unit*>(memory + sizes.a_bytes);
-  float* sums = reinterpret_cast<float*>(memory + sizes.a_bytes + sizes.b_bytes);
-  const int64_t depth = panel_depth(k), row_panels = sizes.row_panels;
-  const int64_t share = (row_panels + thread_count() - 1) / thread_count();
-  const int64_t task_panels = share < block_panels ? share : block_panels;
-  const int64_t tasks = (row_panels + task_panels - 1) / task_panels;
-
-  for (int64_t j0 = 0; j0 < n; j0 += block_n) {
-    const int64_t nc = n - j0 < block_n ? n - j0 : block_n;
-    const int64_t col_panels = (nc + Tile::cols - 1) / Tile::cols;
-    for (int64_t k0 = 0; k0 < k; k0 += depth) {
-      const int64_t kc = k - k0 < depth ? k - k0 : depth;
-      const int64_t units = (kc + Tile::steps - 1) / Tile::steps;
-      const bool first = k0 == 0, last = k0 + kc == k;
-      parallel_for(col_panels, 4, [&](int64_t begin, int64_t end) {
-        for (int64_t p = begin; p < end; ++p) {
-          const int64_t col = p * Tile::cols;
-          const int64_t count = nc - col < Tile::cols ? nc - col : Tile::cols;
-          const Matrix part = b.block(k0, kc, j0 + col, count);
-          pack_panel<Tile, Tile::cols>(part.data, part.col_stride, part.row_stride, count, kc,
-                                       packed_b + p * units * Tile::cols);
-        }
-      });
-      parallel_for(tasks, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t task = begin; task < end; ++task) {
-          const int64_t panel0 = task * task_panels;
-          const int64_t panel1 =
-              panel0 + task_panels < row_panels ? panel0 + task_panels : row_panels;
-          for (int64_t p = panel0; p < panel1; ++p) {
-            const int64_t row = p * Tile::rows;
-            const int64_t count = m - row < Tile::rows ? m - row : Tile::rows;
-            const Matrix part = a.block(row, count, k0, kc);
-            pack_panel<Tile, Tile::rows>(part.data, part.row_stride, part.col_stride, count, kc,
-                                         packed_a + p * units * Tile::rows);
-          }
-          for (int64_t q = 0; q < col_panels; ++q) {
-            for (int64_t p = panel0; p < panel1; ++p) {
-              alignas(64) float whole[sizes.tile];
-              float* tile = first && last ? whole : sums + (p * col_panels + q) * sizes.tile;
-              Tile::multiply(units, packed_a + p * units * Tile::rows,
-                             packed_b + q * units * Tile::cols, first, tile);
-              if (!last) continue;
-              const int64_t row0 = p * Tile::rows, col0 = q * Tile::cols;
-              const int64_t rows = m - row0 < Tile::rows ? m - row0 : Tile::rows;
-              const int64_t cols = nc - col0 < Tile::cols ? nc - col0 : Tile::cols;
-              for (int64_t r = 0; r < rows; ++r)
-                finish<D>(out, row0 + r, j0 + col0, tile + r * Tile::cols, cols);
-            }
-          }
-        }
-      });
-    }
-  }
+  BlockedProduct<Tile, D>{a,
+                          b,
+                          out,
+                          reinterpret_cast<Unit*>(memory),
+                          reinterpret_cast<Unit*>(memory + sizes.a_bytes),
+                          reinterpret_cast<float*>(memory + sizes.a_bytes + sizes.b_bytes)}
+      .run();
 }
 
 }  // namespace
