@@ -25,6 +25,27 @@ int64_t axis_of(int64_t axis, int64_t ndim, const char* function) {
   return axis < 0 ? axis + ndim : axis;
 }
 
+// Axes that are given counted from the front and, where that is asked, ascending. False where one
+// is not among ndim, or named twice.
+bool counted_axes(const Dims& given, int64_t ndim, bool ascending, Dims* out) {
+  constexpr int64_t most = 64;
+  int64_t axes[most];
+  uint64_t named = 0;
+  const int64_t count = static_cast<int64_t>(given.size());
+  if (ndim > most || count > ndim) return false;
+  bool as_given = true;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t axis = given[i] < 0 ? given[i] + ndim : given[i];
+    if (axis < 0 || axis >= ndim || named >> axis & 1) return false;
+    named |= uint64_t{1} << axis;
+    axes[i] = axis;
+    as_given = as_given && given[i] >= 0 && !(ascending && i && axes[i - 1] > axis);
+  }
+  if (ascending) std::sort(axes, axes + count);
+  *out = as_given ? given : Dims(axes, count);
+  return true;
+}
+
 // Flags of the named axes among ndim; raises where one is named twice.
 std::vector<bool> named_axes(const Dims& axes, int64_t ndim, const char* function) {
   std::vector<bool> named(ndim);
@@ -78,6 +99,12 @@ Dims resolved(const Dims& from, const Dims& wanted, const char* function) {
   Lengths lengths(wanted.begin(), wanted.end());
   lengths[unknown] = size / known;
   return to_dims(lengths);
+}
+
+bool given_reshape(const Dims&, const Dims* sizes, Params* params) {
+  if (!sizes) return false;
+  *params = Params::of(*sizes);
+  return true;
 }
 
 void infer_reshape(const Edge& input, const Params& params, Dims* shape, Dtype*) {
@@ -162,6 +189,20 @@ void infer_unflatten(const Edge& input, const Params& params, Dims* shape, Dtype
 
 // ---- axes ------------------------------------------------------------------------------------------------------
 
+bool given_transpose(const Dims& shape, const Dims* axes, Params* params) {
+  const int64_t ndim = static_cast<int64_t>(shape.size());
+  Dims order;
+  if (!axes) {
+    Lengths reversed(ndim);
+    for (int64_t i = 0; i < ndim; ++i) reversed[i] = ndim - 1 - i;
+    order = to_dims(reversed);
+  } else if (axes->size() != shape.size() || !counted_axes(*axes, ndim, false, &order)) {
+    return false;
+  }
+  *params = Params::of(std::move(order));
+  return true;
+}
+
 void infer_transpose(const Edge& input, const Params& params, Dims* shape, Dtype*) {
   const Dims& from = input.shape();
   const Dims& axes = params[0].dims();
@@ -186,6 +227,16 @@ bool view_transpose(const Layout& input, const Params& params, const Dims& shape
   return true;
 }
 
+bool given_expand_dims(const Dims& shape, const Dims* axes, Params* params) {
+  Dims added;
+  if (!axes || axes->empty()) return false;
+  if (!counted_axes(*axes, static_cast<int64_t>(shape.size() + axes->size()), true, &added)) {
+    return false;
+  }
+  *params = Params::of(std::move(added));
+  return true;
+}
+
 void infer_expand_dims(const Edge& input, const Params& params, Dims* shape, Dtype*) {
   const Dims& from = input.shape();
   const Dims& axes = params[0].dims();
@@ -205,6 +256,17 @@ bool view_expand_dims(const Layout& input, const Params& params, const Dims& sha
   size_t next = 0;
   for (bool is_new : added) strides.push_back(is_new ? 1 : input.strides[next++]);
   *output = {shape, to_dims(strides), input.offset, input.dtype};
+  return true;
+}
+
+bool given_squeeze(const Dims& shape, const Dims* axes, Params* params) {
+  Dims dropped;
+  if (!axes || axes->empty()) return false;
+  if (!counted_axes(*axes, static_cast<int64_t>(shape.size()), true, &dropped)) return false;
+  for (int64_t axis : dropped) {
+    if (shape[axis] != 1) return false;
+  }
+  *params = Params::of(std::move(dropped));
   return true;
 }
 
@@ -232,6 +294,15 @@ bool view_squeeze(const Layout& input, const Params& params, const Dims& shape, 
     if (!dropped[i]) strides.push_back(input.strides[i]);
   }
   *output = {shape, to_dims(strides), input.offset, input.dtype};
+  return true;
+}
+
+bool given_broadcast_to(const Dims& shape, const Dims* sizes, Params* params) {
+  if (!sizes || *sizes == shape) return false;
+  for (int64_t size : *sizes) {
+    if (size < 0) return false;
+  }
+  *params = Params::of(*sizes);
   return true;
 }
 
@@ -466,21 +537,21 @@ bool view_contiguous(const Layout& input, const Params& params, const Dims&, Lay
 }
 
 constexpr MovementRule rules[] = {
-    {"reshape", 1, infer_reshape, view_reshape},
-    {"flatten", 2, infer_flatten, view_reshape},
-    {"unflatten", 2, infer_unflatten, view_reshape},
-    {"transpose", 1, infer_transpose, view_transpose},
-    {"expand_dims", 1, infer_expand_dims, view_expand_dims},
-    {"squeeze", 1, infer_squeeze, view_squeeze},
-    {"broadcast_to", 1, infer_broadcast_to, view_broadcast_to},
-    {"slice", 3, infer_slice, view_slice},
-    {"diagonal", 3, infer_diagonal, view_diagonal},
-    {"view", 1, infer_view, view_view},
-    {"as_strided", 3, infer_as_strided, view_as_strided},
-    {"contiguous", 0, infer_same, view_contiguous},
-    {"identity", 0, infer_same, view_same},
-    {"trace_leaf", 0, infer_same, view_same},
-    {"stop_gradient", 0, infer_same, view_same},
+    {"reshape", 1, given_reshape, infer_reshape, view_reshape},
+    {"flatten", 2, nullptr, infer_flatten, view_reshape},
+    {"unflatten", 2, nullptr, infer_unflatten, view_reshape},
+    {"transpose", 1, given_transpose, infer_transpose, view_transpose},
+    {"expand_dims", 1, given_expand_dims, infer_expand_dims, view_expand_dims},
+    {"squeeze", 1, given_squeeze, infer_squeeze, view_squeeze},
+    {"broadcast_to", 1, given_broadcast_to, infer_broadcast_to, view_broadcast_to},
+    {"slice", 3, nullptr, infer_slice, view_slice},
+    {"diagonal", 3, nullptr, infer_diagonal, view_diagonal},
+    {"view", 1, nullptr, infer_view, view_view},
+    {"as_strided", 3, nullptr, infer_as_strided, view_as_strided},
+    {"contiguous", 0, nullptr, infer_same, view_contiguous},
+    {"identity", 0, nullptr, infer_same, view_same},
+    {"trace_leaf", 0, nullptr, infer_same, view_same},
+    {"stop_gradient", 0, nullptr, infer_same, view_same},
 };
 
 }  // namespace

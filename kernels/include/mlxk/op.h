@@ -98,6 +98,10 @@ struct Layout {
 struct MovementRule {
   const char* name;
   uint8_t param_count;  // at least so many
+  // The parameters from the integers that a public function of the op is given: null where it is
+  // given none. False where that takes more than their kind: then they may be wrong, too. Null
+  // where no function is given a list of integers.
+  bool (*given)(const Dims& shape, const Dims* integers, Params* params);
   void (*infer)(const Edge& input, const Params& params, Dims* shape, Dtype* dtype);
   bool (*view)(const Layout& input, const Params& params, const Dims& shape,
                Layout* output);  // false: needs a copy
