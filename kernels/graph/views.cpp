@@ -13,7 +13,52 @@ namespace mlxk {
 
 namespace {
 
-using Lengths = std::vector<int64_t>;
+// A list of lengths, strides or axes that is being made; up to 16 stay off the heap.
+class Lengths {
+ public:
+  Lengths() = default;
+  explicit Lengths(size_t count, int64_t value = 0) {
+    make_room(count);
+    std::fill_n(values_, count, value);
+    size_ = count;
+  }
+  Lengths(const int64_t* first, const int64_t* last) { append(first, last); }
+  Lengths(const Lengths& other) { append(other.begin(), other.end()); }
+  Lengths& operator=(const Lengths&) = delete;
+  void push_back(int64_t value) {
+    if (size_ == room_) make_room(2 * room_);
+    values_[size_++] = value;
+  }
+  void append(const int64_t* first, const int64_t* last) {
+    const size_t count = last - first;
+    if (size_ + count > room_) make_room(size_ + count);
+    std::copy(first, last, values_ + size_);
+    size_ += count;
+  }
+  int64_t& operator[](size_t i) { return values_[i]; }
+  int64_t operator[](size_t i) const { return values_[i]; }
+  int64_t& back() { return values_[size_ - 1]; }
+  const int64_t* begin() const { return values_; }
+  const int64_t* end() const { return values_ + size_; }
+  const int64_t* data() const { return values_; }
+  size_t size() const { return size_; }
+
+ private:
+  void make_room(size_t room) {
+    if (room <= room_) return;
+    std::vector<int64_t> more(room);
+    std::copy(begin(), end(), more.begin());
+    many_.swap(more);
+    values_ = many_.data();
+    room_ = room;
+  }
+  static constexpr size_t few = 16;
+  int64_t few_[few];
+  std::vector<int64_t> many_;
+  int64_t* values_ = few_;
+  size_t size_ = 0;
+  size_t room_ = few;
+};
 Dims to_dims(const Lengths& values) { return Dims(values.data(), values.size()); }
 long long ll(int64_t v) { return static_cast<long long>(v); }
 
@@ -47,15 +92,15 @@ bool counted_axes(const Dims& given, int64_t ndim, bool ascending, Dims* out) {
 }
 
 // Flags of the named axes among ndim; raises where one is named twice.
-std::vector<bool> named_axes(const Dims& axes, int64_t ndim, const char* function) {
-  std::vector<bool> named(ndim);
+Lengths named_axes(const Dims& axes, int64_t ndim, const char* function) {
+  Lengths named(ndim);
   for (int64_t axis : axes) {
     const int64_t at = axis_of(axis, ndim, function);
     if (named[at]) {
       raise(ErrorKind::value, "[%s] axes %s name axis %lld twice.", function, axes.str().c_str(),
             ll(at));
     }
-    named[at] = true;
+    named[at] = 1;
   }
   return named;
 }
@@ -173,7 +218,7 @@ void infer_flatten(const Edge& input, const Params& params, Dims* shape, Dtype*)
   }
   Lengths lengths(from.begin(), from.begin() + start + 1);
   lengths[start] = element_count(Dims(from.begin() + start, end - start + 1));
-  lengths.insert(lengths.end(), from.begin() + end + 1, from.end());
+  lengths.append(from.begin() + end + 1, from.end());
   *shape = to_dims(lengths);
 }
 
@@ -182,8 +227,8 @@ void infer_unflatten(const Edge& input, const Params& params, Dims* shape, Dtype
   const int64_t axis = axis_of(params[0].integer(), static_cast<int64_t>(from.size()), "unflatten");
   const Dims part = resolved(Dims{from[axis]}, params[1].dims(), "unflatten");
   Lengths lengths(from.begin(), from.begin() + axis);
-  lengths.insert(lengths.end(), part.begin(), part.end());
-  lengths.insert(lengths.end(), from.begin() + axis + 1, from.end());
+  lengths.append(part.begin(), part.end());
+  lengths.append(from.begin() + axis + 1, from.end());
   *shape = to_dims(lengths);
 }
 
@@ -240,21 +285,21 @@ bool given_expand_dims(const Dims& shape, const Dims* axes, Params* params) {
 void infer_expand_dims(const Edge& input, const Params& params, Dims* shape, Dtype*) {
   const Dims& from = input.shape();
   const Dims& axes = params[0].dims();
-  const std::vector<bool> added =
+  const Lengths added =
       named_axes(axes, static_cast<int64_t>(from.size() + axes.size()), "expand_dims");
   Lengths lengths;
   size_t next = 0;
-  for (bool is_new : added) lengths.push_back(is_new ? 1 : from[next++]);
+  for (int64_t is_new : added) lengths.push_back(is_new ? 1 : from[next++]);
   *shape = to_dims(lengths);
 }
 
 bool view_expand_dims(const Layout& input, const Params& params, const Dims& shape,
                       Layout* output) {
-  const std::vector<bool> added =
+  const Lengths added =
       named_axes(params[0].dims(), static_cast<int64_t>(shape.size()), "expand_dims");
   Lengths strides;
   size_t next = 0;
-  for (bool is_new : added) strides.push_back(is_new ? 1 : input.strides[next++]);
+  for (int64_t is_new : added) strides.push_back(is_new ? 1 : input.strides[next++]);
   *output = {shape, to_dims(strides), input.offset, input.dtype};
   return true;
 }
@@ -272,7 +317,7 @@ bool given_squeeze(const Dims& shape, const Dims* axes, Params* params) {
 
 void infer_squeeze(const Edge& input, const Params& params, Dims* shape, Dtype*) {
   const Dims& from = input.shape();
-  const std::vector<bool> dropped =
+  const Lengths dropped =
       named_axes(params[0].dims(), static_cast<int64_t>(from.size()), "squeeze");
   Lengths lengths;
   for (size_t i = 0; i < from.size(); ++i) {
@@ -287,7 +332,7 @@ void infer_squeeze(const Edge& input, const Params& params, Dims* shape, Dtype*)
 }
 
 bool view_squeeze(const Layout& input, const Params& params, const Dims& shape, Layout* output) {
-  const std::vector<bool> dropped =
+  const Lengths dropped =
       named_axes(params[0].dims(), static_cast<int64_t>(input.shape.size()), "squeeze");
   Lengths strides;
   for (size_t i = 0; i < dropped.size(); ++i) {
