@@ -96,21 +96,10 @@ static PyObject* call_elementwise(PyObject* self, PyObject* const* args, size_t 
                  op.name.c_str(), arity, arity == 1 ? "" : "s");
     return nullptr;
   }
-  PyObject* result;
-  if (arity == 2 && !stream && Py_TYPE(objects[0]) == array_type &&
-      Py_TYPE(objects[1]) == array_type) {
-    note_source();
-    try {
-      Operands inputs;
-      inputs.borrow(0, edge_of(objects[0]));
-      inputs.borrow(1, edge_of(objects[1]));
-      return wrap(elementwise(op, inputs.data(), 2, current_stream()));
-    } catch (...) {
-      raise_python();
-      return nullptr;
-    }
+  if (arity == 2 && !stream && !op.condition && plain_operands(objects[0], objects[1])) {
+    return build_plain(op, objects[0], objects[1]);
   }
-  result = build_elementwise(op, objects, static_cast<int>(arity), stream);
+  PyObject* result = build_elementwise(op, objects, static_cast<int>(arity), stream);
   if (result == Py_NotImplemented) {
     Py_DECREF(result);
     PyErr_Format(PyExc_TypeError, "[%s] an operand is neither an array nor a scalar.",

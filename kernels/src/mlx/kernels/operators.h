@@ -126,21 +126,47 @@ inline PyObject* not_installed(int slot) {
   return nullptr;
 }
 
+inline bool is_plain_number(PyObject* object) {
+  return PyFloat_CheckExact(object) || PyLong_CheckExact(object);
+}
+
+// Two arrays, or an array and a Python number: the shortest way for the commonest operands.
+inline bool plain_operands(PyObject* left, PyObject* right) {
+  if (Py_TYPE(left) == array_type) {
+    return Py_TYPE(right) == array_type || is_plain_number(right);
+  }
+  return Py_TYPE(right) == array_type && is_plain_number(left);
+}
+
+inline void read_plain(PyObject* object, PyObject* other, int place, const Op& op,
+                       Operands* inputs) {
+  if (Py_TYPE(object) == array_type) {
+    inputs->borrow(place, edge_of(object));
+    return;
+  }
+  Scalar scalar;
+  if (!read_scalar(object, &scalar)) throw PythonError();
+  const Dtype dtype = weak_dtype(scalar, edge_of(other).dtype());
+  inputs->own(place, scalar_edge(scalar, dtype, op.name.c_str()));
+}
+
+inline PyObject* build_plain(const Op& op, PyObject* left, PyObject* right) {
+  note_source();
+  try {
+    Operands inputs;
+    read_plain(left, right, 0, op, &inputs);
+    read_plain(right, left, 1, op, &inputs);
+    return wrap(elementwise(op, inputs.data(), 2, current_stream()));
+  } catch (const PythonError&) {
+  } catch (...) { raise_python(); }
+  return nullptr;
+}
+
 inline PyObject* binary_slot(int slot, PyObject* left, PyObject* right) {
   const SlotTarget& target = slots[slot];
   if (target.op) [[likely]] {
-    // Two arrays: the shortest way.
-    if (Py_TYPE(left) == array_type && Py_TYPE(right) == array_type) {
-      note_source();
-      try {
-        Operands inputs;
-        inputs.borrow(0, edge_of(left));
-        inputs.borrow(1, edge_of(right));
-        return wrap(elementwise(*target.op, inputs.data(), 2, current_stream()));
-      } catch (...) {
-        raise_python();
-        return nullptr;
-      }
+    if (plain_operands(left, right) && !target.op->condition) {
+      return build_plain(*target.op, left, right);
     }
     PyObject* objects[2] = {left, right};
     return build_elementwise(*target.op, objects, 2, nullptr);
