@@ -452,7 +452,7 @@ void Lowering::lower_call(Node* node) {
     return;
   }
   close_group();
-  const ProgramRef& called = static_cast<const ProgramHolder&>(*node->params[1].opaque()).program;
+  const ProgramRef& called = called_program(node->params);
   prepared_.clear();
   for (uint32_t i = 0; i < node->input_count; ++i) prepare(node->inputs[i]);
   for (auto& [slot, layout] : prepared_) {

@@ -4,6 +4,8 @@
 
 from types import MethodType
 
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.object cimport PyObject
 from libcpp cimport bool as cbool
 
 from mlx.kernels._array cimport stream_id
@@ -52,6 +54,7 @@ cdef class CompiledFunction:
 
     def __call__(self, *args, **kwargs):
         cdef tuple found
+        cdef PyObject* kept = NULL
         cdef list results
         if not is_on or c_checks_nans() or not self.recordings:
             return self.compiled(args, kwargs)
@@ -59,8 +62,9 @@ cdef class CompiledFunction:
             arrays, key, is_traced = flatten_key((args, kwargs, self.inputs))
         except TypeError:  # a leaf that is no part of a key: the general way says which
             return self.compiled(args, kwargs)
-        recording = None if is_traced else self.recordings.get(key)
-        ready = None if recording is None else recording.ready
+        if not is_traced:
+            kept = PyDict_GetItemWithError(self.recordings, key)
+        ready = None if kept == NULL else (<object>kept).ready
         if ready is None:
             return self.compiled(args, kwargs)
         if len(self.recordings) > 1:

@@ -33,7 +33,8 @@ cdef extern from "mlxk/program.h" namespace "mlxk" nogil:
     ProgramRef c_lower "mlxk::lower"(const CGraph&) except +raise_python
     string print_program "mlxk::print"(const CProgram&) except +raise_python
     void c_verify "mlxk::verify"(const CProgram&) except +raise_python
-    vector[Edge] c_call "mlxk::call"(shared_ptr[const CGraph], ProgramRef, const Edge*, size_t, StreamId) except +raise_python
+    Params c_callee "mlxk::callee"(shared_ptr[const CGraph], ProgramRef) except +raise_python
+    vector[Edge] c_call "mlxk::call"(const Params&, const Edge*, size_t, StreamId) except +raise_python
 
 cdef extern from "mlxk/runtime.h" namespace "mlxk" nogil:
     enum class DeviceKind "mlxk::DeviceKind"(uint8_t):
@@ -468,7 +469,10 @@ cdef list call_handles(Graph graph, Program program, list arguments, StreamId st
     cdef vector[Edge] edges
     edges.reserve(len(arguments))
     edges_of(arguments, &edges)
-    return handles(c_call(graph.held, program.held, edges.data(), edges.size(), stream))
+    if program.called is not graph:
+        program.callee = c_callee(graph.held, program.held)
+        program.called = graph
+    return handles(c_call(program.callee, edges.data(), edges.size(), stream))
 
 
 def call(Graph graph not None, Program program not None, arguments, stream=None):

@@ -23,11 +23,14 @@ from mlx.kernels._array cimport array
 from mlx.kernels.library cimport *
 
 cdef extern from "Python.h":
-    int enter_recursion "Py_EnterRecursiveCall"(const char*) except -1
     void leave_recursion "Py_LeaveRecursiveCall"()
 
 cdef extern from *:
     """
+    // Py_EnterRecursiveCall fails with 1 or with -1, as the version of Python has it.
+    static inline int mlxk_enter_recursion(const char* where) {
+      return Py_EnterRecursiveCall(where) ? -1 : 0;
+    }
     static inline uint32_t mlxk_trace_of(const mlxk::Edge& edge) { return edge.node()->trace; }
     static inline uint64_t mlxk_mix(const uint64_t* words, size_t count) {
       uint64_t hash = count * 0x9e3779b97f4a7c15ull;
@@ -38,6 +41,7 @@ cdef extern from *:
       return hash;
     }
     """
+    int enter_recursion "mlxk_enter_recursion"(const char*) except -1
     uint32_t mlxk_trace_of(const Edge&)
     uint64_t mlxk_mix(const uint64_t*, size_t)
 
@@ -79,6 +83,11 @@ def open_container(tree):
         return None
     children, data = registered[0](tree)
     return list(children), partial(registered[1], data)
+
+
+# Such a type is never registered.
+cdef inline bint is_builtin(object kind):
+    return kind is dict or kind is list or kind is tuple
 
 
 cdef object leaf_mark = object()
@@ -167,7 +176,7 @@ cdef int flatten_into(object tree, list leaves, list spec) except -1:
     if tree is None:
         spec.append(None)
         return 0
-    registered = containers.get(type(tree)) if containers else None
+    registered = None if is_builtin(type(tree)) else containers.get(type(tree))
     if registered is None and not (PyDict_Check(tree) or PyList_Check(tree) or PyTuple_Check(tree)):
         leaves.append(tree)
         spec.append(leaf_mark)
@@ -345,7 +354,7 @@ cdef int key_into(object tree, TreeKey key, list arrays, list objects, bint shap
         key.words.push_back(word_int)
         key.words.push_back(<uint64_t>number)
         return 0
-    registered = containers.get(type(tree)) if containers else None
+    registered = None if is_builtin(type(tree)) else containers.get(type(tree))
     if registered is None and not (PyDict_Check(tree) or PyList_Check(tree) or PyTuple_Check(tree)):
         hash(tree)  # raises its own TypeError
         key.words.push_back(word_object)
