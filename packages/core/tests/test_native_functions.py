@@ -52,7 +52,7 @@ def outcome(function: Any, *args: Any, **options: Any) -> Any:
     except Exception as error:
         return type(error), str(error).replace("_transpose_method", "transpose")
     node = kernels.node_of(made)
-    return made.shape, made.dtype, node.op_name, node.params, made.tolist()
+    return made.shape, made.dtype, node.op_name, node.params, repr(made.tolist())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -89,6 +89,55 @@ def test_products():
         assert outcome(matmul, *factors, stream=mx.cpu) == expected
         if len(factors) == 2 and isinstance(factors[1], mx.array):
             assert outcome(lambda a, b: a @ b, *factors) == expected
+
+
+def values(dtype: mx.Dtype) -> mx.array:
+    return mx.array(np.arange(24).reshape(2, 3, 4) % 7).astype(dtype)
+
+
+DTYPES = (mx.float32, mx.bfloat16, mx.complex64, mx.int8, mx.uint64, mx.bool_)
+AXES: list[Any] = [None, 0, 1, 2, -1, -3, 3, -4, True, (0,), (-1,), (1, 2), (0, -3), 1.0, "0"]
+AXES += [np.int64(1), mx.array(1), 1 << 70]
+ALONG: dict[str, list[dict[str, Any]]] = {
+    "softmax": [{}, {"precise": True}, {"precise": 1}],
+    "logsumexp": [{}, {"keepdims": True}],
+    "cumsum": [{}, {"reverse": True}, {"inclusive": False}, {"dtype": mx.float32}],
+    "cumprod": [{}, {"include_initial": True}, {"reverse": 1}],
+    "cummax": [{}, {"reverse": True, "inclusive": False}],
+    "cummin": [{}, {"other": 1}],
+    "logcumsumexp": [{}, {"reverse": True}],
+    "sort": [{}, {"descending": True}, {"stable": True}],
+    "argsort": [{}, {"descending": True}, {"stable": False}],
+}
+
+
+@pytest.mark.parametrize("name", ALONG)
+def test_along_an_axis(name: str):
+    function: Any = getattr(mx, name)
+    arrays = [values(dtype) for dtype in DTYPES] + [mx.array(1.0), mx.zeros((0, 3)), 1.0]
+    mx.eval(arrays[:-1])
+    for options in ALONG[name]:
+        for x in arrays:
+            assert outcome(function, x, **options) == outcome(function.otherwise, x, **options)
+            for axis in AXES:
+                expected = outcome(function.otherwise, x, axis, **options)
+                assert outcome(function, x, axis, **options) == expected
+                assert outcome(function, x, axis=axis, stream=mx.cpu, **options) == expected
+
+
+def test_joined():
+    function: Any = mx.concatenate
+    x, y = values(mx.float32), values(mx.int8)
+    z = x[:, :1] * 2
+    mx.eval(x, y, z)
+    lists: list[Any] = [[x, x], (x, z), [x, z, z], [x, y], [x], [], [x, 1.0], [x, x[0]], x, None]
+    lists += [range(2), [x, mx.zeros((0, 3, 4))], [mx.array(1.0)] * 2, [z] * 20]
+    for arrays in lists:
+        assert outcome(function, arrays) == outcome(function.otherwise, arrays)
+        for axis in AXES:
+            expected = outcome(function.otherwise, arrays, axis)
+            assert outcome(function, arrays, axis) == expected
+            assert outcome(function, arrays, axis=axis, stream=mx.cpu) == expected
 
 
 def test_transposed():

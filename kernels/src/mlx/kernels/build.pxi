@@ -529,8 +529,10 @@ cdef class OpFunction:
     cdef void* call
     cdef const Op* op
     cdef tuple arguments
+    cdef tuple defaults
     cdef Py_ssize_t unnamed
     cdef Py_ssize_t positional
+    cdef uint32_t params
     cdef public object otherwise
     cdef dict __dict__
 
@@ -540,6 +542,10 @@ cdef class OpFunction:
         self.unnamed = code.co_posonlyargcount
         self.positional = code.co_argcount
         self.arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        usual = dict(declaration.__kwdefaults__ or {})
+        last = declaration.__defaults__ or ()
+        usual.update(zip(self.arguments[code.co_argcount - len(last) : code.co_argcount], last))
+        self.defaults = tuple([usual.get(name) for name in self.arguments])
         encoded = form.encode()
         if not init_function(self, op, encoded):
             raise ValueError(

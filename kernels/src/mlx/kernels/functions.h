@@ -17,13 +17,24 @@ namespace mlxk::face {
 struct FunctionObject {
   PyObject_HEAD vectorcallfunc call;
   const Op* op;
-  PyObject* arguments;    // the names of the declaration's, a tuple; in forms that read it
+  PyObject* arguments;    // the names of the declaration's, a tuple
+  PyObject* defaults;     // of each, a tuple
   Py_ssize_t unnamed;     // so many are given by position only
   Py_ssize_t positional;  // so many may be given by position
+  uint32_t params;        // bit per argument that is a parameter of the op
   PyObject* otherwise;    // for other arguments than the op's, or None
   PyObject* attributes;   // its __dict__
 };
 constexpr Py_ssize_t most_arguments = 8;
+
+// The place of an argument in the declaration, or -1.
+inline Py_ssize_t place_of_argument(const FunctionObject* function, const char* name) {
+  for (Py_ssize_t i = PyTuple_GET_SIZE(function->arguments); i-- > 0;) {
+    PyObject* argument = PyTuple_GET_ITEM(function->arguments, i);
+    if (PyUnicode_CompareWithASCIIString(argument, name) == 0) return i;
+  }
+  return -1;
+}
 
 inline PyObject* call_otherwise(const FunctionObject* function, PyObject* const* args, size_t flags,
                                 PyObject* names) {
@@ -148,7 +159,9 @@ static PyObject* call_reduction(PyObject* self, PyObject* const* args, size_t fl
   const int keepdims = options[1] ? PyObject_IsTrue(options[1]) : 0;
   Dims axes;
   if (keepdims < 0 || !normalise_axes(axis, edge.shape().size(), &axes, op.name.c_str())) {
-    return nullptr;
+    if (!defers) return nullptr;
+    PyErr_Clear();  // the declaration says it in its own words
+    return call_otherwise(function, args, flags, names);
   }
   note_source();
   try {
@@ -265,6 +278,102 @@ static PyObject* call_product(PyObject* self, PyObject* const* args, size_t flag
   return call_otherwise(function, args, flags, names);
 }
 
+// ---- along an axis ---------------------------------------------------------------------------------------------
+
+// One axis, counted from the front; false where the object is none of an array's.
+inline bool read_axis(PyObject* object, size_t ndim, int64_t* axis) {
+  int overflow = 0;
+  if (!PyLong_CheckExact(object)) return false;
+  const int64_t given = PyLong_AsLongLongAndOverflow(object, &overflow);
+  const int64_t count = static_cast<int64_t>(ndim);
+  if (overflow || given < -count || given >= count) return false;
+  *axis = given < 0 ? given + count : given;
+  return true;
+}
+
+// The parameters of an op, which are arguments of the same names: the axis, then bools. False where
+// an argument is no such, or another is given.
+inline bool read_along(const FunctionObject* function, PyObject** places, size_t ndim,
+                       Params* params) {
+  const Op& op = *function->op;
+  const Py_ssize_t stream = PyTuple_GET_SIZE(function->arguments) - 1;
+  for (Py_ssize_t i = 1; i < stream; ++i) {
+    PyObject* usual = PyTuple_GET_ITEM(function->defaults, i);
+    if (!places[i]) places[i] = usual;
+    const bool is_param = function->params >> i & 1;
+    if (!is_param && places[i] != usual) return false;
+  }
+  *params = Params(op.param_names.size());
+  size_t param = 0;
+  for (Py_ssize_t i = 1; i < stream; ++i) {
+    if (!(function->params >> i & 1)) continue;
+    int64_t axis;
+    if (param == 0) {
+      if (!read_axis(places[i], ndim, &axis)) return false;
+      params->at(param++) = Value(axis);
+    } else {
+      if (!PyBool_Check(places[i])) return false;
+      params->at(param++) = Value(places[i] == Py_True);
+    }
+  }
+  return true;
+}
+
+// f(a, axis, ..., stream=None), with a result like the array; `last`: only along its last axis.
+template <bool last>
+static PyObject* call_along(PyObject* self, PyObject* const* args, size_t flags, PyObject* names) {
+  const auto* function = reinterpret_cast<FunctionObject*>(self);
+  PyObject* places[most_arguments];
+  Params params;
+  if (bind(function, args, flags, names, places) && places[0] && is_array(places[0])) {
+    const Edge& edge = edge_of(places[0]);
+    const size_t ndim = edge.shape().size();
+    if (read_along(function, places, ndim, &params) &&
+        (!last || params[0].integer() + 1 == static_cast<int64_t>(ndim))) {
+      PyObject* stream = places[PyTuple_GET_SIZE(function->arguments) - 1];
+      note_source();
+      try {
+        Edge made;
+        if (along(*function->op, edge, std::move(params), stream_of(stream), &made)) {
+          return wrap(std::move(made));
+        }
+      } catch (const PythonError&) { return nullptr; } catch (...) {
+        raise_python();
+        return nullptr;
+      }
+    }
+  }
+  return call_otherwise(function, args, flags, names);
+}
+
+// ---- joining ---------------------------------------------------------------------------------------------------
+
+// f(arrays, axis, stream=None) of several arrays of one dtype.
+static PyObject* call_joined(PyObject* self, PyObject* const* args, size_t flags, PyObject* names) {
+  const auto* function = reinterpret_cast<FunctionObject*>(self);
+  PyObject* places[most_arguments];
+  if (bind(function, args, flags, names, places) && places[0] && is_plain_list(places[0])) {
+    PyObject* axis = places[1] ? places[1] : PyTuple_GET_ITEM(function->defaults, 1);
+    note_source();
+    try {
+      const StreamId stream = stream_of(places[2]);  // may run Python code: before items are read
+      PyObject** items = PySequence_Fast_ITEMS(places[0]);
+      const Py_ssize_t count = PySequence_Fast_GET_SIZE(places[0]);
+      int64_t place;
+      Edge made;
+      if (count > 1 && std::all_of(items, items + count, is_array) &&
+          read_axis(axis, edge_of(items[0]).shape().size(), &place) &&
+          joined_node(*function->op, ListEdges(items, count), place, stream, &made)) {
+        return wrap(std::move(made));
+      }
+    } catch (const PythonError&) { return nullptr; } catch (...) {
+      raise_python();
+      return nullptr;
+    }
+  }
+  return call_otherwise(function, args, flags, names);
+}
+
 // ---- the class -------------------------------------------------------------------------------------------------
 
 static PyObject* bind_function(PyObject* self, PyObject* object, PyObject*) {
@@ -287,17 +396,34 @@ inline int adopt_function_type(PyTypeObject* type) {
 struct Form {
   const char* name;
   Kind kind;             // of the ops it makes nodes of
-  Py_ssize_t arguments;  // how many names it reads; 0: none
+  Py_ssize_t arguments;  // how many the declaration has; 0: not fixed
+  bool params;           // the parameters of the op are arguments, in their order
   vectorcallfunc call;
 };
 constexpr Form forms[] = {
-    {"", Kind::elementwise, 0, call_elementwise},
-    {"", Kind::reduction, 0, call_reduction},
-    {"list", Kind::movement, 3, call_movement<false>},
-    {"integers", Kind::movement, 3, call_movement<true>},
-    {"several", Kind::movement, 2, call_movement_method},
-    {"product", Kind::structural, 3, call_product},
+    {"", Kind::elementwise, 0, false, call_elementwise},
+    {"", Kind::reduction, 0, false, call_reduction},
+    {"list", Kind::movement, 3, false, call_movement<false>},
+    {"integers", Kind::movement, 3, false, call_movement<true>},
+    {"several", Kind::movement, 2, false, call_movement_method},
+    {"product", Kind::structural, 3, false, call_product},
+    {"joined", Kind::structural, 3, true, call_joined},
+    {"along", Kind::structural, 0, true, call_along<false>},
+    {"along last", Kind::structural, 0, true, call_along<true>},
 };
+
+// Marks the arguments that are parameters; false where the parameters are not all arguments, in
+// their order, between the array and the stream.
+inline bool find_params(FunctionObject* function, const Op* op) {
+  Py_ssize_t before = 0;
+  for (const std::string& param : op->param_names) {
+    const Py_ssize_t place = place_of_argument(function, param.c_str());
+    if (place <= before) return false;
+    function->params |= 1u << place;
+    before = place;
+  }
+  return before > 0 && place_of_argument(function, "stream") > before;
+}
 
 // False where the op has no such form, or the declaration not its arguments. The form without a
 // name is that of a kind of op.
@@ -306,7 +432,9 @@ inline bool init_function(PyObject* self, const Op* op, const char* form) {
   const Py_ssize_t arguments = PyTuple_GET_SIZE(function->arguments);
   for (const Form& known : forms) {
     if (known.kind != op->kind || std::strcmp(known.name, form) != 0) continue;
+    if (arguments > most_arguments) return false;
     if (known.arguments && known.arguments != arguments) return false;
+    if (known.params && !find_params(function, op)) return false;
     if (known.kind == Kind::movement && !movement_rule(op->movement).given) return false;
     function->call = known.call;
     function->op = op;
