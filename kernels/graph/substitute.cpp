@@ -148,7 +148,11 @@ std::vector<Edge> call(const Params& callee, const Edge* arguments, size_t count
   }
   for (size_t i = 0; i < count; ++i) node->inputs[i] = arguments[i];
   node->params = callee;
-  if (outputs == 1) return {std::move(made)};
+  if (outputs == 1) {
+    std::vector<Edge> result;
+    result.push_back(std::move(made));
+    return result;
+  }
   // Each result gets a node of its own, so that each can be given up by itself: a training step
   // that keeps its loss still donates its parameters.
   std::vector<Edge> results;

@@ -10,7 +10,7 @@ from libcpp cimport bool as cbool
 
 from mlx.kernels._array cimport stream_id
 from mlx.kernels._graph cimport Graph, Program, call_handles
-from mlx.kernels._tree cimport flatten_key
+from mlx.kernels._tree cimport key_of
 
 cdef extern from "mlxk/debug.h" namespace "mlxk" nogil:
     cbool c_checks_nans "mlxk::checks_nans"()
@@ -55,11 +55,13 @@ cdef class CompiledFunction:
     def __call__(self, *args, **kwargs):
         cdef tuple found
         cdef PyObject* kept = NULL
+        cdef list arrays = []
         cdef list results
+        cdef bint is_traced
         if not is_on or c_checks_nans() or not self.recordings:
             return self.compiled(args, kwargs)
         try:
-            arrays, key, is_traced = flatten_key((args, kwargs, self.inputs))
+            key = key_of((args, kwargs, self.inputs), False, arrays, &is_traced)
         except TypeError:  # a leaf that is no part of a key: the general way says which
             return self.compiled(args, kwargs)
         if not is_traced:

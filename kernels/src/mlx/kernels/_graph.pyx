@@ -51,6 +51,14 @@ cdef extern from "values.h" namespace "mlxk::face":
     cbool to_dims(object, Dims*, const char*) except False
     PyObject* python_of(const shared_ptr[Opaque]&)
 
+cdef extern from "edges.h" namespace "mlxk::face":
+    cdef cppclass BorrowedEdges:
+        BorrowedEdges()
+        void resize(size_t) except +raise_python
+        void put(size_t, const Edge&)
+        const Edge* data()
+        uint32_t size()
+
 cdef extern from *:
     """
     static inline std::shared_ptr<mlxk::Opaque> mlxk_place(const std::string& text) {
@@ -466,9 +474,11 @@ def lower(Graph graph not None):
 
 cdef list call_handles(Graph graph, Program program, list arguments, StreamId stream):
     """The outputs of a lazy call whose arguments are known to fit."""
-    cdef vector[Edge] edges
-    edges.reserve(len(arguments))
-    edges_of(arguments, &edges)
+    cdef BorrowedEdges edges
+    cdef Py_ssize_t i
+    edges.resize(len(arguments))
+    for i in range(len(arguments)):
+        edges.put(i, (<array?>arguments[i]).edge)
     if program.called is not graph:
         program.callee = c_callee(graph.held, program.held)
         program.called = graph

@@ -2,42 +2,27 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
 #include <typeinfo>
 #include <vector>
 
+#include "edges.h"
 #include "handle.h"
 
 namespace mlxk::face {
 
-// The edges of several arrays, which outlive this: they are not counted.
-class ListEdges {
+// The edges of several arrays; throws with a Python error set where one is no array.
+class ListEdges : public BorrowedEdges {
  public:
-  // Throws with a Python error set where one is no array.
-  ListEdges(PyObject* const* arrays, Py_ssize_t count) : count_(count) {
-    if (count_ > few) many_ = std::make_unique<Room[]>(count_);
-    Room* rooms = many_ ? many_.get() : few_;
-    for (Py_ssize_t i = 0; i < count_; ++i) {
-      PyObject* object = arrays[i];
-      if (!is_array(object)) {
+  ListEdges(PyObject* const* arrays, Py_ssize_t count) : BorrowedEdges(count) {
+    for (Py_ssize_t i = 0; i < count; ++i) {
+      if (!is_array(arrays[i])) {
         PyErr_Format(PyExc_TypeError, "[op] an input is a %.200s, not an array.",
-                     Py_TYPE(object)->tp_name);
+                     Py_TYPE(arrays[i])->tp_name);
         throw std::bad_cast();
       }
-      std::memcpy(&rooms[i], &edge_of(object), sizeof(Edge));
+      put(i, edge_of(arrays[i]));
     }
   }
-  const Edge* data() const { return reinterpret_cast<const Edge*>(many_ ? many_.get() : few_); }
-  uint32_t size() const { return static_cast<uint32_t>(count_); }
-
- private:
-  struct alignas(Edge) Room {
-    unsigned char bytes[sizeof(Edge)];
-  };
-  static constexpr Py_ssize_t few = 8;
-  Py_ssize_t count_;
-  Room few_[few];
-  std::unique_ptr<Room[]> many_;
 };
 
 inline Node* build_structural(const Op& op, PyObject* inputs, const Params& values,
