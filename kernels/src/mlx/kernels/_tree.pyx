@@ -373,9 +373,10 @@ cdef int key_into(object tree, TreeKey key, list arrays, bint shapeless, uint32_
                 key_into(child, key, arrays, shapeless, trace)
         elif PyDict_Check(tree):
             key.words.push_back(word_dict | <uint64_t>(<Py_ssize_t>len(tree)) << 8)
-            for name, child in (<dict>tree).items():
-                add_object(key, name)
-                key_into(child, key, arrays, shapeless, trace)
+            if tree:  # else as with most keyword arguments: none
+                for name, child in (<dict>tree).items():
+                    add_object(key, name)
+                    key_into(child, key, arrays, shapeless, trace)
         elif PyList_Check(tree):
             key.words.push_back(word_list | <uint64_t>(<Py_ssize_t>len(tree)) << 8)
             position = 0

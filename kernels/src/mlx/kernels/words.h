@@ -32,7 +32,7 @@ class KeyWords {
 
  private:
   const uint64_t* data() const { return size_ > few ? many_.data() : few_; }
-  static constexpr size_t few = 32;
+  static constexpr size_t few = 24;
   size_t size_ = 0;
   uint64_t few_[few];
   std::vector<uint64_t> many_;
