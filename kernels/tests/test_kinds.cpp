@@ -255,10 +255,10 @@ TEST(integers_given_to_movements) {
 TEST(nodes_along_an_axis) {
   const Op& search = known("test_search", Kind::structural, Domain::inexact, Result::index);
   Edge made;
-  CHECK(along(search, array(Dims{2, 3}), Params::of(1), 0, &made));
-  CHECK_EQ(made.shape().str(), std::string("(2, 3)"));
+  CHECK(along(search, array(Dims{2, 3}), Dims{2}, Params::of(1), 0, &made));
+  CHECK_EQ(made.shape().str(), std::string("(2,)"));
   CHECK(made.dtype() == Dtype::uint32);
-  CHECK(!along(search, array(Dims{2, 3}, Dtype::int8), Params::of(1), 0, &made));
+  CHECK(!along(search, array(Dims{2, 3}, Dtype::int8), Dims{2}, Params::of(1), 0, &made));
 }
 
 TEST(slice_views) {

@@ -83,9 +83,10 @@ Edge reduction(const Op& op, const Edge& input, const Dims& axes, bool keepdims,
 Edge movement(const Op& op, const Edge& input, Params params, StreamId stream);
 Node* structural(const Op& op, const Edge* inputs, uint32_t count, Params params,
                  const Dims* shapes, const Dtype* dtypes, uint32_t outputs, StreamId stream);
-// The node of a structural op whose result has the shape of its one input; the dtype follows from
-// the fields of the op. False where they want the input in another dtype.
-bool along(const Op& op, const Edge& input, Params params, StreamId stream, Edge* out);
+// The node of a structural op of one input, whose dtype follows from the fields of the op. False
+// where they want the input in another dtype.
+bool along(const Op& op, const Edge& input, const Dims& shape, Params params, StreamId stream,
+           Edge* out);
 Edge from_buffer(BufferRef buffer, int64_t offset, Dims shape, Dims strides, Dtype dtype);
 // An identity node that carries the trace's bits: the fresh handle a traced function gets.
 Edge trace_leaf(const Edge& input, uint32_t trace);

@@ -107,6 +107,8 @@ ALONG: dict[str, list[dict[str, Any]]] = {
     "cummin": [{}, {"other": 1}],
     "logcumsumexp": [{}, {"reverse": True}],
     "sort": [{}, {"descending": True}, {"stable": True}],
+    "argmax": [{}, {"keepdims": True}, {"keepdims": 1}],
+    "argmin": [{}, {"keepdims": False}],
     "argsort": [{}, {"descending": True}, {"stable": False}],
 }
 

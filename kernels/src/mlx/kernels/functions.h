@@ -319,22 +319,49 @@ inline bool read_along(const FunctionObject* function, PyObject** places, size_t
   return true;
 }
 
-// f(a, axis, ..., stream=None), with a result like the array; `last`: only along its last axis.
-template <bool last>
+// What the result is beside the array.
+enum class Along { like, like_last, search };
+
+// The shape of a result along an axis; false where the function does more than make the node.
+inline bool shape_along(Along form, const Dims& shape, const Params& params, Dims* out) {
+  const size_t axis = static_cast<size_t>(params[0].integer());
+  if (form != Along::search) {
+    *out = shape;
+    return form == Along::like || axis + 1 == shape.size();
+  }
+  constexpr size_t most = 16;
+  int64_t sizes[most];
+  size_t count = 0;
+  if (shape.size() > most) return false;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == 0) return false;  // nothing to search
+    if (i != axis) {
+      sizes[count++] = shape[i];
+    } else if (params[1].boolean()) {
+      sizes[count++] = 1;
+    }
+  }
+  *out = Dims(sizes, count);
+  return true;
+}
+
+// f(a, axis, ..., stream=None), with a result like the array (`like_last`: only along its last
+// axis), or f(a, axis, keepdims, stream=None) with one that has lost the axis.
+template <Along form>
 static PyObject* call_along(PyObject* self, PyObject* const* args, size_t flags, PyObject* names) {
   const auto* function = reinterpret_cast<FunctionObject*>(self);
   PyObject* places[most_arguments];
   Params params;
+  Dims shape;
   if (bind(function, args, flags, names, places) && places[0] && is_array(places[0])) {
     const Edge& edge = edge_of(places[0]);
-    const size_t ndim = edge.shape().size();
-    if (read_along(function, places, ndim, &params) &&
-        (!last || params[0].integer() + 1 == static_cast<int64_t>(ndim))) {
+    if (read_along(function, places, edge.shape().size(), &params) &&
+        shape_along(form, edge.shape(), params, &shape)) {
       PyObject* stream = places[PyTuple_GET_SIZE(function->arguments) - 1];
       note_source();
       try {
         Edge made;
-        if (along(*function->op, edge, std::move(params), stream_of(stream), &made)) {
+        if (along(*function->op, edge, shape, std::move(params), stream_of(stream), &made)) {
           return wrap(std::move(made));
         }
       } catch (const PythonError&) { return nullptr; } catch (...) {
@@ -408,8 +435,9 @@ constexpr Form forms[] = {
     {"several", Kind::movement, 2, false, call_movement_method},
     {"product", Kind::structural, 3, false, call_product},
     {"joined", Kind::structural, 3, true, call_joined},
-    {"along", Kind::structural, 0, true, call_along<false>},
-    {"along last", Kind::structural, 0, true, call_along<true>},
+    {"along", Kind::structural, 0, true, call_along<Along::like>},
+    {"along last", Kind::structural, 0, true, call_along<Along::like_last>},
+    {"search", Kind::structural, 4, true, call_along<Along::search>},
 };
 
 // Marks the arguments that are parameters; false where the parameters are not all arguments, in
