@@ -1,62 +1,16 @@
 #include "mlxk/dims.h"
 
-#include <cstdlib>
 #include <cstring>
 #include <new>
 
+#include "graph/blocks.h"
 #include "mlxk/error.h"
 
 namespace mlxk {
 
-namespace {
-
-constexpr size_t pooled_counts = 8;
-constexpr uint32_t pool_limit = 4096;  // blocks kept a thread and length
-
-#if defined(__linux__)
-#define MLXK_TLS __attribute__((tls_model("initial-exec")))
-#else
-#define MLXK_TLS
-#endif
-
-// One list a length and thread: blocks are made and dropped on any thread, and a lock would cost
-// more than the work.
-struct FreeBlock {
-  FreeBlock* next;
-};
-thread_local FreeBlock* free_blocks[pooled_counts + 1] MLXK_TLS;
-thread_local uint32_t free_counts[pooled_counts + 1] MLXK_TLS;
-thread_local bool thread_ended MLXK_TLS;
-
-struct PoolEnd {
-  bool armed = false;
-  ~PoolEnd() {
-    thread_ended = true;
-    for (size_t i = 0; i <= pooled_counts; ++i) {
-      while (FreeBlock* block = free_blocks[i]) {
-        free_blocks[i] = block->next;
-        std::free(block);
-      }
-    }
-  }
-};
-thread_local PoolEnd pool_end;
-
-}  // namespace
-
 Dims::Block* Dims::allocate(const int64_t* values, size_t count) {
-  void* memory;
-  if (count <= pooled_counts && free_blocks[count]) {
-    FreeBlock* taken = free_blocks[count];
-    free_blocks[count] = taken->next;
-    --free_counts[count];
-    memory = taken;
-  } else {
-    if (count > UINT32_MAX) raise(ErrorKind::value, "[shape] %zu axes are too many.", count);
-    memory = std::malloc(sizeof(Block) + count * sizeof(int64_t));
-    if (!memory) throw std::bad_alloc();
-  }
-  Block* block = static_cast<Block*>(memory);
+  if (count > UINT32_MAX) raise(ErrorKind::value, "[shape] %zu axes are too many.", count);
+  Block* block = static_cast<Block*>(take_block(sizeof(Block) + count * sizeof(int64_t)));
   new (&block->refs) std::atomic<uint32_t>(1);
   block->count = static_cast<uint32_t>(count);
   std::memcpy(block->values, values, count * sizeof(int64_t));
@@ -64,17 +18,7 @@ Dims::Block* Dims::allocate(const int64_t* values, size_t count) {
 }
 
 void Dims::release(Block* block) noexcept {
-  const size_t count = block->count;
-  if (count <= pooled_counts && free_counts[count] < pool_limit && !thread_ended) {
-    if (free_counts[count] == 0)
-      pool_end.armed = true;  // constructs it: its destructor empties the lists
-    FreeBlock* freed = reinterpret_cast<FreeBlock*>(block);
-    freed->next = free_blocks[count];
-    free_blocks[count] = freed;
-    ++free_counts[count];
-    return;
-  }
-  std::free(block);
+  give_block(block, sizeof(Block) + block->count * sizeof(int64_t));
 }
 
 bool Dims::operator==(const Dims& other) const {

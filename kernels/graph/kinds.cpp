@@ -277,6 +277,16 @@ Node* structural(const Op& op, const Edge* inputs, uint32_t count, Params params
   return node;
 }
 
+bool along(const Op& op, const Edge& input, const Dims& shape, Params params, StreamId stream,
+           Edge* out) {
+  const OpRecord& rules = record(op);
+  const int row = static_cast<int>(input.dtype());
+  if (!rules.accepts[row] || rules.compute[row] != input.dtype()) return false;
+  const Dtype result = rules.result_of[row];
+  *out = Edge::adopt(structural(op, &input, 1, std::move(params), &shape, &result, 1, stream), 0);
+  return true;
+}
+
 Edge from_buffer(BufferRef buffer, int64_t offset, Dims shape, Dims strides, Dtype dtype) {
   Node* node = new_node(op_data, 0, 1, 0);
   Output& output = node->outputs[0];

@@ -82,6 +82,9 @@ struct ProgramHolder : Opaque {
   explicit ProgramHolder(ProgramRef p) : program(std::move(p)) {}
   const ProgramRef program;
 };
+inline const ProgramRef& called_program(const Params& callee) {
+  return static_cast<const ProgramHolder&>(*callee[1].opaque()).program;
+}
 
 class Lowering {
  public:

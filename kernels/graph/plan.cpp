@@ -199,7 +199,7 @@ class Planner {
     if (slot.kind != Slot::Kind::planned || slot.storage != index || slot.first != instruction)
       return;
     const size_t bytes = rounded(slot.bytes);
-    if (slot.exclusive || !ranges(slot.stream).take(bytes, &slot.offset)) {
+    if (slot.exclusive || arena_ == 0 || !ranges(slot.stream).take(bytes, &slot.offset)) {
       slot.offset = arena_;
       arena_ += bytes;
       if (arena_ > most_arena_bytes) {
@@ -223,8 +223,10 @@ class Planner {
     const uint32_t count = instruction.input_count + instruction.output_count;
     for (uint32_t i = instruction.input_count; i < count; ++i) place_slot(operands[i].slot, index);
     if (instruction.workspace >= 0) place_slot(instruction.workspace, index);
-    for (uint32_t i = 0; i < count; ++i) free_slot(operands[i].slot, index);
-    if (instruction.workspace >= 0) free_slot(instruction.workspace, index);
+    if (index + 1 < p_.instructions.size()) {  // else nobody takes what is free
+      for (uint32_t i = 0; i < count; ++i) free_slot(operands[i].slot, index);
+      if (instruction.workspace >= 0) free_slot(instruction.workspace, index);
+    }
     for (uint32_t i = 0; i < count; ++i) {
       Slot& slot = p_.slots[operands[i].slot];
       if (slot.storage != operands[i].slot) slot.offset = p_.slots[slot.storage].offset;

@@ -109,8 +109,14 @@ std::vector<Edge> substitute(const Graph& graph, const Edge* arguments, size_t c
   return results;
 }
 
-std::vector<Edge> call(std::shared_ptr<const Graph> graph, ProgramRef program,
-                       const Edge* arguments, size_t count, StreamId stream) {
+Params callee(std::shared_ptr<const Graph> graph, ProgramRef program) {
+  return Params::of(std::move(graph),
+                    std::shared_ptr<Opaque>(std::make_shared<ProgramHolder>(std::move(program))));
+}
+
+std::vector<Edge> call(const Params& callee, const Edge* arguments, size_t count, StreamId stream) {
+  const std::shared_ptr<const Graph>& graph = callee[0].graph();
+  const ProgramRef& program = called_program(callee);
   if (count != program->inputs.size() || graph->inputs.size() != count) {
     raise(ErrorKind::value, "[compile] a function of %zu arrays got %zu.", program->inputs.size(),
           count);
@@ -141,10 +147,12 @@ std::vector<Edge> call(std::shared_ptr<const Graph> graph, ProgramRef program,
     node->outputs[i].dtype = program->results[i].layout.dtype;
   }
   for (size_t i = 0; i < count; ++i) node->inputs[i] = arguments[i];
-  node->params =
-      Params::of(std::move(graph),
-                 std::shared_ptr<Opaque>(std::make_shared<ProgramHolder>(std::move(program))));
-  if (outputs == 1) return {std::move(made)};
+  node->params = callee;
+  if (outputs == 1) {
+    std::vector<Edge> result;
+    result.push_back(std::move(made));
+    return result;
+  }
   // Each result gets a node of its own, so that each can be given up by itself: a training step
   // that keeps its loss still donates its parameters.
   std::vector<Edge> results;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <new>
 
+#include "graph/blocks.h"
 #include "mlxk/error.h"
 
 namespace mlxk {
@@ -201,16 +202,17 @@ std::string Value::str() const {
 }
 
 Params::Block* Params::allocate(size_t count) {
-  void* memory = ::operator new(sizeof(Block) + count * sizeof(Value));
-  Block* block = new (memory) Block{1, static_cast<uint32_t>(count)};
+  Block* block = new (take_block(sizeof(Block) + count * sizeof(Value)))
+      Block{1, static_cast<uint32_t>(count)};
   std::uninitialized_default_construct_n(block->values(), count);
   return block;
 }
 
 void Params::release(Block* block) noexcept {
-  std::destroy_n(block->values(), block->count);
+  const size_t count = block->count;
+  std::destroy_n(block->values(), count);
   block->~Block();
-  ::operator delete(block);
+  give_block(block, sizeof(Block) + count * sizeof(Value));
 }
 
 bool Params::operator==(const Params& other) const {

@@ -13,7 +13,52 @@ namespace mlxk {
 
 namespace {
 
-using Lengths = std::vector<int64_t>;
+// A list of lengths, strides or axes that is being made; up to 16 stay off the heap.
+class Lengths {
+ public:
+  Lengths() = default;
+  explicit Lengths(size_t count, int64_t value = 0) {
+    make_room(count);
+    std::fill_n(values_, count, value);
+    size_ = count;
+  }
+  Lengths(const int64_t* first, const int64_t* last) { append(first, last); }
+  Lengths(const Lengths& other) { append(other.begin(), other.end()); }
+  Lengths& operator=(const Lengths&) = delete;
+  void push_back(int64_t value) {
+    if (size_ == room_) make_room(2 * room_);
+    values_[size_++] = value;
+  }
+  void append(const int64_t* first, const int64_t* last) {
+    const size_t count = last - first;
+    if (size_ + count > room_) make_room(size_ + count);
+    std::copy(first, last, values_ + size_);
+    size_ += count;
+  }
+  int64_t& operator[](size_t i) { return values_[i]; }
+  int64_t operator[](size_t i) const { return values_[i]; }
+  int64_t& back() { return values_[size_ - 1]; }
+  const int64_t* begin() const { return values_; }
+  const int64_t* end() const { return values_ + size_; }
+  const int64_t* data() const { return values_; }
+  size_t size() const { return size_; }
+
+ private:
+  void make_room(size_t room) {
+    if (room <= room_) return;
+    std::vector<int64_t> more(room);
+    std::copy(begin(), end(), more.begin());
+    many_.swap(more);
+    values_ = many_.data();
+    room_ = room;
+  }
+  static constexpr size_t few = 16;
+  int64_t few_[few];
+  std::vector<int64_t> many_;
+  int64_t* values_ = few_;
+  size_t size_ = 0;
+  size_t room_ = few;
+};
 Dims to_dims(const Lengths& values) { return Dims(values.data(), values.size()); }
 long long ll(int64_t v) { return static_cast<long long>(v); }
 
@@ -25,16 +70,37 @@ int64_t axis_of(int64_t axis, int64_t ndim, const char* function) {
   return axis < 0 ? axis + ndim : axis;
 }
 
+// Axes that are given counted from the front and, where that is asked, ascending. False where one
+// is not among ndim, or named twice.
+bool counted_axes(const Dims& given, int64_t ndim, bool ascending, Dims* out) {
+  constexpr int64_t most = 64;
+  int64_t axes[most];
+  uint64_t named = 0;
+  const int64_t count = static_cast<int64_t>(given.size());
+  if (ndim > most || count > ndim) return false;
+  bool as_given = true;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t axis = given[i] < 0 ? given[i] + ndim : given[i];
+    if (axis < 0 || axis >= ndim || named >> axis & 1) return false;
+    named |= uint64_t{1} << axis;
+    axes[i] = axis;
+    as_given = as_given && given[i] >= 0 && !(ascending && i && axes[i - 1] > axis);
+  }
+  if (ascending) std::sort(axes, axes + count);
+  *out = as_given ? given : Dims(axes, count);
+  return true;
+}
+
 // Flags of the named axes among ndim; raises where one is named twice.
-std::vector<bool> named_axes(const Dims& axes, int64_t ndim, const char* function) {
-  std::vector<bool> named(ndim);
+Lengths named_axes(const Dims& axes, int64_t ndim, const char* function) {
+  Lengths named(ndim);
   for (int64_t axis : axes) {
     const int64_t at = axis_of(axis, ndim, function);
     if (named[at]) {
       raise(ErrorKind::value, "[%s] axes %s name axis %lld twice.", function, axes.str().c_str(),
             ll(at));
     }
-    named[at] = true;
+    named[at] = 1;
   }
   return named;
 }
@@ -78,6 +144,12 @@ Dims resolved(const Dims& from, const Dims& wanted, const char* function) {
   Lengths lengths(wanted.begin(), wanted.end());
   lengths[unknown] = size / known;
   return to_dims(lengths);
+}
+
+bool given_reshape(const Dims&, const Dims* sizes, Params* params) {
+  if (!sizes) return false;
+  *params = Params::of(*sizes);
+  return true;
 }
 
 void infer_reshape(const Edge& input, const Params& params, Dims* shape, Dtype*) {
@@ -146,7 +218,7 @@ void infer_flatten(const Edge& input, const Params& params, Dims* shape, Dtype*)
   }
   Lengths lengths(from.begin(), from.begin() + start + 1);
   lengths[start] = element_count(Dims(from.begin() + start, end - start + 1));
-  lengths.insert(lengths.end(), from.begin() + end + 1, from.end());
+  lengths.append(from.begin() + end + 1, from.end());
   *shape = to_dims(lengths);
 }
 
@@ -155,12 +227,26 @@ void infer_unflatten(const Edge& input, const Params& params, Dims* shape, Dtype
   const int64_t axis = axis_of(params[0].integer(), static_cast<int64_t>(from.size()), "unflatten");
   const Dims part = resolved(Dims{from[axis]}, params[1].dims(), "unflatten");
   Lengths lengths(from.begin(), from.begin() + axis);
-  lengths.insert(lengths.end(), part.begin(), part.end());
-  lengths.insert(lengths.end(), from.begin() + axis + 1, from.end());
+  lengths.append(part.begin(), part.end());
+  lengths.append(from.begin() + axis + 1, from.end());
   *shape = to_dims(lengths);
 }
 
 // ---- axes ------------------------------------------------------------------------------------------------------
+
+bool given_transpose(const Dims& shape, const Dims* axes, Params* params) {
+  const int64_t ndim = static_cast<int64_t>(shape.size());
+  Dims order;
+  if (!axes) {
+    Lengths reversed(ndim);
+    for (int64_t i = 0; i < ndim; ++i) reversed[i] = ndim - 1 - i;
+    order = to_dims(reversed);
+  } else if (axes->size() != shape.size() || !counted_axes(*axes, ndim, false, &order)) {
+    return false;
+  }
+  *params = Params::of(std::move(order));
+  return true;
+}
 
 void infer_transpose(const Edge& input, const Params& params, Dims* shape, Dtype*) {
   const Dims& from = input.shape();
@@ -186,31 +272,52 @@ bool view_transpose(const Layout& input, const Params& params, const Dims& shape
   return true;
 }
 
+bool given_expand_dims(const Dims& shape, const Dims* axes, Params* params) {
+  Dims added;
+  if (!axes || axes->empty()) return false;
+  if (!counted_axes(*axes, static_cast<int64_t>(shape.size() + axes->size()), true, &added)) {
+    return false;
+  }
+  *params = Params::of(std::move(added));
+  return true;
+}
+
 void infer_expand_dims(const Edge& input, const Params& params, Dims* shape, Dtype*) {
   const Dims& from = input.shape();
   const Dims& axes = params[0].dims();
-  const std::vector<bool> added =
+  const Lengths added =
       named_axes(axes, static_cast<int64_t>(from.size() + axes.size()), "expand_dims");
   Lengths lengths;
   size_t next = 0;
-  for (bool is_new : added) lengths.push_back(is_new ? 1 : from[next++]);
+  for (int64_t is_new : added) lengths.push_back(is_new ? 1 : from[next++]);
   *shape = to_dims(lengths);
 }
 
 bool view_expand_dims(const Layout& input, const Params& params, const Dims& shape,
                       Layout* output) {
-  const std::vector<bool> added =
+  const Lengths added =
       named_axes(params[0].dims(), static_cast<int64_t>(shape.size()), "expand_dims");
   Lengths strides;
   size_t next = 0;
-  for (bool is_new : added) strides.push_back(is_new ? 1 : input.strides[next++]);
+  for (int64_t is_new : added) strides.push_back(is_new ? 1 : input.strides[next++]);
   *output = {shape, to_dims(strides), input.offset, input.dtype};
+  return true;
+}
+
+bool given_squeeze(const Dims& shape, const Dims* axes, Params* params) {
+  Dims dropped;
+  if (!axes || axes->empty()) return false;
+  if (!counted_axes(*axes, static_cast<int64_t>(shape.size()), true, &dropped)) return false;
+  for (int64_t axis : dropped) {
+    if (shape[axis] != 1) return false;
+  }
+  *params = Params::of(std::move(dropped));
   return true;
 }
 
 void infer_squeeze(const Edge& input, const Params& params, Dims* shape, Dtype*) {
   const Dims& from = input.shape();
-  const std::vector<bool> dropped =
+  const Lengths dropped =
       named_axes(params[0].dims(), static_cast<int64_t>(from.size()), "squeeze");
   Lengths lengths;
   for (size_t i = 0; i < from.size(); ++i) {
@@ -225,13 +332,22 @@ void infer_squeeze(const Edge& input, const Params& params, Dims* shape, Dtype*)
 }
 
 bool view_squeeze(const Layout& input, const Params& params, const Dims& shape, Layout* output) {
-  const std::vector<bool> dropped =
+  const Lengths dropped =
       named_axes(params[0].dims(), static_cast<int64_t>(input.shape.size()), "squeeze");
   Lengths strides;
   for (size_t i = 0; i < dropped.size(); ++i) {
     if (!dropped[i]) strides.push_back(input.strides[i]);
   }
   *output = {shape, to_dims(strides), input.offset, input.dtype};
+  return true;
+}
+
+bool given_broadcast_to(const Dims& shape, const Dims* sizes, Params* params) {
+  if (!sizes || *sizes == shape) return false;
+  for (int64_t size : *sizes) {
+    if (size < 0) return false;
+  }
+  *params = Params::of(*sizes);
   return true;
 }
 
@@ -470,21 +586,21 @@ bool view_contiguous(const Layout& input, const Params& params, const Dims&, Lay
 }
 
 constexpr MovementRule rules[] = {
-    {"reshape", 1, infer_reshape, view_reshape},
-    {"flatten", 2, infer_flatten, view_reshape},
-    {"unflatten", 2, infer_unflatten, view_reshape},
-    {"transpose", 1, infer_transpose, view_transpose},
-    {"expand_dims", 1, infer_expand_dims, view_expand_dims},
-    {"squeeze", 1, infer_squeeze, view_squeeze},
-    {"broadcast_to", 1, infer_broadcast_to, view_broadcast_to},
-    {"slice", 3, infer_slice, view_slice},
-    {"diagonal", 3, infer_diagonal, view_diagonal},
-    {"view", 1, infer_view, view_view},
-    {"as_strided", 3, infer_as_strided, view_as_strided},
-    {"contiguous", 0, infer_same, view_contiguous},
-    {"identity", 0, infer_same, view_same},
-    {"trace_leaf", 0, infer_same, view_same},
-    {"stop_gradient", 0, infer_same, view_same},
+    {"reshape", 1, given_reshape, infer_reshape, view_reshape},
+    {"flatten", 2, nullptr, infer_flatten, view_reshape},
+    {"unflatten", 2, nullptr, infer_unflatten, view_reshape},
+    {"transpose", 1, given_transpose, infer_transpose, view_transpose},
+    {"expand_dims", 1, given_expand_dims, infer_expand_dims, view_expand_dims},
+    {"squeeze", 1, given_squeeze, infer_squeeze, view_squeeze},
+    {"broadcast_to", 1, given_broadcast_to, infer_broadcast_to, view_broadcast_to},
+    {"slice", 3, nullptr, infer_slice, view_slice},
+    {"diagonal", 3, nullptr, infer_diagonal, view_diagonal},
+    {"view", 1, nullptr, infer_view, view_view},
+    {"as_strided", 3, nullptr, infer_as_strided, view_as_strided},
+    {"contiguous", 0, nullptr, infer_same, view_contiguous},
+    {"identity", 0, nullptr, infer_same, view_same},
+    {"trace_leaf", 0, nullptr, infer_same, view_same},
+    {"stop_gradient", 0, nullptr, infer_same, view_same},
 };
 
 }  // namespace

@@ -73,8 +73,8 @@ void set_writer(Buffer* buffer, Event* event) {
 struct Job {
   Program program;
   std::vector<BufferRef> buffers;  // inputs, then outputs, then the arena
-  std::vector<void*> bases;        // of each slot
-  std::vector<Tensor> tensors;     // room for one instruction, for each stream
+  std::vector<void*> bases;        // of each slot, at least
+  std::vector<Tensor> tensors;     // room for one instruction, for each stream, at least
   std::vector<EventRef> waits;     // writers of inputs and constants that were not through
   std::vector<EventRef> records;
   std::vector<EventRef> done;     // of each stream
@@ -84,8 +84,6 @@ struct Job {
   void clear() {
     program.clear();
     buffers.clear();
-    bases.clear();
-    tensors.clear();
     waits.clear();
     records.clear();
     done.clear();
@@ -243,7 +241,7 @@ class Evaluation {
       job.buffers.push_back(std::move(made[next]));
     }
     made.clear();
-    job.bases.resize(program.slots.size());
+    if (job.bases.size() < program.slots.size()) job.bases.resize(program.slots.size());
     for (size_t i = 0; i < program.slots.size(); ++i) {
       const Slot& slot = program.slots[i];
       switch (slot.kind) {
@@ -256,7 +254,8 @@ class Evaluation {
         case Slot::Kind::planned: job.bases[i] = arena + slot.offset; break;
       }
     }
-    job.tensors.resize(program.max_operands * program.streams.size());
+    const size_t tensors = program.max_operands * program.streams.size();
+    if (job.tensors.size() < tensors) job.tensors.resize(tensors);
   }
 
   void add_wait(const BufferRef& buffer) {

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import inspect
 import math
 import pickle
 import sys
@@ -328,8 +329,12 @@ def test_operators_without_a_meaning():
 
 
 def test_elementwise_function():
-    fn = k.OpFunction(add, "add", "Adds.")
-    assert (fn.__name__, fn.__doc__, fn.__module__) == ("add", "Adds.", "mlx.core")
+    def plus(a, b, *, stream=None):
+        """Adds."""
+
+    fn = k.OpFunction(add, plus)
+    assert (fn.__name__, fn.__doc__, fn.__module__) == ("plus", "Adds.", __name__)
+    assert inspect.signature(fn) == inspect.signature(plus)
     a = k.array([1, 2])
     assert fn(a, a).tolist() == [2, 4]
     assert fn(a, 1.5).dtype is k.float32
@@ -359,7 +364,7 @@ def test_elementwise_function():
 
 def test_reduction_function():
     total = op("sum", "reduction", result="sum")
-    fn = k.OpFunction(total, "sum", "Adds up.")
+    fn = k.OpFunction(total, lambda a, axis=None, keepdims=False, *, stream=None: None)
     a = k.array([[1, 2], [3, 4]])
     assert fn(a).item() == 10
     assert fn(a, 0).tolist() == fn(a, axis=[-2]).tolist() == [4, 6]
@@ -386,6 +391,71 @@ def test_reduction_function():
     assert fn(a).item() == 10
 
 
+def test_movement_function():
+    """What a form does not know to be right goes to the declaration."""
+    reshape = op("reshape", "movement", params=("shape",))
+    fn = k.OpFunction(reshape, lambda a, shape, *, stream=None: None, "list")
+    fn.otherwise = lambda *args, **options: "otherwise"
+    a = k.array([[1, 2], [3, 4]])
+    for call in (
+        lambda: fn(a, (4,)),
+        lambda: fn(a, [-1]),
+        lambda: fn(a, shape=(4,)),
+        lambda: fn(a, stream=None, shape=(4,)),
+    ):
+        assert call().tolist() == [1, 2, 3, 4]
+    with pytest.raises(ValueError, match=r"\[reshape\] .* does not fit"):
+        fn(a, (3,))
+    for call in (
+        lambda: fn(),
+        lambda: fn(1, (4,)),
+        lambda: fn(a),
+        lambda: fn(a, 4),
+        lambda: fn(a, (True,)),
+        lambda: fn(a, (4.0,)),
+        lambda: fn(a, (1 << 80,)),
+        lambda: fn(a, (1,) * 17),
+        lambda: fn(a, (4,), None),
+        lambda: fn(a, (4,), shape=(4,)),
+        lambda: fn(a, (4,), other=1),
+    ):
+        assert call() == "otherwise"
+    squeeze = op("squeeze", "movement", params=("axes",))
+    fn = k.OpFunction(squeeze, lambda a, axis=None, *, stream=None: None, "integers")
+    fn.otherwise = lambda *args, **options: "otherwise"
+    row = k.array([[1, 2]])
+    assert fn(row, 0).shape == fn(row, (-2,)).shape == (2,)
+    assert fn(row) == fn(row, 1) == fn(row, (0, -2)) == fn(row, 5) == "otherwise"
+    with pytest.raises(ValueError, match="no function of the form 'joined'"):
+        k.OpFunction(squeeze, lambda a, axis=None, *, stream=None: None, "joined")
+    with pytest.raises(ValueError, match="no function of the form 'list'"):
+        k.OpFunction(squeeze, lambda a, axis=None: None, "list")
+
+
+def test_movement_method():
+    transpose = op("transpose", "movement", params=("axes",))
+    fn = k.OpFunction(transpose, lambda self, *axes, stream=None: None, "several")
+    fn.otherwise = lambda *args, **options: "otherwise"
+    a = k.array([[[1, 2, 3], [4, 5, 6]]])
+    assert fn(a).shape == fn(a, stream=None).shape == (3, 2, 1)
+    assert fn(a, 1, -3, 2).shape == fn(a, (1, 0, 2)).shape == fn(a, [1, 0, 2]).shape == (2, 1, 3)
+    for axes in ((1, 0), (0, 1, 1), (0, 1, 3), ((0, 1, True),), ("012",), (None,)):
+        assert fn(a, *axes) == "otherwise"
+    assert fn() == fn(1, 0) == fn(a, axes=0) == "otherwise"
+
+
+def test_product_function():
+    product = op("test_matmul", "structural")
+    fn = k.OpFunction(product, lambda a, b, *, stream=None: None, "product")
+    fn.otherwise = lambda *args, **options: "otherwise"
+    y = k.array([[1.0, 2.0]])
+    column = k.array([[1.0], [2.0]])
+    assert fn(y, column).shape == fn(y, b=column, stream=None).shape == (1, 1)
+    assert fn(k.array([[[1.0, 2.0]]]), k.array([[[1.0], [2.0]]] * 3)).shape == (3, 1, 1)
+    assert fn(y, y) == fn(y, 2) == fn(y) == fn(y, column.tolist()) == "otherwise"
+    assert fn(y, k.array([[1], [2]])) == fn(k.array([1.0, 2.0]), column) == "otherwise"
+
+
 def test_builders():
     total = op("sum", "reduction", result="sum")
     x = k.array([[1, 2], [3, 4]], k.int8)
@@ -406,9 +476,6 @@ def test_builders():
         k.movement(shape, x)
     product = op("test_matmul", "structural")
     y = k.array([[1.0, 2.0]])
-    assert k.matmul(product, y, k.array([[1.0], [2.0]])).shape == (1, 1)
-    assert k.matmul(product, y, y) is None
-    assert k.matmul(product, y, 2) is None
     outs = k.structural(product, [y, y], (1, "a"), [(1,), (2, 3)], [k.int8, k.bool_])
     assert [(o.shape, o.dtype.name) for o in outs] == [((1,), "int8"), ((2, 3), "bool")]
     with pytest.raises(ValueError, match="negative"):

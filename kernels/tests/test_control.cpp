@@ -125,7 +125,7 @@ TEST(a_carry_that_is_given_out_is_read_where_it_is_stacked) {
     const Graph graph{{}, {few[0], doubled}, nullptr};
     verify(*lower(graph));
     const std::vector<Edge> called =
-        call(std::make_shared<const Graph>(graph), lower(graph), nullptr, 0, cpu());
+        call(callee(std::make_shared<const Graph>(graph), lower(graph)), nullptr, 0, cpu());
     eval(called.data(), called.size(), false);
     CHECK(values<float>(called[0]) == (std::vector<float>{7, 8}));
     CHECK_EQ(values<float>(called[1])[3], -2 * sums[3]);

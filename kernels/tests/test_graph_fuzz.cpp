@@ -383,9 +383,9 @@ class Fuzzer {
     const auto shared = std::make_shared<const Graph>(graph);
     arguments.clear();
     graph = Graph();
-    std::vector<Edge> results = pick(0, 3)
-                                    ? call(shared, program, edges.data(), edges.size(), stream())
-                                    : substitute(*shared, edges.data(), edges.size());
+    std::vector<Edge> results =
+        pick(0, 3) ? call(callee(shared, program), edges.data(), edges.size(), stream())
+                   : substitute(*shared, edges.data(), edges.size());
     edges.clear();
     for (size_t i = 0; i < results.size(); ++i) keep(results[i], *expected[i]);
   }

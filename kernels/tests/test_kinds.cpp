@@ -212,6 +212,55 @@ TEST(axis_views) {
   CHECK_THROWS(Error, "cannot be broadcast", shown(plain(Dims{2, 3}), "broadcast_to", {Dims{3}}));
 }
 
+TEST(views_of_many_axes) {
+  std::vector<int64_t> sizes(20, 1), back;
+  sizes[0] = 2;
+  sizes[19] = 3;
+  for (int64_t i = 20; i-- > 0;) back.push_back(i);
+  const Edge x = array(Dims(sizes.data(), 20));
+  const Edge y = moved("transpose", x, {Dims(back.data(), 20)});
+  CHECK_EQ(y.shape()[0], 3);
+  CHECK_EQ(y.shape()[19], 2);
+  CHECK_EQ(moved("squeeze", x, {Dims(back.data() + 1, 18)}).shape().str(), std::string("(2, 3)"));
+  CHECK_EQ(moved("reshape", x, {Dims{-1}}).shape().str(), std::string("(6,)"));
+}
+
+TEST(integers_given_to_movements) {
+  const auto given = [](const char* name, const Dims& shape, const Dims* integers) {
+    Params params;
+    if (!movement_rule(name)->given(shape, integers, &params)) return std::string("other");
+    return params[0].str();
+  };
+  const Dims none, two{0, -1}, one{-1}, order{2, 0, -2}, twice{0, -3}, far{3}, all{-3, 1, 0};
+  const Dims shape{1, 2, 1};
+  CHECK_EQ(given("reshape", shape, &two), std::string("(0, -1)"));
+  CHECK_EQ(given("reshape", shape, nullptr), std::string("other"));
+  CHECK_EQ(given("transpose", shape, nullptr), std::string("(2, 1, 0)"));
+  CHECK_EQ(given("transpose", shape, &order), std::string("(2, 0, 1)"));
+  CHECK_EQ(given("transpose", shape, &all), std::string("other"));
+  CHECK_EQ(given("transpose", shape, &two), std::string("other"));
+  CHECK_EQ(given("expand_dims", shape, &two), std::string("(0, 4)"));
+  CHECK_EQ(given("expand_dims", shape, &far), std::string("(3,)"));
+  CHECK_EQ(given("expand_dims", shape, &none), std::string("other"));
+  CHECK_EQ(given("squeeze", shape, &one), std::string("(2,)"));
+  CHECK_EQ(given("squeeze", shape, &two), std::string("(0, 2)"));
+  CHECK_EQ(given("squeeze", shape, &twice), std::string("other"));
+  CHECK_EQ(given("squeeze", shape, &far), std::string("other"));
+  CHECK_EQ(given("squeeze", Dims{2}, &one), std::string("other"));
+  CHECK_EQ(given("broadcast_to", shape, &shape), std::string("other"));
+  CHECK_EQ(given("broadcast_to", shape, &one), std::string("other"));
+  CHECK_EQ(given("broadcast_to", Dims{1}, &far), std::string("(3,)"));
+}
+
+TEST(nodes_along_an_axis) {
+  const Op& search = known("test_search", Kind::structural, Domain::inexact, Result::index);
+  Edge made;
+  CHECK(along(search, array(Dims{2, 3}), Dims{2}, Params::of(1), 0, &made));
+  CHECK_EQ(made.shape().str(), std::string("(2,)"));
+  CHECK(made.dtype() == Dtype::uint32);
+  CHECK(!along(search, array(Dims{2, 3}, Dtype::int8), Dims{2}, Params::of(1), 0, &made));
+}
+
 TEST(slice_views) {
   CHECK_EQ(shown(plain(Dims{3, 4}), "slice", {Dims{0, 1}, Dims{3, 4}, Dims{2, 2}}),
            std::string("(2, 2): 1 3 9 11"));

@@ -91,7 +91,7 @@ TEST(a_call_passes_donation_through) {
   for (int step = 0; step < 5; ++step) {
     const Edge arguments[] = {weight, gradient};
     weight = Edge();
-    std::vector<Edge> results = call(graph, program, arguments, 2, cpu());
+    std::vector<Edge> results = call(callee(graph, program), arguments, 2, cpu());
     const_cast<Edge&>(arguments[0]) = Edge();
     evaluate(results);
     weight = results[0];
@@ -109,7 +109,7 @@ TEST(the_same_argument_twice_is_not_donated) {
   Edge x = ew("add", floats({1, 2, 3, 4}), scalar(0));
   evaluate({x});
   const Edge arguments[] = {x, x};
-  const std::vector<Edge> results = call(graph, program, arguments, 2, cpu());
+  const std::vector<Edge> results = call(callee(graph, program), arguments, 2, cpu());
   x = Edge();
   const_cast<Edge&>(arguments[0]) = const_cast<Edge&>(arguments[1]) = Edge();
   CHECK(values<float>(results[0]) == std::vector<float>({5, 5, 5, 5}));
@@ -133,7 +133,7 @@ TEST(a_strided_argument_of_a_call_is_copied) {
   const auto graph = std::make_shared<const Graph>(Graph{{p}, {reverse(p), p, reshape(p, {6})}});
   const ProgramRef program = lower(*graph);
   const Edge x = transpose(floats({1, 2, 3, 4, 5, 6}, {2, 3}), {1, 0});
-  const std::vector<Edge> results = call(graph, program, &x, 1, cpu());
+  const std::vector<Edge> results = call(callee(graph, program), &x, 1, cpu());
   CHECK(values<float>(results[0]) == std::vector<float>({6, 3, 5, 2, 4, 1}));
   CHECK(values<float>(results[1]) == std::vector<float>({1, 4, 2, 5, 3, 6}));
   CHECK(values<float>(results[2]) == std::vector<float>({1, 4, 2, 5, 3, 6}));

@@ -219,7 +219,7 @@ TEST(call_node) {
   const auto graph = std::make_shared<const Graph>(Graph{{p, q}, {reverse(ew("add", p, q)), p}});
   const Edge x = floats({1, 2, 3, 4}), y = floats({5, 6, 7, 8});
   const Edge arguments[] = {ew("negative", x), y};
-  const std::vector<Edge> results = call(graph, inner, arguments, 2, cpu());
+  const std::vector<Edge> results = call(callee(graph, inner), arguments, 2, cpu());
   expect(print(*inner), R"(program: inputs 2, outputs 1, arena 64
 %0 input 0
 %1 input 1

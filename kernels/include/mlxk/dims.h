@@ -44,7 +44,7 @@ class Dims {
     uint32_t count;
     int64_t values[];
   };
-  static Block* allocate(const int64_t* values, size_t count);  // pooled for count <= 8
+  static Block* allocate(const int64_t* values, size_t count);
   static void release(Block* block) noexcept;
 
   Block* block_ = nullptr;

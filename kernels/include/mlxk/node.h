@@ -90,7 +90,11 @@ inline Edge::Edge(Node* node, uint32_t output) noexcept : node_(node), output_(o
 }
 inline Edge::Edge(const Edge& other) noexcept : Edge(other.node_, other.output_) {}
 inline Edge::~Edge() {
-  if (node_ && node_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) free_node(node_);
+  // Of the only reference nobody can make another meanwhile: no locked subtraction is needed.
+  if (node_ && (node_->refs.load(std::memory_order_acquire) == 1 ||
+                node_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1)) {
+    free_node(node_);
+  }
 }
 inline const Dims& Edge::shape() const { return node_->outputs[output_].shape; }
 inline Dtype Edge::dtype() const { return node_->outputs[output_].dtype; }

@@ -83,6 +83,10 @@ Edge reduction(const Op& op, const Edge& input, const Dims& axes, bool keepdims,
 Edge movement(const Op& op, const Edge& input, Params params, StreamId stream);
 Node* structural(const Op& op, const Edge* inputs, uint32_t count, Params params,
                  const Dims* shapes, const Dtype* dtypes, uint32_t outputs, StreamId stream);
+// The node of a structural op of one input, whose dtype follows from the fields of the op. False
+// where they want the input in another dtype.
+bool along(const Op& op, const Edge& input, const Dims& shape, Params params, StreamId stream,
+           Edge* out);
 Edge from_buffer(BufferRef buffer, int64_t offset, Dims shape, Dims strides, Dtype dtype);
 // An identity node that carries the trace's bits: the fresh handle a traced function gets.
 Edge trace_leaf(const Edge& input, uint32_t trace);
@@ -98,6 +102,10 @@ struct Layout {
 struct MovementRule {
   const char* name;
   uint8_t param_count;  // at least so many
+  // The parameters from the integers that a public function of the op is given: null where it is
+  // given none. False where that takes more than their kind: then they may be wrong, too. Null
+  // where no function is given a list of integers.
+  bool (*given)(const Dims& shape, const Dims* integers, Params* params);
   void (*infer)(const Edge& input, const Params& params, Dims* shape, Dtype* dtype);
   bool (*view)(const Layout& input, const Params& params, const Dims& shape,
                Layout* output);  // false: needs a copy

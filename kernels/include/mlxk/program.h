@@ -179,9 +179,10 @@ void set_source_names(std::string (*describe)(uint32_t source));
 // catch block.
 std::exception_ptr located_error(uint32_t source);
 
+// What the calls of a compiled function share, made once of its graph and that graph's Program.
+Params callee(std::shared_ptr<const Graph> graph, ProgramRef program);
 // A compiled call: the lazy node whose kind is Kind::call. Several outputs; evaluated by running
 // the Program directly.
-std::vector<Edge> call(std::shared_ptr<const Graph> graph, ProgramRef program,
-                       const Edge* arguments, size_t count, StreamId stream);
+std::vector<Edge> call(const Params& callee, const Edge* arguments, size_t count, StreamId stream);
 
 }  // namespace mlxk

@@ -307,16 +307,9 @@ class array:
 class OpFunction:
     __name__: str
     __qualname__: str
-    __signature__: Any
+    __wrapped__: Callable[..., Any]
     otherwise: Callable[..., Any] | None
-    def __init__(
-        self,
-        op_id: int,
-        name: str,
-        doc: str | None = None,
-        signature: Any = None,
-        module: str = "mlx.core",
-    ) -> None: ...
+    def __init__(self, op_id: int, declaration: Callable[..., Any], form: str = "") -> None: ...
     def __call__(self, *operands: Any, **options: Any) -> array: ...
     def __get__(self, instance: Any, owner: Any = None) -> Callable[..., array]: ...
 
@@ -369,7 +362,6 @@ def set_index_ops(
     slice_update: int,
 ) -> None: ...
 def assign(a: array, key: Any, value: array) -> bool: ...
-def matmul(op_id: int, a: Any, b: Any, stream: _Stream = None) -> array | None: ...
 
 class NodeMaker:
     id: int

@@ -2,8 +2,8 @@
 # distutils: language = c++
 """The array class, dtypes, the op registry and the builders of nodes.
 
-The arithmetic of the slots is in ``operators.h``, the reading of lists in ``construct.h``, the
-buffer protocol in ``export.h``. What an op means is not known here.
+The arithmetic of the slots is in ``operators.h``, native public functions in ``functions.h``, the
+reading of lists in ``construct.h``, the buffer protocol in ``export.h``. What an op means is not known here.
 """
 
 cimport cython
@@ -57,8 +57,10 @@ cdef extern from "operators.h" namespace "mlxk::face":
     object build_elementwise(const Op&, PyObject**, int, PyObject*)
     object (*convert_operand)(object, int, const char*)
     int (*convert_stream)(object) except -1
+
+cdef extern from "functions.h" namespace "mlxk::face":
     int adopt_function_type(type) except -1
-    void init_function(object, const Op*)
+    cbool init_function(object, const Op*, const char*)
 
 cdef extern from "export.h" namespace "mlxk::face":
     Edge from_view(const Py_buffer&, cbool, int) except +raise_python

@@ -4,11 +4,13 @@
 
 from types import MethodType
 
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.object cimport PyObject
 from libcpp cimport bool as cbool
 
 from mlx.kernels._array cimport stream_id
 from mlx.kernels._graph cimport Graph, Program, call_handles
-from mlx.kernels._tree cimport flatten_key
+from mlx.kernels._tree cimport key_of
 
 cdef extern from "mlxk/debug.h" namespace "mlxk" nogil:
     cbool c_checks_nans "mlxk::checks_nans"()
@@ -52,15 +54,19 @@ cdef class CompiledFunction:
 
     def __call__(self, *args, **kwargs):
         cdef tuple found
+        cdef PyObject* kept = NULL
+        cdef list arrays = []
         cdef list results
+        cdef bint is_traced
         if not is_on or c_checks_nans() or not self.recordings:
             return self.compiled(args, kwargs)
         try:
-            arrays, key, is_traced = flatten_key((args, kwargs, self.inputs))
+            key = key_of((args, kwargs, self.inputs), False, arrays, &is_traced)
         except TypeError:  # a leaf that is no part of a key: the general way says which
             return self.compiled(args, kwargs)
-        recording = None if is_traced else self.recordings.get(key)
-        ready = None if recording is None else recording.ready
+        if not is_traced:
+            kept = PyDict_GetItemWithError(self.recordings, key)
+        ready = None if kept == NULL else (<object>kept).ready
         if ready is None:
             return self.compiled(args, kwargs)
         if len(self.recordings) > 1:

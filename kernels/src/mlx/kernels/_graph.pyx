@@ -33,7 +33,8 @@ cdef extern from "mlxk/program.h" namespace "mlxk" nogil:
     ProgramRef c_lower "mlxk::lower"(const CGraph&) except +raise_python
     string print_program "mlxk::print"(const CProgram&) except +raise_python
     void c_verify "mlxk::verify"(const CProgram&) except +raise_python
-    vector[Edge] c_call "mlxk::call"(shared_ptr[const CGraph], ProgramRef, const Edge*, size_t, StreamId) except +raise_python
+    Params c_callee "mlxk::callee"(shared_ptr[const CGraph], ProgramRef) except +raise_python
+    vector[Edge] c_call "mlxk::call"(const Params&, const Edge*, size_t, StreamId) except +raise_python
 
 cdef extern from "mlxk/runtime.h" namespace "mlxk" nogil:
     enum class DeviceKind "mlxk::DeviceKind"(uint8_t):
@@ -49,6 +50,14 @@ cdef extern from "mlxk/runtime.h" namespace "mlxk" nogil:
 cdef extern from "values.h" namespace "mlxk::face":
     cbool to_dims(object, Dims*, const char*) except False
     PyObject* python_of(const shared_ptr[Opaque]&)
+
+cdef extern from "edges.h" namespace "mlxk::face":
+    cdef cppclass BorrowedEdges:
+        BorrowedEdges()
+        void resize(size_t) except +raise_python
+        void put(size_t, const Edge&)
+        const Edge* data()
+        uint32_t size()
 
 cdef extern from *:
     """
@@ -465,10 +474,15 @@ def lower(Graph graph not None):
 
 cdef list call_handles(Graph graph, Program program, list arguments, StreamId stream):
     """The outputs of a lazy call whose arguments are known to fit."""
-    cdef vector[Edge] edges
-    edges.reserve(len(arguments))
-    edges_of(arguments, &edges)
-    return handles(c_call(graph.held, program.held, edges.data(), edges.size(), stream))
+    cdef BorrowedEdges edges
+    cdef Py_ssize_t i
+    edges.resize(len(arguments))
+    for i in range(len(arguments)):
+        edges.put(i, (<array?>arguments[i]).edge)
+    if program.called is not graph:
+        program.callee = c_callee(graph.held, program.held)
+        program.called = graph
+    return handles(c_call(program.callee, edges.data(), edges.size(), stream))
 
 
 def call(Graph graph not None, Program program not None, arguments, stream=None):

@@ -1,2 +1,2 @@
 # What the other modules of the package use of _tree.
-cpdef tuple flatten_key(object tree, bint shapeless=*)
+cdef object key_of(object tree, bint shapeless, list arrays, bint* is_traced)

@@ -14,8 +14,7 @@ from cpython.long cimport PyLong_CheckExact
 from cpython.object cimport Py_EQ, Py_NE, PyObject
 from cpython.tuple cimport PyTuple_Check
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
-from libcpp.vector cimport vector
+from libc.string cimport memcpy
 
 from functools import partial
 
@@ -23,23 +22,24 @@ from mlx.kernels._array cimport array
 from mlx.kernels.library cimport *
 
 cdef extern from "Python.h":
-    int enter_recursion "Py_EnterRecursiveCall"(const char*) except -1
     void leave_recursion "Py_LeaveRecursiveCall"()
 
 cdef extern from *:
     """
-    static inline uint32_t mlxk_trace_of(const mlxk::Edge& edge) { return edge.node()->trace; }
-    static inline uint64_t mlxk_mix(const uint64_t* words, size_t count) {
-      uint64_t hash = count * 0x9e3779b97f4a7c15ull;
-      for (size_t i = 0; i < count; ++i) {
-        hash = (hash ^ words[i]) * 0xff51afd7ed558ccdull;
-        hash ^= hash >> 32;
-      }
-      return hash;
+    // Py_EnterRecursiveCall fails with 1 or with -1, as the version of Python has it.
+    static inline int mlxk_enter_recursion(const char* where) {
+      return Py_EnterRecursiveCall(where) ? -1 : 0;
     }
+    static inline uint32_t mlxk_trace_of(const mlxk::Edge& edge) { return edge.node()->trace; }
     """
+    int enter_recursion "mlxk_enter_recursion"(const char*) except -1
     uint32_t mlxk_trace_of(const Edge&)
-    uint64_t mlxk_mix(const uint64_t*, size_t)
+
+cdef extern from "words.h" namespace "mlxk::face":
+    cdef cppclass KeyWords:
+        void push_back(uint64_t)
+        cbool operator==(const KeyWords&)
+        uint64_t hash()
 
 
 # type -> (flatten, unflatten)
@@ -79,6 +79,11 @@ def open_container(tree):
         return None
     children, data = registered[0](tree)
     return list(children), partial(registered[1], data)
+
+
+# Such a type is never registered.
+cdef inline bint is_builtin(object kind):
+    return kind is dict or kind is list or kind is tuple
 
 
 cdef object leaf_mark = object()
@@ -167,7 +172,7 @@ cdef int flatten_into(object tree, list leaves, list spec) except -1:
     if tree is None:
         spec.append(None)
         return 0
-    registered = containers.get(type(tree)) if containers else None
+    registered = None if is_builtin(type(tree)) else containers.get(type(tree))
     if registered is None and not (PyDict_Check(tree) or PyList_Check(tree) or PyTuple_Check(tree)):
         leaves.append(tree)
         spec.append(leaf_mark)
@@ -286,8 +291,8 @@ cdef class TreeKey:
     (floats by their bits). Equal keys may share a program.
     """
 
-    cdef vector[uint64_t] words
-    cdef tuple objects
+    cdef KeyWords words
+    cdef list objects  # types and names, and leaves that are no numbers; None where there are none
     cdef Py_hash_t hashed
 
     def __hash__(self):
@@ -302,15 +307,19 @@ cdef class TreeKey:
         a = left
         b = right
         same = (
-            a.words.size() == b.words.size()
-            and memcmp(a.words.data(), b.words.data(), 8 * a.words.size()) == 0
-            and a.objects == b.objects
+            a.words == b.words and a.objects == b.objects
         )
         return same if comparison == Py_EQ else not same
 
 
-cdef int key_into(object tree, TreeKey key, list arrays, list objects, bint shapeless,
-                  uint32_t* trace) except -1:
+cdef inline int add_object(TreeKey key, object value) except -1:
+    if key.objects is None:
+        key.objects = []
+    key.objects.append(value)
+    return 0
+
+
+cdef int key_into(object tree, TreeKey key, list arrays, bint shapeless, uint32_t* trace) except -1:
     cdef const Dims* shape
     cdef double real
     cdef uint64_t bits
@@ -345,12 +354,12 @@ cdef int key_into(object tree, TreeKey key, list arrays, list objects, bint shap
         key.words.push_back(word_int)
         key.words.push_back(<uint64_t>number)
         return 0
-    registered = containers.get(type(tree)) if containers else None
+    registered = None if is_builtin(type(tree)) else containers.get(type(tree))
     if registered is None and not (PyDict_Check(tree) or PyList_Check(tree) or PyTuple_Check(tree)):
         hash(tree)  # raises its own TypeError
         key.words.push_back(word_object)
-        objects.append(type(tree))
-        objects.append(tree)
+        add_object(key, type(tree))
+        add_object(key, tree)
         return 0
     enter_recursion(b" while a tree was flattened")
     try:
@@ -358,28 +367,29 @@ cdef int key_into(object tree, TreeKey key, list arrays, list objects, bint shap
             children, data = registered[0](tree)
             children = list(children)
             key.words.push_back(word_object | <uint64_t>(<Py_ssize_t>len(children)) << 8)
-            objects.append(type(tree))
-            objects.append(data)
+            add_object(key, type(tree))
+            add_object(key, data)
             for child in children:
-                key_into(child, key, arrays, objects, shapeless, trace)
+                key_into(child, key, arrays, shapeless, trace)
         elif PyDict_Check(tree):
             key.words.push_back(word_dict | <uint64_t>(<Py_ssize_t>len(tree)) << 8)
-            for name, child in (<dict>tree).items():
-                objects.append(name)
-                key_into(child, key, arrays, objects, shapeless, trace)
+            if tree:  # else as with most keyword arguments: none
+                for name, child in (<dict>tree).items():
+                    add_object(key, name)
+                    key_into(child, key, arrays, shapeless, trace)
         elif PyList_Check(tree):
             key.words.push_back(word_list | <uint64_t>(<Py_ssize_t>len(tree)) << 8)
             position = 0
             while position < len(<list>tree):
-                key_into((<list>tree)[position], key, arrays, objects, shapeless, trace)
+                key_into((<list>tree)[position], key, arrays, shapeless, trace)
                 position += 1
         else:
             key.words.push_back(word_tuple | <uint64_t>(<Py_ssize_t>len(tree)) << 8)
             kind = type(tree)
             if kind is not tuple:
-                objects.append(kind)
+                add_object(key, kind)
             for child in <tuple>tree:
-                key_into(child, key, arrays, objects, shapeless, trace)
+                key_into(child, key, arrays, shapeless, trace)
     finally:
         leave_recursion()
     return 0
@@ -392,7 +402,22 @@ cdef extern from "mlxk/runtime.h" namespace "mlxk":
     DeviceKind c_default_device "mlxk::default_device"()
 
 
-cpdef tuple flatten_key(object tree, bint shapeless=False):
+cdef object key_of(object tree, bint shapeless, list arrays, bint* is_traced):
+    """The key of a tree; appends the arrays, and says whether one is traced."""
+    cdef TreeKey key = TreeKey.__new__(TreeKey)
+    cdef uint32_t trace = 0
+    key.words.push_back(c_default_stream(c_default_device()))
+    key_into(tree, key, arrays, shapeless, &trace)
+    key.hashed = <Py_hash_t>key.words.hash()
+    if key.objects is not None:
+        key.hashed ^= hash(tuple(key.objects))
+    if key.hashed == -1:
+        key.hashed = -2
+    is_traced[0] = trace != 0 and live_trace(trace) != 0
+    return key
+
+
+def flatten_key(tree, bint shapeless=False):
     """The arrays of a tree and the key under which a program for it is kept.
 
     Args:
@@ -406,17 +431,7 @@ cpdef tuple flatten_key(object tree, bint shapeless=False):
     Raises:
         TypeError: A leaf that is no array cannot be hashed.
     """
-    cdef TreeKey key = TreeKey.__new__(TreeKey)
+    cdef bint is_traced
     cdef list arrays = []
-    cdef list objects = []
-    cdef uint32_t trace = 0
-    key.words.reserve(32)
-    key.words.push_back(c_default_stream(c_default_device()))
-    key_into(tree, key, arrays, objects, shapeless, &trace)
-    key.objects = tuple(objects)
-    key.hashed = <Py_hash_t>mlxk_mix(key.words.data(), key.words.size())
-    if objects:
-        key.hashed ^= hash(key.objects)
-    if key.hashed == -1:
-        key.hashed = -2
-    return arrays, key, trace != 0 and live_trace(trace) != 0
+    key = key_of(tree, shapeless, arrays, &is_traced)
+    return arrays, key, is_traced

@@ -2,48 +2,33 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
 #include <typeinfo>
 #include <vector>
 
+#include "edges.h"
 #include "handle.h"
 
 namespace mlxk::face {
 
-// The edges of a tuple of arrays, which outlives this: they are not counted.
-class TupleEdges {
+// The edges of several arrays; throws with a Python error set where one is no array.
+class ListEdges : public BorrowedEdges {
  public:
-  // Throws with a Python error set where a member is no array.
-  explicit TupleEdges(PyObject* arrays) : count_(PyTuple_GET_SIZE(arrays)) {
-    if (count_ > few) many_ = std::make_unique<Room[]>(count_);
-    Room* rooms = many_ ? many_.get() : few_;
-    for (Py_ssize_t i = 0; i < count_; ++i) {
-      PyObject* object = PyTuple_GET_ITEM(arrays, i);
-      if (!is_array(object)) {
+  ListEdges(PyObject* const* arrays, Py_ssize_t count) : BorrowedEdges(count) {
+    for (Py_ssize_t i = 0; i < count; ++i) {
+      if (!is_array(arrays[i])) {
         PyErr_Format(PyExc_TypeError, "[op] an input is a %.200s, not an array.",
-                     Py_TYPE(object)->tp_name);
+                     Py_TYPE(arrays[i])->tp_name);
         throw std::bad_cast();
       }
-      std::memcpy(&rooms[i], &edge_of(object), sizeof(Edge));
+      put(i, edge_of(arrays[i]));
     }
   }
-  const Edge* data() const { return reinterpret_cast<const Edge*>(many_ ? many_.get() : few_); }
-  uint32_t size() const { return static_cast<uint32_t>(count_); }
-
- private:
-  struct alignas(Edge) Room {
-    unsigned char bytes[sizeof(Edge)];
-  };
-  static constexpr Py_ssize_t few = 8;
-  Py_ssize_t count_;
-  Room few_[few];
-  std::unique_ptr<Room[]> many_;
 };
 
 inline Node* build_structural(const Op& op, PyObject* inputs, const Params& values,
                               const Dims* shapes, const Dtype* dtypes, uint32_t outputs,
                               StreamId stream) {
-  const TupleEdges edges(inputs);
+  const ListEdges edges(PySequence_Fast_ITEMS(inputs), PyTuple_GET_SIZE(inputs));
   return structural(op, edges.data(), edges.size(), values, shapes, dtypes, outputs, stream);
 }
 
@@ -72,6 +57,35 @@ inline bool matmul_node(const Op& op, const Edge& a, const Edge& b, StreamId str
   }
   const Edge inputs[2] = {a, b};
   *out = Edge::adopt(structural(op, inputs, 2, Params(), &shape, &dtype, 1, stream), 0);
+  return true;
+}
+
+// Arrays of one dtype whose shapes differ at most along the axis. False where the general rule is
+// needed, errors included.
+inline bool joined_node(const Op& op, const ListEdges& arrays, int64_t axis, StreamId stream,
+                        Edge* out) {
+  constexpr size_t most = 16;
+  constexpr int64_t longest = int64_t{1} << 62;
+  int64_t sizes[most];
+  const Edge& first = arrays.data()[0];
+  const Dims& shape = first.shape();
+  const Dtype dtype = first.dtype();
+  if (shape.size() > most) return false;
+  std::copy(shape.begin(), shape.end(), sizes);
+  for (uint32_t i = 1; i < arrays.size(); ++i) {
+    const Edge& edge = arrays.data()[i];
+    const Dims& other = edge.shape();
+    if (edge.dtype() != dtype || other.size() != shape.size()) return false;
+    for (int64_t k = 0; k < static_cast<int64_t>(shape.size()); ++k) {
+      if (k != axis && other[k] != shape[k]) return false;
+    }
+    if (sizes[axis] > longest - other[axis]) return false;
+    sizes[axis] += other[axis];
+  }
+  const Dims result(sizes, shape.size());
+  *out = Edge::adopt(
+      structural(op, arrays.data(), arrays.size(), Params::of(axis), &result, &dtype, 1, stream),
+      0);
   return true;
 }
 

@@ -304,7 +304,6 @@ def movement(int op_id, array a not None, params=(), stream=None):
 
 
 cdef extern from "build.h" namespace "mlxk::face":
-    cbool matmul_node(const Op&, const Edge&, const Edge&, StreamId, Edge*) except +raise_python
     CNode* build_structural(
         const Op&, object, const Params&, const Dims*, const CDtype*, uint32_t, StreamId
     ) except +raise_python
@@ -367,20 +366,6 @@ def assign(array a not None, key, array value not None):
         return False
     a.edge = made
     return True
-
-
-def matmul(int op_id, a, b, stream=None):
-    """The node of a product of matrices, or None where the general rule is needed.
-
-    Given two arrays of one inexact dtype whose shapes agree: ``(..., m, k) @ (..., k, n)``.
-    """
-    cdef Edge made
-    if not isinstance(a, array) or not isinstance(b, array):
-        return None
-    note_source()
-    if not matmul_node(op_of(op_id)[0], (<array>a).edge, (<array>b).edge, stream_id(stream), &made):
-        return None
-    return wrap(made)
 
 
 # The output array of a structural node; a tuple of them where there are several or `as_tuple` is set.
@@ -527,47 +512,59 @@ cdef class NodeMaker:
 
 
 cdef class OpFunction:
-    """A public function that is one op, elementwise or a reduction: called without a Python frame.
+    """A public function that makes nodes of one op: called without a Python frame.
+
+    It has the name, docstring, module and signature of its declaration.
 
     Args:
         op_id: The op.
-        name: Its ``__name__``.
-        doc: Its docstring.
-        signature: Its ``__signature__``, where given.
-        module: Its ``__module__``.
+        declaration: A Python function.
+        form: The kind of its arguments, see ``functions.h``; empty for the form that all ops of
+            this kind have.
 
     Attributes:
-        otherwise: The function that is called with arguments that are not the op's, and for a
-            reduction with an array of no elements; or None.
+        otherwise: The function that is called with arguments that are not the form's, or None.
     """
 
     cdef void* call
     cdef const Op* op
+    cdef tuple arguments
+    cdef tuple defaults
+    cdef Py_ssize_t unnamed
+    cdef Py_ssize_t positional
+    cdef uint32_t params
     cdef public object otherwise
     cdef dict __dict__
 
-    def __init__(self, int op_id, str name not None, doc=None, signature=None, module="mlx.core"):
+    def __init__(self, int op_id, declaration, str form not None=""):
         cdef const Op* op = op_of(op_id)
-        if mlxk_kind(op[0]) not in (kind_elementwise, kind_reduction):
+        code = declaration.__code__
+        self.unnamed = code.co_posonlyargcount
+        self.positional = code.co_argcount
+        self.arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        usual = dict(declaration.__kwdefaults__ or {})
+        last = declaration.__defaults__ or ()
+        usual.update(zip(self.arguments[code.co_argcount - len(last) : code.co_argcount], last))
+        self.defaults = tuple([usual.get(name) for name in self.arguments])
+        encoded = form.encode()
+        if not init_function(self, op, encoded):
             raise ValueError(
-                f"[OpFunction] {op.name.decode()} is neither elementwise nor a reduction."
+                f"[OpFunction] {op.name.decode()} has no function of the form {form!r}."
             )
-        init_function(self, op)
-        self.__name__ = name
-        self.__qualname__ = name
-        self.__doc__ = doc
-        self.__module__ = module
-        if signature is not None:
-            self.__signature__ = signature
+        self.__name__ = declaration.__name__
+        self.__qualname__ = declaration.__qualname__
+        self.__doc__ = declaration.__doc__
+        self.__module__ = declaration.__module__
+        self.__wrapped__ = declaration  # where inspect finds the signature
 
-    def __call__(self, *operands, **options):  # replaced by those of operators.h
+    def __call__(self, *operands, **options):  # replaced by those of functions.h
         raise NotImplementedError
 
-    def __get__(self, instance, owner):  # replaced by bind_function in operators.h
+    def __get__(self, instance, owner):  # replaced by bind_function in functions.h
         raise NotImplementedError
 
     def __repr__(self):
         return f"<function {self.__name__}>"
 
     def __reduce__(self):
-        return self.__name__
+        return self.__qualname__

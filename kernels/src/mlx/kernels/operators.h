@@ -1,5 +1,4 @@
-// The arithmetic slots of the array class and the builtin callables: from Python objects to a node
-// without a frame.
+// The arithmetic slots of the array class: from Python objects to a node without a frame.
 #pragma once
 
 #include <algorithm>
@@ -127,21 +126,47 @@ inline PyObject* not_installed(int slot) {
   return nullptr;
 }
 
+inline bool is_plain_number(PyObject* object) {
+  return PyFloat_CheckExact(object) || PyLong_CheckExact(object);
+}
+
+// Two arrays, or an array and a Python number: the shortest way for the commonest operands.
+inline bool plain_operands(PyObject* left, PyObject* right) {
+  if (Py_TYPE(left) == array_type) {
+    return Py_TYPE(right) == array_type || is_plain_number(right);
+  }
+  return Py_TYPE(right) == array_type && is_plain_number(left);
+}
+
+inline void read_plain(PyObject* object, PyObject* other, int place, const Op& op,
+                       Operands* inputs) {
+  if (Py_TYPE(object) == array_type) {
+    inputs->borrow(place, edge_of(object));
+    return;
+  }
+  Scalar scalar;
+  if (!read_scalar(object, &scalar)) throw PythonError();
+  const Dtype dtype = weak_dtype(scalar, edge_of(other).dtype());
+  inputs->own(place, scalar_edge(scalar, dtype, op.name.c_str()));
+}
+
+inline PyObject* build_plain(const Op& op, PyObject* left, PyObject* right) {
+  note_source();
+  try {
+    Operands inputs;
+    read_plain(left, right, 0, op, &inputs);
+    read_plain(right, left, 1, op, &inputs);
+    return wrap(elementwise(op, inputs.data(), 2, current_stream()));
+  } catch (const PythonError&) {
+  } catch (...) { raise_python(); }
+  return nullptr;
+}
+
 inline PyObject* binary_slot(int slot, PyObject* left, PyObject* right) {
   const SlotTarget& target = slots[slot];
   if (target.op) [[likely]] {
-    // Two arrays: the shortest way.
-    if (Py_TYPE(left) == array_type && Py_TYPE(right) == array_type) {
-      note_source();
-      try {
-        Operands inputs;
-        inputs.borrow(0, edge_of(left));
-        inputs.borrow(1, edge_of(right));
-        return wrap(elementwise(*target.op, inputs.data(), 2, current_stream()));
-      } catch (...) {
-        raise_python();
-        return nullptr;
-      }
+    if (plain_operands(left, right) && !target.op->condition) {
+      return build_plain(*target.op, left, right);
     }
     PyObject* objects[2] = {left, right};
     return build_elementwise(*target.op, objects, 2, nullptr);
@@ -192,158 +217,6 @@ inline int set_slot(const char* name, const Op* op, PyObject* function) {
     return 1;
   }
   return 0;
-}
-
-// ---- OpFunction ------------------------------------------------------------------------------------------------
-
-// The members of `cdef class OpFunction`, up to the ones C++ reads.
-struct FunctionObject {
-  PyObject_HEAD vectorcallfunc call;
-  const Op* op;
-  PyObject* otherwise;   // for other arguments than the op's, or None
-  PyObject* attributes;  // its __dict__
-};
-
-// f(a, b, stream=None): positional operands, then the stream by position or name.
-static PyObject* call_elementwise(PyObject* self, PyObject* const* args, size_t flags,
-                                  PyObject* names) {
-  const Op& op = *reinterpret_cast<FunctionObject*>(self)->op;
-  const Py_ssize_t given = PyVectorcall_NARGS(flags);
-  const Py_ssize_t arity = op.arity;
-  const Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
-  PyObject* stream = nullptr;
-  PyObject* objects[3];
-  bool fits = given <= arity + 1 && given + named <= arity + 1;
-  if (fits && named == 0 && given >= arity) {
-    for (Py_ssize_t i = 0; i < arity; ++i) objects[i] = args[i];
-    if (given > arity) stream = args[arity];
-  } else if (fits) {
-    // Operands may be named as in the documentation: a, b, c (x for condition's: see the op's
-    // parameter names).
-    for (Py_ssize_t i = 0; i < 3; ++i) objects[i] = i < given && i < arity ? args[i] : nullptr;
-    if (given > arity) stream = args[arity];
-    for (Py_ssize_t k = 0; k < named && fits; ++k) {
-      PyObject* key = PyTuple_GET_ITEM(names, k);
-      PyObject* value = args[given + k];
-      if (PyUnicode_CompareWithASCIIString(key, "stream") == 0 && !stream) {
-        stream = value;
-        continue;
-      }
-      fits = false;
-      for (Py_ssize_t i = given; i < arity; ++i) {
-        const char letter[2] = {static_cast<char>('a' + i), 0};
-        const bool known = op.param_names.size() == static_cast<size_t>(arity);
-        const char* wanted = known ? op.param_names[i].c_str() : letter;
-        if (!objects[i] && PyUnicode_CompareWithASCIIString(key, wanted) == 0) {
-          objects[i] = value;
-          fits = true;
-          break;
-        }
-      }
-    }
-    for (Py_ssize_t i = 0; i < arity; ++i) fits = fits && objects[i];
-  }
-  if (!fits) {
-    PyObject* otherwise = reinterpret_cast<FunctionObject*>(self)->otherwise;
-    if (otherwise != Py_None) return PyObject_Vectorcall(otherwise, args, flags, names);
-    PyErr_Format(PyExc_TypeError, "[%s] takes %zd operand%s and an optional stream.",
-                 op.name.c_str(), arity, arity == 1 ? "" : "s");
-    return nullptr;
-  }
-  PyObject* result;
-  if (arity == 2 && !stream && Py_TYPE(objects[0]) == array_type &&
-      Py_TYPE(objects[1]) == array_type) {
-    note_source();
-    try {
-      Operands inputs;
-      inputs.borrow(0, edge_of(objects[0]));
-      inputs.borrow(1, edge_of(objects[1]));
-      return wrap(elementwise(op, inputs.data(), 2, current_stream()));
-    } catch (...) {
-      raise_python();
-      return nullptr;
-    }
-  }
-  result = build_elementwise(op, objects, static_cast<int>(arity), stream);
-  if (result == Py_NotImplemented) {
-    Py_DECREF(result);
-    PyErr_Format(PyExc_TypeError, "[%s] an operand is neither an array nor a scalar.",
-                 op.name.c_str());
-    return nullptr;
-  }
-  return result;
-}
-
-// f(a, axis=None, keepdims=False, *, stream=None).
-static PyObject* call_reduction(PyObject* self, PyObject* const* args, size_t flags,
-                                PyObject* names) {
-  const auto* function = reinterpret_cast<FunctionObject*>(self);
-  const Op& op = *function->op;
-  const Py_ssize_t given = PyVectorcall_NARGS(flags);
-  const Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
-  PyObject* options[3] = {given > 1 ? args[1] : nullptr, given > 2 ? args[2] : nullptr, nullptr};
-  bool fits = given >= 1 && given <= 3 && is_array(args[0]);
-  for (Py_ssize_t k = 0; k < named && fits; ++k) {
-    PyObject* name = PyTuple_GET_ITEM(names, k);
-    int place = 0;
-    for (const char* known : {"axis", "keepdims", "stream"}) {
-      if (PyUnicode_CompareWithASCIIString(name, known) == 0) break;
-      ++place;
-    }
-    fits = place < 3 && !options[place];
-    if (fits) options[place] = args[given + k];
-  }
-  const bool defers = function->otherwise != Py_None;
-  if (fits && defers) {
-    const Dims& shape = edge_of(args[0]).shape();
-    fits = std::find(shape.begin(), shape.end(), 0) == shape.end();
-  }
-  if (!fits) {
-    if (defers) return PyObject_Vectorcall(function->otherwise, args, flags, names);
-    if (given >= 1 && !is_array(args[0])) {
-      return PyErr_Format(PyExc_TypeError, "[%s] An argument is %.200s, not an array.",
-                          op.name.c_str(), Py_TYPE(args[0])->tp_name);
-    }
-    return PyErr_Format(PyExc_TypeError,
-                        "[%s] takes an array and axis, keepdims and stream, the last by name.",
-                        op.name.c_str());
-  }
-  const Edge& edge = edge_of(args[0]);
-  PyObject* axis = options[0] ? options[0] : Py_None;
-  const int keepdims = options[1] ? PyObject_IsTrue(options[1]) : 0;
-  Dims axes;
-  if (keepdims < 0 || !normalise_axes(axis, edge.shape().size(), &axes, op.name.c_str())) {
-    return nullptr;
-  }
-  note_source();
-  try {
-    return wrap(reduction(op, edge, axes, keepdims, stream_of(options[2])));
-  } catch (const PythonError&) {
-  } catch (...) { raise_python(); }
-  return nullptr;
-}
-
-static PyObject* bind_function(PyObject* self, PyObject* object, PyObject*) {
-  if (!object || object == Py_None) {
-    Py_INCREF(self);
-    return self;
-  }
-  return PyMethod_New(self, object);
-}
-
-inline int adopt_function_type(PyTypeObject* type) {
-  type->tp_vectorcall_offset = offsetof(FunctionObject, call);
-  type->tp_call = PyVectorcall_Call;
-  type->tp_descr_get = bind_function;
-  type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
-  PyType_Modified(type);
-  return 0;
-}
-
-inline void init_function(PyObject* self, const Op* op) {
-  auto* function = reinterpret_cast<FunctionObject*>(self);
-  function->call = op->kind == Kind::reduction ? call_reduction : call_elementwise;
-  function->op = op;
 }
 
 }  // namespace mlxk::face

@@ -352,19 +352,27 @@ def elementwise(
         op = Elementwise(op_name, arity, slopes, domain=domain, result=result, constant=constant)
         if operator:
             kernels.set_hook(op_name, op.id)
-        return native(op, function)
+        return native(op, guarded=False)(function)
 
     return declare
 
 
-def native(op: Op, function: F, otherwise: F | None = None) -> F:
-    """The native function of an op with the face of its declaration."""
-    made: Any = kernels.OpFunction(
-        op.id, function.__name__, function.__doc__, module=function.__module__
-    )
-    made.__wrapped__ = function  # where inspect finds the signature
-    made.otherwise = otherwise
-    return made
+def native(op: Op, *, form: str = "", guarded: bool = True) -> Callable[[F], F]:
+    """Makes a declaration into a native function that makes nodes of an op.
+
+    Args:
+        op: The op.
+        form: The kind of arguments that it reads without a Python frame, see ``functions.h`` in the
+            kernel library; empty for that of all ops of a kind.
+        guarded: Whether the declaration has a body, which is called with all other arguments.
+    """
+
+    def declare(function: F) -> F:
+        made: Any = kernels.OpFunction(op.id, function, form)
+        made.otherwise = function if guarded else None
+        return made
+
+    return declare
 
 
 # ---- reductions --------------------------------------------------------------------------------
@@ -406,7 +414,7 @@ def reduction(*, guarded: bool = False, **options: Any) -> Callable[[F], F]:
 
     def declare(function: F) -> F:
         op = Reduction(function.__name__, **options)
-        return native(op, function, function if guarded else None)
+        return native(op, guarded=guarded)(function)
 
     return declare
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlx.kernels import Dtype, array
 
 from ..dtypes import uint32
-from ..op import Op, Shape, method, public
+from ..op import Op, Shape, method, native, public
 from ..stream import StreamOrDevice
 from .axes import axis_of, check_array
 from .shape import Batched, expand_dims, flatten
@@ -15,7 +15,7 @@ class _ArgReduction(Op):
     """A search along one axis, or of the flattened array where the axis is None."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name, params=("axis", "keepdims"), constant=True)
+        super().__init__(name, params=("axis", "keepdims"), result="index", constant=True)
         self.infer(_searched)
         self.vmap(self._batched)
 
@@ -39,6 +39,7 @@ _argmax = _ArgReduction("argmax")
 
 
 @method
+@native(_argmax, form="search")
 def argmax(
     a: array,
     /,
@@ -73,6 +74,7 @@ _argmin = _ArgReduction("argmin")
 
 
 @method
+@native(_argmin, form="search")
 def argmin(
     a: array,
     /,

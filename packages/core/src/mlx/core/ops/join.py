@@ -10,7 +10,7 @@ from typing import Any
 from mlx import kernels
 from mlx.kernels import Dtype, array
 
-from ..op import Op, Shape, fix_shapes, full_like, method, public
+from ..op import Op, Shape, fix_shapes, full_like, method, native, public
 from ..op import expand_dims as _expanded
 from ..stream import StreamOrDevice
 from .axes import (
@@ -38,6 +38,7 @@ _concatenate = Op("concatenate", params=("axis",))
 _concatenate.infer(kernels.joined)
 
 
+@native(_concatenate, form="joined")
 def concatenate(
     arrays: Sequence[array] | array, axis: int | None = 0, *, stream: StreamOrDevice = None
 ) -> array:

@@ -9,7 +9,17 @@ from mlx import kernels
 from mlx.kernels import Dtype, array
 
 from ..dtypes import complex64, inexact
-from ..op import Op, Shape, aligned, broadcast_like, conjugate, fix_shapes, public, unbroadcast
+from ..op import (
+    Op,
+    Shape,
+    aligned,
+    broadcast_like,
+    conjugate,
+    fix_shapes,
+    native,
+    public,
+    unbroadcast,
+)
 from ..stream import StreamOrDevice
 from .axes import as_ints, axis_of, broadcast_shape, check_array, factors, promoted
 from .binary import add, multiply
@@ -20,6 +30,7 @@ from .shape import Batched, expand_dims, flatten, reshape, squeeze, swapaxes, tr
 _matmul = Op("matmul", sized=False)
 
 
+@native(_matmul, form="product")
 def matmul(a: array, b: array, /, *, stream: StreamOrDevice = None) -> array:
     """Matrix product: ``cᵢⱼ = Σₖ aᵢₖ bₖⱼ``.
 
@@ -42,9 +53,6 @@ def matmul(a: array, b: array, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.matmul(mx.array([[1.0, 2.0], [3.0, 4.0]]), mx.array([1.0, 1.0]))
         array([3, 7], dtype=float32)
     """
-    made = kernels.matmul(_matmul.id, a, b, stream)  # matrices of one dtype
-    if made is not None:
-        return made
     check_array("matmul", a, b)
     a, b = factors("matmul", a, b, inexact, stream)
     row, column = a.ndim == 1, b.ndim == 1

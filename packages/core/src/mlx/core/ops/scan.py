@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from mlx import kernels
 from mlx.kernels import Dtype, array
 
 from ..dtypes import bool_, int32
-from ..op import Op, conjugate, full_like, method, method_named, public
+from ..op import Op, conjugate, full_like, method, method_named, native, public
 from ..stream import StreamOrDevice
 from .axes import as_inexact, axis_of, check_array
 from .binary import maximum
@@ -24,8 +25,8 @@ _PARAMS = ("axis", "reverse", "inclusive")
 class _Scan(Op):
     """A reduction that keeps every step: ``yᵢ = x₀ ∘ x₁ ∘ ... ∘ xᵢ``."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name, params=_PARAMS)
+    def __init__(self, name: str, **registry: Any) -> None:
+        super().__init__(name, params=_PARAMS, **registry)
         self.infer(lambda x, **params: (x.shape, x.dtype))
         self.vmap(
             lambda batched, x, axis, reverse, inclusive: self(
@@ -55,9 +56,10 @@ def _with_initial(a: array, value: int, axis: int, reverse: bool, stream: Stream
     return pad(a, widths, constant_values=value, stream=stream)
 
 
-_cumsum = _Scan("cumsum")
+_cumsum = _Scan("cumsum", domain="numeric")
 
 
+@native(_cumsum, form="along")
 def cumsum(
     a: array,
     /,
@@ -120,6 +122,7 @@ def _cumsum_jvp(
 
 
 @method_named("cumsum")
+@native(_cumsum, form="along")
 def _cumsum_method(
     self: array,
     axis: int | None = None,
@@ -138,6 +141,7 @@ cumulative_sum = cumsum
 _cumprod = _Scan("cumprod")
 
 
+@native(_cumprod, form="along")
 def cumprod(
     a: array,
     /,
@@ -218,6 +222,7 @@ def _without_first_zero(x: array, axis: int, reverse: bool) -> tuple[array, arra
 
 
 @method_named("cumprod")
+@native(_cumprod, form="along")
 def _cumprod_method(
     self: array,
     axis: int | None = None,
@@ -236,6 +241,7 @@ _cummax = _Scan("cummax")
 
 
 @method
+@native(_cummax, form="along")
 def cummax(
     a: array,
     /,
@@ -271,6 +277,7 @@ _cummin = _Scan("cummin")
 
 
 @method
+@native(_cummin, form="along")
 def cummin(
     a: array,
     /,
@@ -337,10 +344,11 @@ _extreme_rules(_cummax)
 _extreme_rules(_cummin)
 
 
-_logcumsumexp = _Scan("logcumsumexp")
+_logcumsumexp = _Scan("logcumsumexp", domain="inexact")
 
 
 @method
+@native(_logcumsumexp, form="along")
 def logcumsumexp(
     a: array,
     /,

@@ -23,6 +23,7 @@ from ..op import (
     fix_shapes,
     method,
     method_named,
+    native,
     public,
     reshape_like,
     unbroadcast,
@@ -54,6 +55,7 @@ Batched = tuple[bool, ...]
 _reshape = Movement("reshape", params=("shape",))
 
 
+@native(_reshape, form="list")
 def reshape(a: array, /, shape: Sequence[int], *, stream: StreamOrDevice = None) -> array:
     """The elements, in row-major order, in another shape.
 
@@ -81,6 +83,7 @@ def reshape(a: array, /, shape: Sequence[int], *, stream: StreamOrDevice = None)
 
 
 @method_named("reshape")
+@native(_reshape, form="several")
 def _reshape_method(self: array, *shape: Any, stream: StreamOrDevice = None) -> array:
     """``mx.reshape`` to a sequence of sizes, or to sizes one by one."""
     alone = len(shape) == 1 and is_sequence(shape[0])
@@ -237,6 +240,7 @@ def _unflatten_vmap(batched: Batched, x: array, axis: int, shape: Shape) -> arra
 _expand_dims = Movement("expand_dims", params=("axes",))
 
 
+@native(_expand_dims, form="integers")
 def expand_dims(a: array, /, axis: IntOrInts, *, stream: StreamOrDevice = None) -> array:
     """Adds axes of size one.
 
@@ -276,6 +280,7 @@ _squeeze = Movement("squeeze", params=("axes",))
 
 
 @method
+@native(_squeeze, form="integers")
 def squeeze(a: array, /, axis: Axes = None, *, stream: StreamOrDevice = None) -> array:
     """Removes axes of size one.
 
@@ -390,6 +395,7 @@ def atleast_3d(*arys: array, stream: StreamOrDevice = None) -> array | list[arra
 _transpose = Movement("transpose", params=("axes",))
 
 
+@native(_transpose, form="list")
 def transpose(
     a: array, /, axes: Sequence[int] | None = None, *, stream: StreamOrDevice = None
 ) -> array:
@@ -429,6 +435,7 @@ def transpose(
 
 
 @method_named("transpose")
+@native(_transpose, form="several")
 def _transpose_method(self: array, *axes: Any, stream: StreamOrDevice = None) -> array:
     """``mx.transpose`` with a sequence of axes, or axes one by one; none reverses them."""
     if len(axes) == 1 and (axes[0] is None or is_sequence(axes[0])):
@@ -437,9 +444,10 @@ def _transpose_method(self: array, *axes: Any, stream: StreamOrDevice = None) ->
 
 
 @attribute("T")
-def _transposed(self: array) -> array:
+@native(_transpose, form="several")
+def _transposed(self: array, *, stream: StreamOrDevice = None) -> array:
     """The array with its axes reversed."""
-    return kernels.reshape(_transpose.id, self, tuple(range(self.ndim - 1, -1, -1)))
+    return transpose(self, stream=stream)
 
 
 @attribute("mT")
@@ -565,6 +573,7 @@ def moveaxis(a: array, /, source: int, destination: int, *, stream: StreamOrDevi
 _broadcast_to = Movement("broadcast_to", params=("shape",))
 
 
+@native(_broadcast_to, form="list")
 def broadcast_to(a: Numeric, /, shape: IntOrInts, *, stream: StreamOrDevice = None) -> array:
     """Repeats an array along axes of size one and new leading axes, without a copy.
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from mlx.kernels import array
 
-from ..op import Op, Reduction, Shape, conjugate, fix_shapes, method, public, restored
+from ..op import Op, Shape, conjugate, fix_shapes, method, native, public, reduction, restored
 from ..stream import StreamOrDevice
 from .axes import Axes, as_inexact, axes_of, check_array
 from .shape import Batched, flatten, reshape, transpose
 from .unary import exp
 
-_softmax = Op("softmax", params=("axis", "precise"), like=0, sized=False)
+_softmax = Op("softmax", params=("axis", "precise"), like=0, domain="inexact", sized=False)
 
 
+@native(_softmax, form="along last")
 def softmax(
     a: array, /, axis: Axes = None, *, precise: bool = False, stream: StreamOrDevice = None
 ) -> array:
@@ -74,10 +75,8 @@ def _softmax_vmap(batched: Batched, x: array, axis: int, precise: bool) -> array
     return _softmax(x, axis=axis + 1, precise=precise)
 
 
-_logsumexp = Reduction("logsumexp", domain="inexact")
-
-
 @method
+@reduction(guarded=True, domain="inexact")
 def logsumexp(
     a: array, /, axis: Axes = None, keepdims: bool = False, *, stream: StreamOrDevice = None
 ) -> array:
@@ -105,6 +104,9 @@ def logsumexp(
     if a.size == 0:
         raise ValueError(f"[logsumexp] The array of shape {a.shape} is empty.")
     return _logsumexp(a, axes=axes, keepdims=keepdims, stream=stream)
+
+
+_logsumexp = Op.named["logsumexp"]
 
 
 @_logsumexp.vjp

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlx.kernels import Dtype, array
 
 from ..dtypes import uint32
-from ..op import Op, Shape, fix_shapes, full_like, public
+from ..op import Op, Shape, fix_shapes, full_like, native, public
 from ..stream import StreamOrDevice
 from .axes import as_int, axis_of, check_array
 from .binary import subtract
@@ -15,6 +15,7 @@ from .views import flip, slice_axis
 _sort = Op("sort", params=("axis",), like=0, sized=False)
 
 
+@native(_sort, form="along")
 def sort(
     a: array,
     /,
@@ -72,9 +73,10 @@ def _sort_vmap(batched: Batched, x: array, axis: int) -> array:
     return _sort(x, axis=axis + 1)
 
 
-_argsort = Op("argsort", params=("axis",), constant=True, sized=False)
+_argsort = Op("argsort", params=("axis",), result="index", constant=True, sized=False)
 
 
+@native(_argsort, form="along")
 def argsort(
     a: array,
     /,

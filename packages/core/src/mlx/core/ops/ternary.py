@@ -70,7 +70,7 @@ def _declared_where(
 
 
 _declared_where.__name__ = "where"
-where = native(_select, _declared_where)
+where = native(_select, guarded=False)(_declared_where)
 
 
 @_select.vjp
