@@ -37,5 +37,5 @@ else:
         from importlib.metadata import entry_points
 
         for point in entry_points(group=__name__, name=name):
-            return globals().setdefault(name, point.load())
+            return point.load()
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
