@@ -1,6 +1,6 @@
 """Optimizers, learning rate schedules and gradient clipping."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlx.optimizers import optimizers as optimizers
 from mlx.optimizers import schedulers as schedulers
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mlx.nn import Module as Module
 else:
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> object:
         """A name that another distribution adds, as mlx-nn its ``Module``, by an entry point."""
         from importlib.metadata import entry_points
 
