@@ -369,6 +369,7 @@ def test_reduction_function():
     assert fn(a).item() == 10
     assert fn(a, 0).tolist() == fn(a, axis=[-2]).tolist() == [4, 6]
     assert fn(a, (0, 1), True).shape == fn(a, keepdims=1, stream=None).shape == (1, 1)
+    fn.otherwise = lambda *args, **options: "otherwise"
     for call in (
         lambda: fn(),
         lambda: fn([1, 2]),
@@ -376,18 +377,12 @@ def test_reduction_function():
         lambda: fn(a, 0, axis=1),
         lambda: fn(a, other=1),
         lambda: fn(a, "0"),
+        lambda: fn(a, 2),
+        lambda: fn(a, 1 << 80),
+        lambda: fn(a, (0, -2)),
+        lambda: fn(k.array([])),
     ):
-        with pytest.raises(TypeError, match="sum"):
-            call()
-    for axis in (2, 1 << 80):
-        with pytest.raises((IndexError, ValueError)):
-            fn(a, axis)
-    with pytest.raises(ValueError, match="twice"):
-        fn(a, (0, -2))
-    empty = k.array([])
-    assert fn(empty).item() == 0
-    fn.otherwise = lambda a, axis=None, keepdims=False, *, stream=None: "none"
-    assert fn(empty) == fn(3) == "none"
+        assert call() == "otherwise"
     assert fn(a).item() == 10
 
 

@@ -67,6 +67,8 @@ RAISING: list[Raising] = [
     ("transpose", lambda: a34().transpose(0, 0), ValueError, "0"),
     ("squeeze", lambda: a34().squeeze(0), ValueError, "3"),
     ("sort", lambda: mx.sort(a34(), axis=2), IndexError, "2"),
+    ("sum_of_int", lambda: mx.sum(3), TypeError, r"\[sum\].*int, not an array"),  # type: ignore[arg-type]
+    ("any_of_list", lambda: mx.any([True]), TypeError, r"\[any\].*list, not an array"),  # type: ignore[arg-type]
     ("argmax_empty", lambda: mx.argmax(mx.zeros((0, 3)), axis=0), ValueError, "0"),
     ("index", lambda: a34()[3], IndexError, "3"),
     ("index_minus", lambda: a34()[-4], IndexError, "-4"),

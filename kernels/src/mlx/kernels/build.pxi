@@ -274,7 +274,7 @@ cdef extern from "scalars.h" namespace "mlxk::face":
     Edge scalar_edge(const Scalar&, CDtype, const char*) except +raise_python
 
 
-def reduction(int op_id, array a not None, axes=None, bint keepdims=False, stream=None):
+def reduction(int op_id, a, axes=None, bint keepdims=False, stream=None):
     """A node of a reduction.
 
     Args:
@@ -285,13 +285,18 @@ def reduction(int op_id, array a not None, axes=None, bint keepdims=False, strea
         stream: The stream.
 
     Raises:
+        TypeError: What is given is no array.
         ValueError: An axis is out of range or named twice, or the op has no such dtype.
     """
     cdef const Op* op = op_of(op_id)
     cdef Dims normalised
-    normalise_axes(axes, a.edge.shape().size(), &normalised, op.name.c_str())
+    if not isinstance(a, array):
+        raise TypeError(
+            f"[{op.name.decode()}] An argument is {type(a).__name__}, not an array."
+        )
+    normalise_axes(axes, (<array>a).edge.shape().size(), &normalised, op.name.c_str())
     note_source()
-    return wrap(c_reduction(op[0], a.edge, normalised, keepdims, stream_id(stream)))
+    return wrap(c_reduction(op[0], (<array>a).edge, normalised, keepdims, stream_id(stream)))
 
 
 def movement(int op_id, array a not None, params=(), stream=None):

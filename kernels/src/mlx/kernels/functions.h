@@ -120,55 +120,32 @@ static PyObject* call_elementwise(PyObject* self, PyObject* const* args, size_t 
   return result;
 }
 
-// f(a, axis=None, keepdims=False, *, stream=None).
+// f(a, axis=None, keepdims=False, *, ..., stream=None) of an array with elements.
 static PyObject* call_reduction(PyObject* self, PyObject* const* args, size_t flags,
                                 PyObject* names) {
   const auto* function = reinterpret_cast<FunctionObject*>(self);
   const Op& op = *function->op;
-  const Py_ssize_t given = PyVectorcall_NARGS(flags);
-  const Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
-  PyObject* options[3] = {given > 1 ? args[1] : nullptr, given > 2 ? args[2] : nullptr, nullptr};
-  bool fits = given >= 1 && given <= 3 && is_array(args[0]);
-  for (Py_ssize_t k = 0; k < named && fits; ++k) {
-    PyObject* name = PyTuple_GET_ITEM(names, k);
-    int place = 0;
-    for (const char* known : {"axis", "keepdims", "stream"}) {
-      if (PyUnicode_CompareWithASCIIString(name, known) == 0) break;
-      ++place;
+  const Py_ssize_t stream = PyTuple_GET_SIZE(function->arguments) - 1;
+  PyObject* places[most_arguments];
+  if (bind(function, args, flags, names, places) && places[0] && is_array(places[0]) &&
+      std::all_of(places + 3, places + stream, [](PyObject* place) { return !place; })) {
+    const Edge& edge = edge_of(places[0]);
+    const Dims& shape = edge.shape();
+    const int keepdims = places[2] ? PyObject_IsTrue(places[2]) : 0;
+    Dims axes;
+    if (keepdims >= 0 && std::find(shape.begin(), shape.end(), 0) == shape.end() &&
+        normalise_axes(places[1] ? places[1] : Py_None, shape.size(), &axes, op.name.c_str())) {
+      note_source();
+      try {
+        return wrap(reduction(op, edge, axes, keepdims, stream_of(places[stream])));
+      } catch (const PythonError&) { return nullptr; } catch (...) {
+        raise_python();
+        return nullptr;
+      }
     }
-    fits = place < 3 && !options[place];
-    if (fits) options[place] = args[given + k];
-  }
-  const bool defers = function->otherwise != Py_None;
-  if (fits && defers) {
-    const Dims& shape = edge_of(args[0]).shape();
-    fits = std::find(shape.begin(), shape.end(), 0) == shape.end();
-  }
-  if (!fits) {
-    if (defers) return PyObject_Vectorcall(function->otherwise, args, flags, names);
-    if (given >= 1 && !is_array(args[0])) {
-      return PyErr_Format(PyExc_TypeError, "[%s] An argument is %.200s, not an array.",
-                          op.name.c_str(), Py_TYPE(args[0])->tp_name);
-    }
-    return PyErr_Format(PyExc_TypeError,
-                        "[%s] takes an array and axis, keepdims and stream, the last by name.",
-                        op.name.c_str());
-  }
-  const Edge& edge = edge_of(args[0]);
-  PyObject* axis = options[0] ? options[0] : Py_None;
-  const int keepdims = options[1] ? PyObject_IsTrue(options[1]) : 0;
-  Dims axes;
-  if (keepdims < 0 || !normalise_axes(axis, edge.shape().size(), &axes, op.name.c_str())) {
-    if (!defers) return nullptr;
     PyErr_Clear();  // the declaration says it in its own words
-    return call_otherwise(function, args, flags, names);
   }
-  note_source();
-  try {
-    return wrap(reduction(op, edge, axes, keepdims, stream_of(options[2])));
-  } catch (const PythonError&) {
-  } catch (...) { raise_python(); }
-  return nullptr;
+  return call_otherwise(function, args, flags, names);
 }
 
 // ---- movements -------------------------------------------------------------------------------------------------
@@ -463,6 +440,7 @@ inline bool init_function(PyObject* self, const Op* op, const char* form) {
     if (arguments > most_arguments) return false;
     if (known.arguments && known.arguments != arguments) return false;
     if (known.params && !find_params(function, op)) return false;
+    if (known.kind == Kind::reduction && arguments < 4) return false;
     if (known.kind == Kind::movement && !movement_rule(op->movement).given) return false;
     function->call = known.call;
     function->op = op;

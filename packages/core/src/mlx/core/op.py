@@ -400,21 +400,20 @@ class Reduction(Op):
         return [self(inputs[0], axes=axes, keepdims=params["keepdims"])]
 
 
-def reduction(*, guarded: bool = False, **options: Any) -> Callable[[F], F]:
+def reduction(**options: Any) -> Callable[[F], F]:
     """Makes a declaration, signature and docstring, into the native function of a reduction.
 
     ``@reduction(result="sum")`` above ``def prod(a, /, axis=None, keepdims=False, *, stream=None)``
     registers the op "prod" and returns the function that makes its nodes without a Python frame.
+    The body is called with other arguments than those, and where an array has no elements.
 
     Args:
-        guarded: Whether the function has a body, which is called with other arguments than those,
-            and where an array has no elements.
         **options: See ``Reduction``.
     """
 
     def declare(function: F) -> F:
         op = Reduction(function.__name__, **options)
-        return native(op, guarded=guarded)(function)
+        return native(op)(function)
 
     return declare
 

@@ -14,7 +14,7 @@ from .axes import Axes, axes_of, check_array
 
 
 @method
-@reduction(guarded=True, result="sum", linear=True)
+@reduction(result="sum", linear=True)
 def sum(
     a: array,
     /,
@@ -60,7 +60,7 @@ def _sum_vjp(c: array, out: array, x: array, axes: Shape, keepdims: bool) -> tup
 
 
 @method
-@reduction(guarded=True, result="sum")
+@reduction(result="sum")
 def prod(
     a: array,
     /,
@@ -131,7 +131,7 @@ def _product_of_others(x: array, axes: Shape) -> array:
 
 
 @method
-@reduction(guarded=True)
+@reduction()
 def max(
     a: array,
     /,
@@ -170,7 +170,7 @@ _max = Op.named["max"]
 
 
 @method
-@reduction(guarded=True)
+@reduction()
 def min(
     a: array,
     /,
@@ -267,7 +267,10 @@ def all(
         >>> mx.all(mx.array([[True, False], [True, True]]), axis=1)
         array([False, True], dtype=bool)
     """
-    ...
+    return kernels.reduction(_all.id, a, axis, keepdims, stream)
+
+
+_all = Op.named["all"]
 
 
 @method
@@ -299,7 +302,10 @@ def any(
         >>> mx.any(mx.array([[True, False], [True, True]]), axis=1)
         array([True, True], dtype=bool)
     """
-    ...
+    return kernels.reduction(_any.id, a, axis, keepdims, stream)
+
+
+_any = Op.named["any"]
 
 
 def minmax(

@@ -76,7 +76,7 @@ def _softmax_vmap(batched: Batched, x: array, axis: int, precise: bool) -> array
 
 
 @method
-@reduction(guarded=True, domain="inexact")
+@reduction(domain="inexact")
 def logsumexp(
     a: array, /, axis: Axes = None, keepdims: bool = False, *, stream: StreamOrDevice = None
 ) -> array:
