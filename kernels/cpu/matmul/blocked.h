@@ -7,7 +7,7 @@
 #pragma once
 
 #include "cpu/matmul/operand.h"
-#include "mlxk/threads.h"
+#include "cpu/workers.h"
 
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
@@ -22,11 +22,13 @@ inline int64_t even_part(int64_t n, int64_t most, int64_t step) {
   return parts > 1 ? round_up((n + parts - 1) / parts, step) : n;
 }
 
-// Panels of rows that a task multiplies at once. Their sums stay in L2; few let threads end
-// together, but read b as often again.
+// Panels of rows that a task multiplies at once: with their sums they stay in L2. Few let threads
+// end together, but read b as often again.
 inline int64_t panels_of_task(int64_t row_panels) {
   const int64_t fair = row_panels / (16 * thread_count());
-  return fair < 3 ? 3 : fair > 8 ? 8 : fair;
+  const int64_t most = fair < 3 ? 3 : fair > 8 ? 8 : fair;
+  const int64_t share = (row_panels + thread_count() - 1) / thread_count();
+  return share < most ? share : most;
 }
 
 // The workspace: it grows with m, n and k, for some callers give the largest of several products.
@@ -35,11 +37,13 @@ template <class Tile> struct Workspace {
   int64_t a_bytes, b_bytes, sums_bytes;
   Workspace(int64_t m, int64_t n, int64_t k) {
     const int64_t nc = round_up(n < block_n ? n : block_n, Tile::cols),
-                  mc = round_up(m, Tile::rows);
+                  row_panels = (m + Tile::rows - 1) / Tile::rows;
     const int64_t unit = sizeof(typename Tile::Unit);
-    a_bytes = round_up(mc * units(k < panel_k ? k : panel_k) * unit, 64);
+    const int64_t held = thread_count() * panels_of_task(row_panels);  // by all workers
+    const int64_t summed = k > block_k && row_panels > held ? row_panels : held;
+    a_bytes = round_up(held * Tile::rows * units(k < panel_k ? k : panel_k) * unit, 64);
     b_bytes = round_up(nc * units(k < block_k ? k : block_k) * unit, 64);
-    sums_bytes = k > panel_k ? mc * nc * 4 : 0;
+    sums_bytes = k > panel_k ? summed * Tile::rows * nc * 4 : 0;
   }
   static int64_t units(int64_t k) { return (k + Tile::steps - 1) / Tile::steps; }
   int64_t bytes() const { return a_bytes + b_bytes + sums_bytes; }
@@ -88,6 +92,7 @@ template <class Tile, Dtype D> struct BlockedProduct {
   Unit* packed_b;
   float* sums;
   int64_t row_panels = (a.rows + Tile::rows - 1) / Tile::rows;
+  int64_t task = panels_of_task(row_panels);
   int64_t j0 = 0, nc = 0, k0 = 0, kc = 0;  // the block
   int64_t col_panels = 0, depth = 0;       // its panels, and how deep they are
 
@@ -110,11 +115,14 @@ template <class Tile, Dtype D> struct BlockedProduct {
     });
   }
 
-  void multiply_rows(int64_t panel0, int64_t panel1) const {
+  void multiply_rows(int64_t panel0, int64_t panel1, int64_t worker) const {
+    const int64_t place = worker * task;
+    float* const task_sums =
+        sums + (a.cols > block_k ? panel0 : place) * col_panels * Workspace<Tile>::tile;
     for (int64_t k = 0; k < kc; k += depth) {
       const int64_t deep = depth_at(k), size = units(deep) * Tile::rows;
       Unit* const panels =
-          packed_a + panel0 * units(panel_k < a.cols ? panel_k : a.cols) * Tile::rows;
+          packed_a + place * units(panel_k < a.cols ? panel_k : a.cols) * Tile::rows;
       for (int64_t p = panel0; p < panel1; ++p) {
         const int64_t row = p * Tile::rows;
         const int64_t count = a.rows - row < Tile::rows ? a.rows - row : Tile::rows;
@@ -127,7 +135,8 @@ template <class Tile, Dtype D> struct BlockedProduct {
         for (int64_t p = panel0; p < panel1; ++p) {
           constexpr int64_t tile_size = Workspace<Tile>::tile;
           alignas(64) float whole[tile_size];
-          float* tile = first && last ? whole : sums + (p * col_panels + q) * tile_size;
+          float* tile =
+              first && last ? whole : task_sums + ((p - panel0) * col_panels + q) * tile_size;
           Tile::multiply(units(deep), panels + (p - panel0) * size, panel_of_b(k, q), first, tile);
           if (last) write(tile, p * Tile::rows, q * Tile::cols);
         }
@@ -143,8 +152,6 @@ template <class Tile, Dtype D> struct BlockedProduct {
   }
 
   void run() {
-    const int64_t share = (row_panels + thread_count() - 1) / thread_count();
-    const int64_t most = panels_of_task(row_panels), task = share < most ? share : most;
     const int64_t wide = even_part(b.cols, block_n, Tile::cols);
     const int64_t deep = even_part(a.cols, block_k, panel_k);
     for (j0 = 0; j0 < b.cols; j0 += wide) {
@@ -154,11 +161,10 @@ template <class Tile, Dtype D> struct BlockedProduct {
         kc = a.cols - k0 < deep ? a.cols - k0 : deep;
         depth = even_part(kc, panel_k, 8);
         pack_b();
-        parallel_for((row_panels + task - 1) / task, 1, [&](int64_t begin, int64_t end) {
-          for (int64_t i = begin; i < end; ++i) {
-            const int64_t panel1 = (i + 1) * task;
-            multiply_rows(i * task, panel1 < row_panels ? panel1 : row_panels);
-          }
+        const int64_t tasks = (row_panels + task - 1) / task;
+        run_tasks(tasks, worker_count(tasks), [&](int64_t i, int64_t worker) {
+          const int64_t panel1 = (i + 1) * task;
+          multiply_rows(i * task, panel1 < row_panels ? panel1 : row_panels, worker);
         });
       }
     }

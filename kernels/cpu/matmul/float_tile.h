@@ -48,9 +48,9 @@ template <Dtype D> struct FloatTile {
     for (int r = 0; r < rows; ++r) {
       for (int i = 0; i < 2; ++i) sums[r][i] = first ? vec{} : ::load(tile + r * cols + i * lanes);
     }
+#pragma GCC unroll 4
     for (int64_t u = 0; u < units; ++u) {
       const vec b0 = ::load(b), b1 = ::load(b + lanes);
-      __builtin_prefetch(b + 16 * cols);  // from L2: a deep panel does not fit L1
 #pragma GCC unroll 14
       for (int r = 0; r < rows; ++r) {
         sums[r][0] += a[r] * b0;
