@@ -1,6 +1,7 @@
-// Measures the machine's limits with all its cores and prints "name value" lines, in bytes or
-// operations a second: copy (bytes read plus bytes written by memcpy), read, fma (float32), bf16
-// and int8 (dot instructions; without them bf16 is fma's, for elements are converted, and int8 0).
+// Measures the machine's limits with all its cores, the one named or else all, and prints "name
+// value" lines, in bytes or operations a second: copy (bytes read plus bytes written by memcpy),
+// read, fma (float32), bf16 and int8 (dot instructions; without them bf16 is fma's, for elements
+// are converted, and int8 0).
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -54,31 +55,41 @@ template <class Body> double rate(double operations, const Body& body) {
   return operations / best_seconds(body);
 }
 
-}  // namespace
+constexpr size_t bytes = size_t{256} << 20;
 
-int main() {
-  const size_t bytes = size_t{256} << 20;
-  char* from = static_cast<char*>(std::aligned_alloc(size_t{2} << 20, bytes));
-  char* to = static_cast<char*>(std::aligned_alloc(size_t{2} << 20, bytes));
-  std::memset(from, 1, bytes);
-  std::memset(to, 1, bytes);
+struct Pages {
+  char* data = static_cast<char*>(std::aligned_alloc(size_t{2} << 20, bytes));
+  Pages() { std::memset(data, 1, bytes); }
+  ~Pages() { std::free(data); }
+};
+
+double copy() {
+  const Pages from, to;
   const size_t part = bytes / threads;
-  std::printf("copy %.6g\n",
-              rate(2.0 * bytes, [&](int t) { std::memcpy(to + t * part, from + t * part, part); }));
-  std::printf("read %.6g\n", rate(bytes, [&](int t) {
-                const wide* p = reinterpret_cast<const wide*>(from + t * part);
-                wide sums[8] = {};
-                for (size_t i = 0; i + 8 <= part / sizeof(wide); i += 8) {
-                  for (int u = 0; u < 8; ++u) sums[u] += p[i + u];
-                }
-                wide total = sums[0];
-                for (int u = 1; u < 8; ++u) total += sums[u];
-                sink = total[0];
-              }));
+  return rate(2.0 * bytes,
+              [&](int t) { std::memcpy(to.data + t * part, from.data + t * part, part); });
+}
 
-  constexpr long steps = 20'000'000;
-  constexpr int chains = 12;
-  const double fma = rate(2.0 * (width / 4) * chains * steps * threads, [&](int) {
+double read() {
+  const Pages from;
+  const size_t part = bytes / threads;
+  return rate(bytes, [&](int t) {
+    const wide* p = reinterpret_cast<const wide*>(from.data + t * part);
+    wide sums[8] = {};
+    for (size_t i = 0; i + 8 <= part / sizeof(wide); i += 8) {
+      for (int u = 0; u < 8; ++u) sums[u] += p[i + u];
+    }
+    wide total = sums[0];
+    for (int u = 1; u < 8; ++u) total += sums[u];
+    sink = total[0];
+  });
+}
+
+constexpr long steps = 20'000'000;
+constexpr int chains = 12;
+
+double fma() {
+  return rate(2.0 * (width / 4) * chains * steps * threads, [](int) {
     wide x = {}, sums[chains] = {};
     x += 1.0f;
     KEEP(x);  // a known one would leave additions alone
@@ -92,42 +103,60 @@ int main() {
 #pragma GCC unroll 12
     for (int u = 0; u < chains; ++u) sink = sums[u][0];
   });
-  std::printf("fma %.6g\n", fma);
+}
+
+double bf16() {
 #if defined(__AVX512BF16__)
-  std::printf("bf16 %.6g\n", rate(64.0 * chains * steps * threads, [&](int) {
-                __m512 sums[chains] = {};
-                const __m512bh x = reinterpret_cast<__m512bh>(_mm512_set1_epi32(0x3f803f80));
-                for (long i = 0; i < steps; ++i) {
+  return rate(64.0 * chains * steps * threads, [](int) {
+    __m512 sums[chains] = {};
+    const __m512bh x = reinterpret_cast<__m512bh>(_mm512_set1_epi32(0x3f803f80));
+    for (long i = 0; i < steps; ++i) {
 #pragma GCC unroll 12
-                  for (int u = 0; u < chains; ++u) {
-                    sums[u] = _mm512_dpbf16_ps(sums[u], x, x);
-                    KEEP(sums[u]);
-                  }
-                }
+      for (int u = 0; u < chains; ++u) {
+        sums[u] = _mm512_dpbf16_ps(sums[u], x, x);
+        KEEP(sums[u]);
+      }
+    }
 #pragma GCC unroll 12
-                for (int u = 0; u < chains; ++u) sink = sums[u][0];
-              }));
+    for (int u = 0; u < chains; ++u) sink = sums[u][0];
+  });
 #else
-  std::printf("bf16 %.6g\n", fma);
+  return fma();
 #endif
+}
+
+double int8() {
 #if defined(__AVX512VNNI__)
-  std::printf("int8 %.6g\n", rate(128.0 * chains * steps * threads, [&](int) {
-                __m512i sums[chains] = {};
-                const __m512i x = _mm512_set1_epi32(0x01010101);
-                for (long i = 0; i < steps; ++i) {
+  return rate(128.0 * chains * steps * threads, [](int) {
+    __m512i sums[chains] = {};
+    const __m512i x = _mm512_set1_epi32(0x01010101);
+    for (long i = 0; i < steps; ++i) {
 #pragma GCC unroll 12
-                  for (int u = 0; u < chains; ++u) {
-                    sums[u] = _mm512_dpbusd_epi32(sums[u], x, x);
-                    KEEP(sums[u]);
-                  }
-                }
+      for (int u = 0; u < chains; ++u) {
+        sums[u] = _mm512_dpbusd_epi32(sums[u], x, x);
+        KEEP(sums[u]);
+      }
+    }
 #pragma GCC unroll 12
-                for (int u = 0; u < chains; ++u)
-                  sink = static_cast<float>(_mm512_cvtsi512_si32(sums[u]));
-              }));
+    for (int u = 0; u < chains; ++u) sink = static_cast<float>(_mm512_cvtsi512_si32(sums[u]));
+  });
 #else
-  std::printf("int8 0\n");
+  return 0;
 #endif
-  std::free(from);
-  std::free(to);
+}
+
+struct Limit {
+  const char* name;
+  double (*measure)();
+};
+constexpr Limit limits[] = {
+    {"copy", copy}, {"read", read}, {"fma", fma}, {"bf16", bf16}, {"int8", int8}};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  for (const Limit& limit : limits) {
+    if (argc < 2 || std::strcmp(argv[1], limit.name) == 0)
+      std::printf("%s %.6g\n", limit.name, limit.measure());
+  }
 }

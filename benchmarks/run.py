@@ -59,8 +59,8 @@ class Worker:
         self.process.wait()
 
 
-def machine_limits() -> dict[str, float]:
-    """Measures the machine: bytes or operations a second by name."""
+def machine_limits(*one: str) -> dict[str, float]:
+    """Measures the machine, in one limit or in all: bytes or operations a second by name."""
     program = BUILD / "limits"
     source = HERE / "limits.cpp"
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
@@ -68,7 +68,7 @@ def machine_limits() -> dict[str, float]:
         subprocess.run(
             [os.environ.get("CXX", "g++"), *flags, str(source), "-o", str(program)], check=True
         )
-    text = subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout
+    text = subprocess.run([program, *one], check=True, capture_output=True, text=True).stdout
     return {name: float(value) for name, value in (line.split() for line in text.splitlines())}
 
 
@@ -100,6 +100,7 @@ class Measured:
     seconds: dict[str, float]
     memory: dict[str, list[int]]  # bytes of the result, and beside it at the peak
     peaks: dict[str, int]  # bytes above the import, by library
+    limit: float  # the machine's in the same rounds, where the case is held against one
     remarks: list[str]
 
 
@@ -116,6 +117,7 @@ def measure(case: Case, workers: list[Worker], rounds: int) -> Measured:
     times: dict[str, list[float]] = {}
     samples: dict[str, list[float]] = {}
     memory: dict[str, list[int]] = {}
+    limits: list[float] = []
     remarks: list[str] = []
     chosen = [
         w
@@ -123,6 +125,8 @@ def measure(case: Case, workers: list[Worker], rounds: int) -> Measured:
         if w.name in case.functions or (w.name == "ours" and "mlx" in case.functions)
     ]
     for turn in range(rounds):
+        if case.limit:
+            limits += machine_limits(case.limit).values()
         for worker in chosen:
             for mode in modes(worker, case):
                 key = f"{worker.name} {mode}"
@@ -143,7 +147,8 @@ def measure(case: Case, workers: list[Worker], rounds: int) -> Measured:
     peaks = {w.name: peak for w in chosen if case.peak and (peak := peak_of(case, w.name))}
     remarks += [f"{key} gives another answer" for key in agree(samples, case.tolerance)]
     seconds = {key: statistics.median(values) for key, values in times.items()}
-    return Measured(seconds, memory, peaks, remarks)
+    limit = statistics.median(limits) if limits else 0.0
+    return Measured(seconds, memory, peaks, limit, remarks)
 
 
 def shown(seconds: float) -> str:
@@ -170,7 +175,7 @@ def shown_memory(measured: Measured) -> str:
     return " + ".join(map(shown_bytes, max(ours, key=sum))) if ours else "–"
 
 
-def row(case: Case, measured: Measured, limits: dict[str, float]) -> list[str]:
+def row(case: Case, measured: Measured) -> list[str]:
     """The cells of one line of the page."""
     times = measured.seconds
     ours = {key: t for key, t in times.items() if key.startswith("ours")}
@@ -179,8 +184,8 @@ def row(case: Case, measured: Measured, limits: dict[str, float]) -> list[str]:
     peer = min(peers, key=lambda key: peers[key], default="")
     ratio = f"{best_ours / peers[peer]:.2f}" if peer and ours else "–"
     limit, target, reached = "–", "–", "–"
-    if case.limit and limits[case.limit]:
-        bound = case.amount / limits[case.limit]
+    if measured.limit:
+        bound = case.amount / measured.limit
         limit = f"{best_ours / bound:.2f} x {case.limit}"
         if case.factor:
             target = f"{case.factor:.2f} x"
@@ -227,7 +232,7 @@ def main() -> None:
         if arguments.one not in case.name:
             continue
         measured = measure(case, workers, arguments.rounds)
-        lines.append("| " + " | ".join(row(case, measured, limits)) + " |")
+        lines.append("| " + " | ".join(row(case, measured)) + " |")
         print(lines[-1], flush=True)
         remarks = [f"- {case.name}: {remark}" for remark in measured.remarks]
         print("\n".join(remarks), end="\n" if remarks else "", flush=True)
