@@ -12,9 +12,15 @@
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
-constexpr int64_t panel_k = 512;   // elements of k in a packed panel, at most
-constexpr int64_t block_k = 2048;  // elements of k, and
-constexpr int64_t block_n = 1024;  // columns, of which b is packed at once: they stay in L3
+constexpr int64_t panel_k = 512;  // elements of k in a packed panel, at most
+// What is packed of b at once: it stays in L3.
+constexpr int64_t block_k = 2048;        // elements of k, at most
+constexpr int64_t block_n = 1024;        // columns, at most
+constexpr int64_t block_size = 1 << 20;  // elements, at most but for the last panel
+
+constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+inline int64_t block_cols(int64_t k) { return smaller(block_n, block_size / smaller(k, block_k)); }
 
 // The length of equal parts of n, at most `most` and each but the last a multiple of `step`.
 inline int64_t even_part(int64_t n, int64_t most, int64_t step) {
@@ -28,7 +34,7 @@ inline int64_t panels_of_task(int64_t row_panels) {
   const int64_t fair = row_panels / (16 * thread_count());
   const int64_t most = fair < 3 ? 3 : fair > 8 ? 8 : fair;
   const int64_t share = (row_panels + thread_count() - 1) / thread_count();
-  return share < most ? share : most;
+  return smaller(share, most);
 }
 
 // The workspace: it grows with m, n and k, for some callers give the largest of several products.
@@ -36,14 +42,17 @@ template <class Tile> struct Workspace {
   static constexpr int64_t tile = Tile::rows * Tile::cols;
   int64_t a_bytes, b_bytes, sums_bytes;
   Workspace(int64_t m, int64_t n, int64_t k) {
-    const int64_t nc = round_up(n < block_n ? n : block_n, Tile::cols),
-                  row_panels = (m + Tile::rows - 1) / Tile::rows;
     const int64_t unit = sizeof(typename Tile::Unit);
+    const int64_t row_panels = (m + Tile::rows - 1) / Tile::rows;
     const int64_t held = thread_count() * panels_of_task(row_panels);  // by all workers
-    const int64_t summed = k > block_k && row_panels > held ? row_panels : held;
-    a_bytes = round_up(held * Tile::rows * units(k < panel_k ? k : panel_k) * unit, 64);
-    b_bytes = round_up(nc * units(k < block_k ? k : block_k) * unit, 64);
-    sums_bytes = k > panel_k ? summed * Tile::rows * nc * 4 : 0;
+    a_bytes = round_up(held * Tile::rows * units(smaller(k, panel_k)) * unit, 64);
+    const int64_t cols = round_up(smaller(n, block_n), Tile::cols);
+    const int64_t cols_of_deep = smaller(cols, round_up(block_cols(block_k), Tile::cols));
+    const int64_t most = units(block_size + 2 * Tile::cols * block_k);  // with what is rounded up
+    b_bytes = round_up(smaller(cols * units(smaller(k, block_k)), most) * unit, 64);
+    const int64_t of_tasks = k > panel_k ? held * cols : 0,
+                  of_all = k > block_k ? row_panels * cols_of_deep : 0;
+    sums_bytes = (of_tasks > of_all ? of_tasks : of_all) * Tile::rows * 4;
   }
   static int64_t units(int64_t k) { return (k + Tile::steps - 1) / Tile::steps; }
   int64_t bytes() const { return a_bytes + b_bytes + sums_bytes; }
@@ -152,7 +161,7 @@ template <class Tile, Dtype D> struct BlockedProduct {
   }
 
   void run() {
-    const int64_t wide = even_part(b.cols, block_n, Tile::cols);
+    const int64_t wide = even_part(b.cols, block_cols(a.cols), Tile::cols);
     const int64_t deep = even_part(a.cols, block_k, panel_k);
     for (j0 = 0; j0 < b.cols; j0 += wide) {
       nc = b.cols - j0 < wide ? b.cols - j0 : wide;
