@@ -183,8 +183,8 @@ struct Box {
     for (int i : {3, 2, 1, 0}) {
       const int64_t at = index % cut.count(p, i) * cut.sizes[i];
       index /= cut.count(p, i);
-      (i == 3 ? channels : spans[i]) = {
-          at, smaller(at + cut.sizes[i], i == 3 ? p.channels : p.axes[i].in)};
+      (i == 3 ? channels : spans[i]) =
+          Span{at, smaller(at + cut.sizes[i], i == 3 ? p.channels : p.axes[i].in)};
     }
     image = index;
   }
