@@ -21,7 +21,9 @@ namespace {
 
 // The loops that matter are written in vectors; letting g++ make vectors of the short rests doubles
 // the compile time.
+#if !defined(__clang__)
 #pragma GCC optimize("no-tree-vectorize")
+#endif
 
 namespace {
 

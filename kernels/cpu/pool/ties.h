@@ -15,7 +15,7 @@ namespace {
 template <class V, class W> MLXK_FN W where_greatest(V x, V greatest, W value) {
   if constexpr (ms::same_type<V, ms::complex64>::value) {
     const bool same = (x.re == greatest.re) & (x.im == greatest.im);
-    return same | ms::is_nan(greatest) ? value : W{};
+    return (same | ms::is_nan(greatest)) ? value : W{};
   } else {
     return ms::select(x < greatest, W{}, value);
   }
