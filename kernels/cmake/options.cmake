@@ -15,6 +15,8 @@ if(NOT APPLE AND NOT USE_ASAN AND NOT USE_TSAN AND NOT USE_UBSAN)
   string(APPEND CMAKE_SHARED_LINKER_FLAGS " -Wl,--no-undefined")
 endif()
 add_compile_options(-Wall -Wextra -Wno-unused-parameter -fno-semantic-interposition)
+# One formula serves scalars and vectors: it joins masks with & and |, which on scalars are bool.
+add_compile_options($<$<CXX_COMPILER_ID:Clang,AppleClang>:-Wno-bitwise-instead-of-logical>)
 
 if(MLX_USE_CCACHE)
   find_program(CCACHE_PROGRAM ccache)

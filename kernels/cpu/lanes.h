@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "mlxk/dtype.h"
 #include "mlxk/error.h"
@@ -53,6 +54,15 @@ MLXK_FN void stream_fence() {
 #if defined(__x86_64__)
   _mm_sfence();
 #endif
+}
+// Lane k of the result is lane index(k) of the concatenation of a and b, for a lambda without
+// captures.
+template <class V, class Index, int... k>
+MLXK_FN V shuffled(V a, V b, Index, std::integer_sequence<int, k...>) {
+  return __builtin_shufflevector(a, b, Index{}(k)...);
+}
+template <class T, class Index> MLXK_FN Vec<T> shuffled(Vec<T> a, Vec<T> b, Index index) {
+  return shuffled(a, b, index, std::make_integer_sequence<int, lanes<T>>{});
 }
 MLXK_FN bool aligned(const void* p) {
   return (reinterpret_cast<uintptr_t>(p) & (vector_bytes - 1)) == 0;

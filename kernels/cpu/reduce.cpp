@@ -21,7 +21,9 @@ namespace {
 
 // The loops that matter are written in vectors; letting g++ make vectors of the short rests doubles
 // the compile time.
+#if !defined(__clang__)
 #pragma GCC optimize("no-tree-vectorize")
+#endif
 
 namespace {
 
@@ -204,7 +206,7 @@ template <class Op, class T> struct Reducer {
     Walk walk(kept, begin);
     while (begin < end) {
       const int count = end - begin < group ? static_cast<int>(end - begin) : group;
-      const T* row[group];
+      const T* row[group] = {};
       T total[group];
       int64_t out[group];
       for (int k = 0; k < group; ++k) {

@@ -78,7 +78,6 @@ static void fill_table(const RopeJob& job, double begin, int64_t count, int64_t 
 template <class S, class T> struct Rotate {
   static constexpr int width = lanes<T>;
   using V = Vec<T>;
-  using Indices = ms::int_t<V>;
 
   static MLXK_MEMBER void put(S* out, V v, bool streams) {
     if constexpr (ms::same_type<S, T>::value) {
@@ -87,16 +86,12 @@ template <class S, class T> struct Rotate {
     store_as(out, v);
   }
   // Element k of the result is element 2k + odd of the concatenation of a and b.
-  static MLXK_MEMBER V every_second(V a, V b, int odd) {
-    Indices from;
-    for (int k = 0; k < width; ++k) from[k] = 2 * k + odd;
-    return __builtin_shuffle(a, b, from);
+  template <int odd> static MLXK_MEMBER V every_second(V a, V b) {
+    return shuffled<T>(a, b, [](int k) { return 2 * k + odd; });
   }
   // a and b element by element in turn: the first half, or the second.
-  static MLXK_MEMBER V interleaved(V a, V b, int half) {
-    Indices from;
-    for (int k = 0; k < width; ++k) from[k] = (k + half * width) / 2 + (k % 2) * width;
-    return __builtin_shuffle(a, b, from);
+  template <int half> static MLXK_MEMBER V interleaved(V a, V b) {
+    return shuffled<T>(a, b, [](int k) { return (k + half * width) / 2 + (k % 2) * width; });
   }
 
   // Pairs (x[i], x[i + pairs]).
@@ -124,10 +119,10 @@ template <class S, class T> struct Rotate {
     for (; i + width <= n; i += width) {
       const V low = load_as(x + 2 * i), high = load_as(x + 2 * i + width), cosine = load(c + i),
               sine = load(s + i);
-      const V a = every_second(low, high, 0), b = every_second(low, high, 1);
+      const V a = every_second<0>(low, high), b = every_second<1>(low, high);
       const V first = a * cosine - b * sine, second = a * sine + b * cosine;
-      put(out + 2 * i, interleaved(first, second, 0), streams);
-      put(out + 2 * i + width, interleaved(first, second, 1), streams);
+      put(out + 2 * i, interleaved<0>(first, second), streams);
+      put(out + 2 * i + width, interleaved<1>(first, second), streams);
     }
     for (; i < n; ++i) {
       const T a = widen<T>(x[2 * i]), b = widen<T>(x[2 * i + 1]);

@@ -8,7 +8,9 @@
 #include "scalar/complex.h"
 
 // The loops that gain from vectors are written in vectors; letting g++ look for more takes minutes.
+#if !defined(__clang__)
 #pragma GCC optimize("no-tree-vectorize")
+#endif
 
 namespace {
 

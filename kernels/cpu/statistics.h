@@ -4,8 +4,8 @@
 //
 // Included by kernel stems only. S gives, for a block of T: State of(p, n); column_pivots and
 // column_sums for block_rows rows of at most tile_columns columns, padded to whole vectors;
-// merge(State*, State, elements so far, elements more); and Columns, the states of a tile's columns,
-// which merge those of a block.
+// merge(State*, State, elements so far, elements more); and Columns, the states of a tile's
+// columns, which merge those of a block.
 #pragma once
 
 #include "cpu/axes.h"
@@ -50,20 +50,20 @@ template <class T> MLXK_FN void put_real(void* out, Dtype dtype, int64_t index, 
 }
 
 // Lanes combined by halves, always in the same order.
-template <class T> MLXK_FN Vec<T> swap_lanes(Vec<T> v, int step) {
-  ms::int_t<Vec<T>> from;
-  for (int k = 0; k < lanes<T>; ++k) from[k] = k ^ step;
-  return __builtin_shuffle(v, from);
+template <class T, int step> MLXK_FN Vec<T> swap_lanes(Vec<T> v) {
+  return shuffled<T>(v, v, [](int k) { return k ^ step; });
 }
-template <class T> MLXK_FN T sum_lanes(Vec<T> v) {
-#pragma GCC unroll 8
-  for (int step = lanes<T> / 2; step >= 1; step /= 2) v += swap_lanes<T>(v, step);
-  return v[0];
+template <class T, int step = lanes<T> / 2> MLXK_FN T sum_lanes(Vec<T> v) {
+  if constexpr (step == 0)
+    return v[0];
+  else
+    return sum_lanes<T, step / 2>(v + swap_lanes<T, step>(v));
 }
-template <class T> MLXK_FN T greatest_lane(Vec<T> v) {
-#pragma GCC unroll 8
-  for (int step = lanes<T> / 2; step >= 1; step /= 2) v = ms::maximum(v, swap_lanes<T>(v, step));
-  return v[0];
+template <class T, int step = lanes<T> / 2> MLXK_FN T greatest_lane(Vec<T> v) {
+  if constexpr (step == 0)
+    return v[0];
+  else
+    return greatest_lane<T, step / 2>(ms::maximum(v, swap_lanes<T, step>(v)));
 }
 // The last n < lanes elements, the other lanes filled.
 template <class T, class S> MLXK_FN Vec<T> load_rest(const S* p, int64_t n, T filler) {

@@ -96,6 +96,16 @@ MLXK_LANE(float, 'F', int32, uint32)
 #if MLXK_HAS_DOUBLE
 MLXK_LANE(double, 'F', int64, uint64)
 #endif
+#if defined(MLXK_HOST)
+// The lanes that clang gives to the masks of 64-bit vectors, where int64 is `long`.
+template <class T> struct other_of {
+  using type = long long;
+};
+template <> struct other_of<long long> {
+  using type = long;
+};
+MLXK_LANE(other_of<int64>::type, 'I', int64, uint64)
+#endif
 #undef MLXK_LANE
 
 template <class T, int bytes> struct scalar_or_vector {  // a scalar F

@@ -91,9 +91,10 @@ class Fiber {
   std::unique_ptr<char[]> stack_;
   ucontext_t context_, scheduler_;
   void* fake_ = nullptr;
-  const void* scheduler_stack_ = nullptr;
-  size_t scheduler_bytes_ = 0;
-  void *thread_ = nullptr, *scheduler_thread_ = nullptr;
+  // What sanitizers are told.
+  [[maybe_unused]] const void* scheduler_stack_ = nullptr;
+  [[maybe_unused]] size_t scheduler_bytes_ = 0;
+  [[maybe_unused]] void *thread_ = nullptr, *scheduler_thread_ = nullptr;
 };
 
 enum class State : uint8_t { ready, at_barrier, at_exchange, ended };

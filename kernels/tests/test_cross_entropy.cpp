@@ -1,5 +1,6 @@
-#include "check.h"
+#include <algorithm>
 
+#include "check.h"
 #include "tensors.h"
 
 using namespace mlxk_check;

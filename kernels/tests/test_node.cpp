@@ -113,13 +113,13 @@ TEST(many_inputs_and_outputs_live_on_the_heap) {
   Op op;
   op.name = "test_many";
   op.kind = Kind::structural;
-  const Op& many = register_op(op);
+  const Op* many = &register_op(op);
   const int64_t before = graph_statistics().live_nodes;
   {
     std::vector<Edge> inputs(5, leaf());
     const Dims shapes[3] = {Dims{2, 3}, Dims{4}, Dims{}};
     const Dtype dtypes[3] = {Dtype::float32, Dtype::int8, Dtype::bool_};
-    Node* node = structural(many, inputs.data(), 5, Params(List{Value(3)}), shapes, dtypes, 3, 0);
+    Node* node = structural(*many, inputs.data(), 5, Params(List{Value(3)}), shapes, dtypes, 3, 0);
     Edge first = Edge::adopt(node, 0);
     Edge last(node, 2);
     first = Edge();

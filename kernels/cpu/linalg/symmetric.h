@@ -108,6 +108,14 @@ template <class U> void scale(Int count, U factor, U* x) {
   for (Int i = 0; i < count; ++i) x[i] *= factor;
 }
 
+// Turns `width` eigenvectors of the tridiagonal form into those of the matrix it was made of.
+template <class T>
+void turn_back(Int n, char part, const EighMemory<T>& memory, Int width, T* columns, T* work) {
+  Int unused = 0;
+  Lapack<T>::ormtr("L", &part, "N", &n, &width, memory.a, &n, memory.tau, columns, &n, work,
+                   &memory.strip_work, &unused, 1, 1, 1);
+}
+
 // Eigenvalues, ascending, and with `vectors` eigenvectors as the columns of a row-major matrix, of
 // the matrix in memory.a. Returns 0, or 1 where it did not converge.
 template <class T>
@@ -137,11 +145,8 @@ Int eigh(Int n, bool upper, const EighMemory<T>& memory, Real<T>* values, T* vec
   const Int strip = turned_strip(n);
   for_strips(n, strip, 2.0 * static_cast<double>(n * n) * static_cast<double>(n),
              [&](Int c, Int end) {
-               const Int width = end - c;
-               Int unused = 0;
-               Lapack<T>::ormtr("L", &part, "N", &n, &width, a, &n, memory.tau, z + c * n, &n,
-                                memory.work + c / strip * memory.strip_work, &memory.strip_work,
-                                &unused, 1, 1, 1);
+               turn_back(n, part, memory, end - c, z + c * n,
+                         memory.work + c / strip * memory.strip_work);
              });
   copy_matrix(n, n, z, Int{1}, n, vectors, n, Int{1});
   return 0;

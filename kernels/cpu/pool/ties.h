@@ -15,7 +15,7 @@ namespace {
 template <class V, class W> MLXK_FN W where_greatest(V x, V greatest, W value) {
   if constexpr (ms::same_type<V, ms::complex64>::value) {
     const bool same = (x.re == greatest.re) & (x.im == greatest.im);
-    return same | ms::is_nan(greatest) ? value : W{};
+    return (same | ms::is_nan(greatest)) ? value : W{};
   } else {
     return ms::select(x < greatest, W{}, value);
   }
@@ -183,8 +183,8 @@ struct Box {
     for (int i : {3, 2, 1, 0}) {
       const int64_t at = index % cut.count(p, i) * cut.sizes[i];
       index /= cut.count(p, i);
-      (i == 3 ? channels : spans[i]) = {
-          at, smaller(at + cut.sizes[i], i == 3 ? p.channels : p.axes[i].in)};
+      (i == 3 ? channels : spans[i]) =
+          Span{at, smaller(at + cut.sizes[i], i == 3 ? p.channels : p.axes[i].in)};
     }
     image = index;
   }

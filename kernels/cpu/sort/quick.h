@@ -32,7 +32,7 @@ template <class T> MLXK_FN void store_keys(T* to, Keys<T> v) { __builtin_memcpy(
 
 template <class T, int... lane>
 MLXK_FN Keys<T> permuted(Keys<T> v, std::integer_sequence<int, lane...>) {
-  return __builtin_shuffle(v, Keys<T>{lane...});
+  return __builtin_shufflevector(v, v, lane...);
 }
 template <class T, int distance, int... lane>
 MLXK_FN Keys<T> exchanged(Keys<T> v,

@@ -17,9 +17,10 @@ inline ElementwiseArguments elementwise_arguments(const Tensor* inputs, int inpu
   for (int axis = 0; axis < output.ndim; axis++) {
     const int64_t length = output.shape[axis];
     if (length == 1) continue;
+    const int last = count > 0 ? count - 1 : 0;
     bool merges = count > 0;
     for (int k = 0; merges && k < input_count; k++)
-      merges = a.strides[k][count - 1] == length * inputs[k].strides[axis];
+      merges = a.strides[k][last] == length * inputs[k].strides[axis];
     if (!merges && count == max_elementwise_axes)
       raise(ErrorKind::runtime,
             "[elementwise] a GPU kernel takes at most %d axes that cannot be merged; make an input "

@@ -17,7 +17,7 @@ struct Graph {
   std::vector<Edge> inputs;  // placeholder (or leaf) outputs
   std::vector<Edge> outputs;
   // What prepare() made of it: a control node holds graphs, and each run of it these Programs.
-  mutable std::shared_ptr<const Program> program;
+  mutable std::shared_ptr<const Program> program = nullptr;
 };
 
 // Unevaluated ancestors of the roots in a topological order; ties break by sequence number.
