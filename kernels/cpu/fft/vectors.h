@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstring>
-#include <utility>
 
 #include "cpu/lanes.h"
 
@@ -17,7 +16,6 @@ namespace {
 constexpr int row_lanes = lanes<float>;
 constexpr int64_t row_floats = 2 * row_lanes;  // of a row in memory: real parts, imaginary parts
 using Floats = Vec<float>;
-using EachLane = std::make_integer_sequence<int, row_lanes>;
 
 struct Row {
   Floats re, im;
@@ -52,12 +50,8 @@ constexpr int element_lane(int element) {
   return -1;
 }
 
-template <int (*index)(int), int... lane>
-MLXK_FN Floats shuffle(Floats a, Floats b, std::integer_sequence<int, lane...>) {
-  return __builtin_shufflevector(a, b, index(lane)...);
-}
 template <int (*index)(int)> MLXK_FN Floats shuffle(Floats a, Floats b) {
-  return shuffle<index>(a, b, EachLane{});
+  return shuffled<float>(a, b, [](int lane) { return index(lane); });
 }
 
 constexpr int index_re(int lane) { return 2 * lane_element(lane); }
