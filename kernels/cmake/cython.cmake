@@ -5,9 +5,9 @@ file(GLOB cython_sources CONFIGURE_DEPENDS ${package}/*.pyx)
 set(origin $<IF:$<PLATFORM_ID:Darwin>,@loader_path,$ORIGIN>)
 set(wheel_rpath "${origin};${origin}/../../scipy_openblas64/lib")
 
-set_target_properties(mlxk PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${package}
-                                      INSTALL_RPATH "${wheel_rpath}")
-install(TARGETS mlxk LIBRARY DESTINATION mlx/kernels)
+# Of mlxk too.
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${package})
+set(CMAKE_INSTALL_RPATH "${wheel_rpath}")
 
 foreach(source IN LISTS cython_sources)
   get_filename_component(name ${source} NAME_WE)
@@ -20,18 +20,21 @@ foreach(source IN LISTS cython_sources)
     DEPFILE ${translated}.dep
     COMMENT "Cython ${name}.pyx"
     VERBATIM)
-  add_library(cython_${name} MODULE ${translated})
-  target_include_directories(cython_${name} SYSTEM PRIVATE ${MLX_PYTHON_INCLUDE})
-  target_include_directories(cython_${name} PRIVATE ${package})
-  target_link_libraries(cython_${name} PRIVATE mlxk)
+  # Objects of their own, which know mlxk's headers only: a translation within the module would wait
+  # until mlxk is linked.
+  add_library(translated_${name} OBJECT ${translated})
+  target_include_directories(translated_${name} SYSTEM PRIVATE ${MLX_PYTHON_INCLUDE})
+  target_include_directories(translated_${name} PRIVATE ${package})
+  target_link_libraries(translated_${name} PRIVATE mlxk_settings)
   # Generated code is not ours to lint.
-  target_compile_options(cython_${name} PRIVATE -w)
+  target_compile_options(translated_${name} PRIVATE -w)
+  add_library(cython_${name} MODULE $<TARGET_OBJECTS:translated_${name}>)
+  target_link_libraries(cython_${name} PRIVATE mlxk)
   if(APPLE)
     target_link_options(cython_${name} PRIVATE -undefined dynamic_lookup)
   endif()
   set_target_properties(cython_${name} PROPERTIES
     PREFIX "" OUTPUT_NAME ${name} SUFFIX ${MLX_EXTENSION_SUFFIX}
-    LIBRARY_OUTPUT_DIRECTORY ${package}
-    BUILD_RPATH "${origin}" INSTALL_RPATH "${wheel_rpath}")
+    BUILD_RPATH "${origin}" LINKER_LANGUAGE CXX)
   install(TARGETS cython_${name} LIBRARY DESTINATION mlx/kernels)
 endforeach()
