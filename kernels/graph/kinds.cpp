@@ -2,6 +2,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "graph/registry.h"
@@ -16,10 +17,13 @@ namespace {
   raise(ErrorKind::value, "[%s] %s is not supported.", op.name.c_str(), name(dtype));
 }
 
+// Of a field that is empty: what it held is not looked at.
+template <class T> inline void fill(T* field, const T& value) { new (field) T(value); }
+
 // The inputs' edges and trace; a cast node where the dtype is another.
 inline void set_input(Node* node, uint32_t i, const Edge& input, Dtype wanted) {
-  if (input.dtype() == wanted) {
-    node->inputs[i] = input;
+  if (input.dtype() == wanted) [[likely]] {
+    fill(&node->inputs[i], input);
     return;
   }
   Edge made = cast(input, wanted, node->stream);
@@ -83,7 +87,7 @@ Edge make_constant(uint64_t real, uint64_t imaginary, Dtype dtype) {
   return Edge::adopt(node, 0);
 }
 
-Edge cached_constant(uint64_t real, uint64_t imaginary, Dtype dtype) {
+const Edge& cached_constant(uint64_t real, uint64_t imaginary, Dtype dtype) {
   static ConstantCache* const cache = new ConstantCache;
   const uint64_t mixed =
       (real ^ (imaginary * 0xff51afd7ed558ccdull) ^ (static_cast<uint64_t>(dtype) << 58)) *
@@ -96,8 +100,8 @@ Edge cached_constant(uint64_t real, uint64_t imaginary, Dtype dtype) {
   slot.real = real;
   slot.imaginary = imaginary;
   slot.dtype = dtype;
-  slot.edge = made;
-  return made;
+  slot.edge = std::move(made);
+  return slot.edge;
 }
 
 // A constant's cast is a constant where C++ and every kernel agree on the value.
@@ -142,7 +146,7 @@ Edge elementwise(const Op& op, const Edge* inputs, uint32_t count, StreamId stre
   Edge result = Edge::adopt(node, 0);
   Output& output = node->inline_output;
   output.dtype = rules.result_of[row];
-  output.shape = inputs[0].shape();
+  fill(&output.shape, inputs[0].shape());
   for (uint32_t i = 1; i < count; ++i) {
     const Dims& shape = inputs[i].shape();
     if (!shape.empty() && !shape.same(output.shape)) {

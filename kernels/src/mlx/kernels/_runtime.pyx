@@ -91,6 +91,11 @@ def eval(*trees):
         MemoryError: There is not enough memory; nothing has changed.
     """
     cdef vector[Edge] roots
+    cdef Edge root
+    if len(trees) == 1 and isinstance(trees[0], array):  # nearly always
+        root = (<array>trees[0]).edge
+        c_eval(&root, 1, False)
+        return
     for tree in trees:
         collect(tree, &roots)
     if roots.size():
