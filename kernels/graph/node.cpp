@@ -100,7 +100,7 @@ __attribute__((noinline)) void add_slab() {
 
 // Empties the owning fields; a freed input joins the worklist.
 inline void clear(Node* node) noexcept {
-  for (uint32_t i = 0; i < node->input_count; ++i) node->inputs[i] = Edge();
+  for (uint32_t i = 0; i < node->input_count; ++i) node->inputs[i].drop();
   if (node->inputs != node->inline_inputs) delete[] node->inputs;
   if (!node->params.empty()) node->params = Params();
   if (node->outputs == &node->inline_output) {
@@ -113,14 +113,16 @@ inline void clear(Node* node) noexcept {
   }
 }
 
-void drain() noexcept {
+void drain(Node* node) noexcept {
   pool.draining = true;
-  while (Node* node = pool.dying) {
-    pool.dying = next(node);
+  for (;;) {
     clear(node);
     link(node, pool.free_list);
     pool.free_list = node;
     ++pool.free_count;
+    node = pool.dying;
+    if (!node) break;
+    pool.dying = next(node);
   }
   pool.draining = false;
   if (pool.free_count > trim_from && pool.free_count > 8 * (pool.total - pool.free_count)) {
@@ -199,9 +201,12 @@ constinit thread_local bool outside_lock = false;
 #endif
 
 void free_node(Node* node) noexcept {
-  link(node, pool.dying);
-  pool.dying = node;
-  if (!pool.draining) drain();
+  if (pool.draining) {
+    link(node, pool.dying);
+    pool.dying = node;
+  } else {
+    drain(node);
+  }
 }
 
 void drop_later(Node* node) noexcept {

@@ -52,6 +52,7 @@ class Edge {  // owns one reference to its node
     return *this;
   }
   ~Edge();
+  inline void drop() noexcept;  // under the graph lock: leaves an edge of nothing
   Node* node() const { return node_; }
   uint32_t output() const { return output_; }
   explicit operator bool() const { return node_ != nullptr; }
@@ -104,18 +105,23 @@ inline Edge::Edge(Node* node, uint32_t output) noexcept : node_(node), output_(o
   }
 }
 inline Edge::Edge(const Edge& other) noexcept : Edge(other.node_, other.output_) {}
+inline void Edge::drop() noexcept {
+  Node* node = std::exchange(node_, nullptr);
+  if (!node) return;
+  const uint32_t left = node->refs.load(std::memory_order_relaxed) - 1;
+  if (left == 0) {
+    free_node(node);
+  } else {
+    node->refs.store(left, std::memory_order_relaxed);
+  }
+}
 inline Edge::~Edge() {
   if (!node_) return;
   if (outside_lock) [[unlikely]] {
     drop_later(node_);
     return;
   }
-  const uint32_t left = node_->refs.load(std::memory_order_relaxed) - 1;
-  if (left == 0) {
-    free_node(node_);
-  } else {
-    node_->refs.store(left, std::memory_order_relaxed);
-  }
+  drop();
 }
 inline const Dims& Edge::shape() const { return node_->outputs[output_].shape; }
 inline Dtype Edge::dtype() const { return node_->outputs[output_].dtype; }
