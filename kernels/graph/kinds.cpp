@@ -134,7 +134,9 @@ namespace {
 }
 
 template <uint32_t count>
-__attribute__((always_inline)) inline Edge elementwise_of(const Op& op, const Edge* const (&inputs)[count], StreamId stream) {
+__attribute__((always_inline)) inline Edge elementwise_of(const Op& op,
+                                                          const Edge* const (&inputs)[count],
+                                                          StreamId stream) {
   const OpRecord& rules = record(op);
   const uint32_t first = op.condition ? 1 : 0;
   if (op.kind != Kind::elementwise || count != op.arity || count <= first) [[unlikely]]

@@ -302,9 +302,7 @@ uint32_t live_trace(uint32_t bits) { return bits & (traces().open | placeholder_
 
 uint32_t set_source(uint32_t source) { return std::exchange(pool.source, source); }
 
-bool outside_graph_lock(bool now) noexcept { 
-  return std::exchange(outside_lock, now);
-}
+bool outside_graph_lock(bool now) noexcept { return std::exchange(outside_lock, now); }
 
 GraphStatistics graph_statistics() {
   if (dropped_outside.load(std::memory_order_relaxed)) take_dropped_outside();

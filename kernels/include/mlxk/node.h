@@ -23,7 +23,7 @@ using OpId = uint16_t;
 using StreamId = uint16_t;  // index in the Runtime's table of streams
 struct Node;
 
-void free_node(Node* node) noexcept;  // the worklist
+void free_node(Node* node) noexcept;   // the worklist
 void drop_later(Node* node) noexcept;  // one reference of a thread without the graph lock
 
 // Whether this thread is known not to hold the graph lock: see outside_graph_lock.

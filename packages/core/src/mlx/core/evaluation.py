@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import update_wrapper
-from typing import Any
+from typing import Any, TypeVar
 
 from mlx import kernels
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def eval(*args: Any) -> None:
@@ -38,7 +41,15 @@ def async_eval(*args: Any) -> None:
     kernels.async_eval(*args)
 
 
-# The functions of the kernels themselves, under these names and with these docstrings: a frame that
-# only calls them would be a tenth of what evaluating one operation costs.
-eval = update_wrapper(kernels.eval, eval)
-async_eval = update_wrapper(kernels.async_eval, async_eval)
+def _native(function: F, declaration: F) -> F:
+    """The function of the kernels under the docstring and signature of its declaration.
+
+    A frame that only calls it would be a tenth of what evaluating one operation costs.
+    """
+    update_wrapper(function, declaration)
+    function.__module__ = "mlx.core"
+    return function
+
+
+eval = _native(kernels.eval, eval)
+async_eval = _native(kernels.async_eval, async_eval)
