@@ -11,6 +11,7 @@
 #include <Python.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <mutex>
 #include <string>
