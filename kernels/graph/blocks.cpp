@@ -39,7 +39,7 @@ struct PoolEnd {
     }
   }
 };
-thread_local PoolEnd pool_end;
+thread_local PoolEnd pool_end MLXK_TLS;
 
 size_t size_of(size_t bytes) { return (bytes + word - 1) / word; }
 

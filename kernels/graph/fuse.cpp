@@ -77,11 +77,16 @@ void Lowering::add_to_group(Node* node, const OpInfo& info) {
   for (;;) {
     const size_t before = group_input_count_;
     bool fits = true;
+    uint16_t used[3];  // the members among the inputs
+    uint32_t used_count = 0;
     for (uint32_t i = 0; i < node->input_count && fits; ++i) {
       const Edge& edge = node->inputs[i];
       if (edge.node()->op == op_constant) continue;
       LoweredValue& input = value(edge);
-      if (input.slot < 0 && !input.input) continue;  // a member of the group
+      if (input.slot < 0 && !input.input) {
+        used[used_count++] = input.step;
+        continue;
+      }
       size_t k = 0;
       while (k < group_input_count_ && group_inputs_[k] != &input) ++k;
       if (k < group_input_count_) continue;
@@ -91,11 +96,15 @@ void Lowering::add_to_group(Node* node, const OpInfo& info) {
         group_inputs_[group_input_count_++] = &input;
       }
     }
-    if (fits) break;
+    if (fits) {
+      for (uint32_t i = 0; i < used_count; ++i) ++group_uses_[used[i]];
+      break;
+    }
     group_input_count_ = before;
     close_group();
   }
   values_[mark_index(node)].step = static_cast<uint16_t>(group_size_);
+  group_uses_[group_size_] = 0;
   group_[group_size_++] = node;
   if (program->checked) close_group();  // each op is looked at alone
 }
@@ -118,8 +127,14 @@ void Lowering::close_group() {
 // for every member that is live or has a use beyond the prefix.
 size_t Lowering::group_prefix() {
   if (group_size_ <= max_fused_outputs) return group_size_;
-  uint32_t left[max_fused_steps];
   int outputs = 0;
+  for (size_t i = 0; i < group_size_; ++i) {
+    const LoweredValue& own = values_[mark_index(group_[i])];
+    outputs += own.live || own.uses != group_uses_[i];
+  }
+  if (outputs <= max_fused_outputs) return group_size_;  // nearly always
+  uint32_t left[max_fused_steps];
+  outputs = 0;
   size_t best = 1;
   for (size_t i = 0; i < group_size_; ++i) {
     const Node* node = group_[i];

@@ -2,6 +2,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "graph/registry.h"
@@ -16,10 +17,13 @@ namespace {
   raise(ErrorKind::value, "[%s] %s is not supported.", op.name.c_str(), name(dtype));
 }
 
-// The inputs' edges and trace; a cast node where the dtype is another.
-inline void set_input(Node* node, uint32_t i, const Edge& input, Dtype wanted) {
+// Of a field that is empty: what it held is not looked at.
+template <class T> inline void fill(T* field, const T& value) { new (field) T(value); }
+
+// The edge of an input; of a cast node where the dtype is another.
+__attribute__((noinline)) void set_input(Node* node, uint32_t i, const Edge& input, Dtype wanted) {
   if (input.dtype() == wanted) {
-    node->inputs[i] = input;
+    fill(&node->inputs[i], input);
     return;
   }
   Edge made = cast(input, wanted, node->stream);
@@ -83,7 +87,7 @@ Edge make_constant(uint64_t real, uint64_t imaginary, Dtype dtype) {
   return Edge::adopt(node, 0);
 }
 
-Edge cached_constant(uint64_t real, uint64_t imaginary, Dtype dtype) {
+const Edge& cached_constant(uint64_t real, uint64_t imaginary, Dtype dtype) {
   static ConstantCache* const cache = new ConstantCache;
   const uint64_t mixed =
       (real ^ (imaginary * 0xff51afd7ed558ccdull) ^ (static_cast<uint64_t>(dtype) << 58)) *
@@ -96,8 +100,8 @@ Edge cached_constant(uint64_t real, uint64_t imaginary, Dtype dtype) {
   slot.real = real;
   slot.imaginary = imaginary;
   slot.dtype = dtype;
-  slot.edge = made;
-  return made;
+  slot.edge = std::move(made);
+  return slot.edge;
 }
 
 // A constant's cast is a constant where C++ and every kernel agree on the value.
@@ -122,16 +126,30 @@ bool fold_cast(const Node* node, Dtype to, Edge* out) {
 
 }  // namespace
 
-Edge elementwise(const Op& op, const Edge* inputs, uint32_t count, StreamId stream) {
+namespace {
+
+[[noreturn]] void raise_arity(const Op& op, uint32_t count) {
+  raise(ErrorKind::type, "[%s] %u arguments do not fit: it takes %d.", op.name.c_str(), count,
+        op.arity);
+}
+
+template <uint32_t count>
+__attribute__((always_inline)) inline Edge elementwise_of(const Op& op,
+                                                          const Edge* const (&inputs)[count],
+                                                          StreamId stream) {
   const OpRecord& rules = record(op);
   const uint32_t first = op.condition ? 1 : 0;
-  if (op.kind != Kind::elementwise || count != op.arity || count <= first) {
-    raise(ErrorKind::type, "[%s] %u arguments do not fit: it takes %d.", op.name.c_str(), count,
-          op.arity);
+  if (op.kind != Kind::elementwise || count != op.arity || count <= first) [[unlikely]]
+    raise_arity(op, count);
+  const Output* from[count];
+#pragma GCC unroll 3
+  for (uint32_t i = 0; i < count; ++i) {
+    from[i] = &inputs[i]->node()->outputs[inputs[i]->output()];
   }
-  Dtype common = inputs[first].dtype();
+  Dtype common = from[first]->dtype;
+#pragma GCC unroll 3
   for (uint32_t i = first + 1; i < count; ++i) {
-    if (inputs[i].dtype() != common) common = promote(common, inputs[i].dtype());
+    if (from[i]->dtype != common) common = promote(common, from[i]->dtype);
   }
   const int row = static_cast<int>(common);
   if (!rules.accepts[row]) [[unlikely]]
@@ -142,18 +160,43 @@ Edge elementwise(const Op& op, const Edge* inputs, uint32_t count, StreamId stre
   Edge result = Edge::adopt(node, 0);
   Output& output = node->inline_output;
   output.dtype = rules.result_of[row];
-  output.shape = inputs[0].shape();
+  fill(&output.shape, from[0]->shape);
+#pragma GCC unroll 3
   for (uint32_t i = 1; i < count; ++i) {
-    const Dims& shape = inputs[i].shape();
-    if (!shape.empty() && !shape.same(output.shape)) {
+    const Dims& shape = from[i]->shape;
+    if (!shape.empty() && !shape.same(output.shape)) [[unlikely]] {
       output.shape = broadcast(output.shape, shape, op.name.c_str());
     }
   }
+  uint32_t bits = 0;
+#pragma GCC unroll 3
   for (uint32_t i = 0; i < count; ++i) {
-    set_input(node, i, inputs[i], i < first ? Dtype::bool_ : compute);
+    bits |= inputs[i]->node()->trace;
+    const Dtype wanted = i < first ? Dtype::bool_ : compute;
+    if (from[i]->dtype == wanted) [[likely]] {
+      fill(&node->inputs[i], *inputs[i]);
+    } else {
+      set_input(node, i, *inputs[i], wanted);
+    }
   }
-  set_trace(node);
+  if (bits) [[unlikely]]
+    node->trace = live_trace(bits);
   return result;
+}
+
+}  // namespace
+
+Edge elementwise(const Op& op, const Edge* inputs, uint32_t count, StreamId stream) {
+  switch (count) {
+    case 1: return elementwise_of<1>(op, {inputs}, stream);
+    case 2: return elementwise_of<2>(op, {inputs, inputs + 1}, stream);
+    case 3: return elementwise_of<3>(op, {inputs, inputs + 1, inputs + 2}, stream);
+    default: raise_arity(op, count);
+  }
+}
+
+Edge elementwise(const Op& op, const Edge& a, const Edge& b, StreamId stream) {
+  return elementwise_of<2>(op, {&a, &b}, stream);
 }
 
 Edge cast(const Edge& input, Dtype dtype, StreamId stream) {
@@ -176,6 +219,10 @@ Edge cast(const Edge& input, Dtype dtype, StreamId stream) {
 }
 
 Edge constant(double real, double imaginary, int64_t integer, Dtype dtype) {
+  if (dtype == Dtype::float32) {  // the commonest
+    const double nearest = static_cast<float>(real);
+    return cached_constant(std::bit_cast<uint64_t>(nearest), 0, dtype);
+  }
   if (dtype == Dtype::bool_) return cached_constant(integer != 0, 0, dtype);
   if (is_integer(dtype)) {
     return cached_constant(static_cast<uint64_t>(wrapped(integer, dtype)), 0, dtype);

@@ -182,6 +182,7 @@ class Lowering {
   size_t group_size_ = 0;
   const LoweredValue* group_inputs_[max_fused_inputs];
   size_t group_input_count_ = 0;
+  uint32_t group_uses_[max_fused_steps];  // of each member, by members
 
   ChainCache chains_;
 

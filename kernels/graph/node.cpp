@@ -1,6 +1,6 @@
 // Nodes live in 2 MB slabs. A free node stays constructed, with every owning field empty, and is
-// linked through `mark`. All of this is under the graph lock but for the queue of nodes that other
-// threads dropped.
+// linked through `mark`. All of this is under the graph lock but for the queue of references that
+// other threads dropped.
 #include "mlxk/node.h"
 
 #include <sys/mman.h>
@@ -9,6 +9,7 @@
 #include <new>
 #include <vector>
 
+#include "graph/blocks.h"
 #include "mlxk/error.h"
 #include "mlxk/op.h"
 
@@ -55,13 +56,11 @@ std::vector<Slab*>& all_slabs() {
   return *slabs;
 }
 
-std::atomic<Node*> dropped_outside{nullptr};
-
-#if defined(__linux__)
-thread_local bool outside __attribute__((tls_model("initial-exec"))) = false;
-#else
-thread_local bool outside = false;
-#endif
+struct Dropped {
+  Node* node;
+  Dropped* next;
+};
+std::atomic<Dropped*> dropped_outside{nullptr};
 
 Node* next(Node* node) { return reinterpret_cast<Node*>(node->mark); }
 void link(Node* node, Node* to) { node->mark = reinterpret_cast<uint64_t>(to); }
@@ -101,7 +100,7 @@ __attribute__((noinline)) void add_slab() {
 
 // Empties the owning fields; a freed input joins the worklist.
 inline void clear(Node* node) noexcept {
-  for (uint32_t i = 0; i < node->input_count; ++i) node->inputs[i] = Edge();
+  for (uint32_t i = 0; i < node->input_count; ++i) node->inputs[i].drop();
   if (node->inputs != node->inline_inputs) delete[] node->inputs;
   if (!node->params.empty()) node->params = Params();
   if (node->outputs == &node->inline_output) {
@@ -114,14 +113,16 @@ inline void clear(Node* node) noexcept {
   }
 }
 
-void drain() noexcept {
+void drain(Node* node) noexcept {
   pool.draining = true;
-  while (Node* node = pool.dying) {
-    pool.dying = next(node);
+  for (;;) {
     clear(node);
     link(node, pool.free_list);
     pool.free_list = node;
     ++pool.free_count;
+    node = pool.dying;
+    if (!node) break;
+    pool.dying = next(node);
   }
   pool.draining = false;
   if (pool.free_count > trim_from && pool.free_count > 8 * (pool.total - pool.free_count)) {
@@ -130,11 +131,12 @@ void drain() noexcept {
 }
 
 __attribute__((noinline)) void take_dropped_outside() noexcept {
-  Node* node = dropped_outside.exchange(nullptr, std::memory_order_acquire);
-  while (node) {
-    Node* after = next(node);
-    free_node(node);
-    node = after;
+  Dropped* dropped = dropped_outside.exchange(nullptr, std::memory_order_acquire);
+  while (dropped) {
+    Dropped* after = dropped->next;
+    { const Edge held = Edge::adopt(dropped->node, 0); }
+    give_block(dropped, sizeof(Dropped));
+    dropped = after;
   }
 }
 
@@ -192,18 +194,30 @@ void keep(Node* node, uint32_t wanted) {
 
 }  // namespace
 
+#if defined(__linux__)
+constinit thread_local bool outside_lock __attribute__((tls_model("initial-exec"))) = false;
+#else
+constinit thread_local bool outside_lock = false;
+#endif
+
 void free_node(Node* node) noexcept {
-  if (outside) [[unlikely]] {
-    Node* head = dropped_outside.load(std::memory_order_relaxed);
-    do {
-      link(node, head);
-    } while (!dropped_outside.compare_exchange_weak(head, node, std::memory_order_release,
-                                                    std::memory_order_relaxed));
-    return;
+  if (pool.draining) {
+    link(node, pool.dying);
+    pool.dying = node;
+  } else {
+    drain(node);
   }
-  link(node, pool.dying);
-  pool.dying = node;
-  if (!pool.draining) drain();
+}
+
+void drop_later(Node* node) noexcept {
+  Dropped* dropped;
+  try {
+    dropped = static_cast<Dropped*>(take_block(sizeof(Dropped)));
+  } catch (const std::bad_alloc&) { return; }  // the node stays: the process has worse troubles
+  dropped->node = node;
+  dropped->next = dropped_outside.load(std::memory_order_relaxed);
+  while (!dropped_outside.compare_exchange_weak(dropped->next, dropped, std::memory_order_release,
+                                                std::memory_order_relaxed)) {}
 }
 
 Node* new_node(OpId op, uint32_t inputs, uint32_t outputs, StreamId stream) {
@@ -288,7 +302,7 @@ uint32_t live_trace(uint32_t bits) { return bits & (traces().open | placeholder_
 
 uint32_t set_source(uint32_t source) { return std::exchange(pool.source, source); }
 
-bool outside_graph_lock(bool now) noexcept { return std::exchange(outside, now); }
+bool outside_graph_lock(bool now) noexcept { return std::exchange(outside_lock, now); }
 
 GraphStatistics graph_statistics() {
   if (dropped_outside.load(std::memory_order_relaxed)) take_dropped_outside();

@@ -48,7 +48,24 @@ void sort_by_sequence(std::vector<Node*>* nodes, size_t from) {
     if (places.capacity() > (size_t{1} << 20)) std::vector<Node*>().swap(places);
     return;
   }
-  std::sort(begin, end, [](const Node* a, const Node* b) { return a->sequence < b->sequence; });
+  const auto older = [](const Node* a, const Node* b) { return a->sequence < b->sequence; };
+  // A chain comes from its end, but for the few arrays of long ago among it: those that break the
+  // order are sorted, and merged with the others.
+  thread_local std::vector<Node*> strays;
+  strays.clear();
+  if (begin[0]->sequence > end[-1]->sequence) std::reverse(begin, end);
+  Node** kept = begin;
+  for (Node** at = begin; at < end; ++at) {
+    if (kept == begin || older(kept[-1], *at)) {
+      *kept++ = *at;
+    } else {
+      strays.push_back(*at);
+    }
+  }
+  std::sort(strays.begin(), strays.end(), older);
+  std::copy(strays.begin(), strays.end(), kept);
+  std::inplace_merge(begin, kept, end, older);
+  if (strays.capacity() > (size_t{1} << 16)) std::vector<Node*>().swap(strays);
 }
 
 }  // namespace

@@ -139,6 +139,9 @@ struct Scratch {
   std::vector<size_t> sizes;
   std::vector<BufferRef> made;
 };
+#if defined(__linux__)
+__attribute__((tls_model("initial-exec")))
+#endif
 thread_local Scratch scratch;
 
 std::unique_ptr<Lowering> take_lowering() {

@@ -180,4 +180,25 @@ TEST(other_threads_may_drop_nodes) {
   CHECK_EQ(graph_statistics().live_nodes, before);
 }
 
+TEST(references_dropped_elsewhere_are_counted_later) {
+  const int64_t before = graph_statistics().live_nodes;
+  {
+    const Edge shared = add(leaf(), leaf());
+    std::vector<Edge> theirs(1000, shared);
+    std::thread other([&] {
+      WithoutGraphLock here;
+      theirs.clear();
+    });
+    for (int i = 0; i < 1000; ++i) {  // counted here meanwhile
+      const Edge mine = shared;
+      const Edge user = add(mine, shared);
+      CHECK(mine.node()->refs.load() >= 4);
+    }
+    other.join();
+    graph_statistics();  // takes what was dropped
+    CHECK_EQ(shared.node()->refs.load(), 1u);
+  }
+  CHECK_EQ(graph_statistics().live_nodes, before);
+}
+
 TEST_MAIN()

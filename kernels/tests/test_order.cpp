@@ -56,6 +56,20 @@ TEST(a_sparse_order_is_sorted_too) {
   for (size_t i = 1; i < nodes.size(); ++i) CHECK(nodes[i - 1]->sequence < nodes[i]->sequence);
 }
 
+TEST(a_chain_with_arrays_of_long_ago_is_sorted_too) {
+  std::vector<Edge> old;
+  const Edge x = floats({1});
+  for (int i = 0; i < 20; ++i) {
+    old.push_back(ew("negative", x));
+    for (int k = 0; k < 1000; ++k) ew("abs", x);
+  }
+  Edge last = x;
+  for (int i = 0; i < 500; ++i) last = ew("add", last, i % 7 ? x : old[i * 13 % 20]);
+  const std::vector<Node*> nodes = order_of({last});
+  CHECK_EQ(nodes.size(), 520u);
+  for (size_t i = 1; i < nodes.size(); ++i) CHECK(nodes[i - 1]->sequence < nodes[i]->sequence);
+}
+
 TEST(evaluated_nodes_are_leaves_unless_their_edges_are_asked_for) {
   const uint32_t mask = open_trace();
   const Edge x = trace_leaf(floats({1}), mask);

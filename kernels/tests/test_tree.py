@@ -1,6 +1,8 @@
 """Trees and the keys of compiled functions."""
 
+import gc
 import math
+import sys
 from collections import OrderedDict, namedtuple
 
 import pytest
@@ -115,3 +117,29 @@ def test_keys():
     with pytest.raises(TypeError, match="unhashable"):
         key(set())
     assert k.flatten_key([k.placeholder((), k.int8, "f")])[2]
+
+
+def test_references_are_given_back():
+    leaf, name = object(), "a name of its own"
+    a = k.array([1.0])
+    counts = [sys.getrefcount(x) for x in (leaf, name, a)]
+    tree = {name: [a, leaf, (a, None)] * 50}
+    failing = [a, leaf, (a, Unopened())]
+    for _ in range(3):
+        leaves, treedef = k.tree_flatten(tree)
+        assert len(leaves) == treedef.leaf_count == len(k.tree_leaves(tree)) == 150
+        with pytest.raises(ZeroDivisionError):
+            k.tree_flatten(failing)
+        with pytest.raises(ZeroDivisionError):
+            k.flatten_key(failing)
+        k.flatten_key(tree)
+    del tree, failing, leaves, treedef
+    gc.collect()
+    assert [sys.getrefcount(x) for x in (leaf, name, a)] == counts
+
+
+class Unopened:
+    """A container that fails when it is flattened."""
+
+
+k.register_container(Unopened, lambda box: 1 / 0, lambda data, children: Unopened())

@@ -75,8 +75,10 @@ class BufferRef {
     return *this;
   }
   ~BufferRef() {
-    if (buffer_ && buffer_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    if (buffer_ && (buffer_->refs.load(std::memory_order_acquire) == 1 ||
+                    buffer_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1)) {
       buffer_->release(buffer_);
+    }
   }
   Buffer* get() const { return buffer_; }
   Buffer* operator->() const { return buffer_; }

@@ -1,9 +1,11 @@
 // Node: one lazy operation; Edge: one of its outputs, the thing an array handle points at.
 //
-// Nodes are pooled structs with an atomic reference count, released by a worklist, so that a chain
-// of 10^7 never overflows the stack. A node is immutable but for its results (buffer, strides,
-// offset), its inputs (dropped when it has been evaluated) and the scratch words of the walks.
-// Nodes are made, walked and lowered under the graph lock (the GIL in Python).
+// Nodes are pooled structs with a reference count, released by a worklist, so that a chain of 10^7
+// never overflows the stack. A node is immutable but for its results (buffer, strides, offset), its
+// inputs (dropped when it has been evaluated) and the scratch words of the walks. Nodes are made,
+// walked, lowered and counted under the graph lock (the GIL in Python): so counting locks nothing,
+// which would cost more than the rest of a node. A thread without the graph lock may drop edges,
+// never copy them: what it drops waits in a queue for the next holder.
 #pragma once
 
 #include <atomic>
@@ -21,7 +23,15 @@ using OpId = uint16_t;
 using StreamId = uint16_t;  // index in the Runtime's table of streams
 struct Node;
 
-void free_node(Node* node) noexcept;  // the worklist
+void free_node(Node* node) noexcept;   // the worklist
+void drop_later(Node* node) noexcept;  // one reference of a thread without the graph lock
+
+// Whether this thread is known not to hold the graph lock: see outside_graph_lock.
+#if defined(__linux__)
+extern constinit thread_local bool outside_lock __attribute__((tls_model("initial-exec")));
+#else
+extern constinit thread_local bool outside_lock;
+#endif
 
 class Edge {  // owns one reference to its node
  public:
@@ -42,6 +52,7 @@ class Edge {  // owns one reference to its node
     return *this;
   }
   ~Edge();
+  inline void drop() noexcept;  // under the graph lock: leaves an edge of nothing
   Node* node() const { return node_; }
   uint32_t output() const { return output_; }
   explicit operator bool() const { return node_ != nullptr; }
@@ -66,7 +77,7 @@ struct Output {
 };
 
 struct Node {
-  std::atomic<uint32_t> refs{1};
+  std::atomic<uint32_t> refs{1};  // changed under the graph lock only, so by plain instructions
   OpId op = 0;
   StreamId stream = 0;
   uint32_t input_count = 0;
@@ -86,15 +97,31 @@ struct Node {
 };
 
 inline Edge::Edge(Node* node, uint32_t output) noexcept : node_(node), output_(output) {
-  if (node_) node_->refs.fetch_add(1, std::memory_order_relaxed);
+#if defined(MLXK_SANITIZED)
+  if (outside_lock) __builtin_trap();
+#endif
+  if (node_) {
+    node_->refs.store(node_->refs.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
 }
 inline Edge::Edge(const Edge& other) noexcept : Edge(other.node_, other.output_) {}
-inline Edge::~Edge() {
-  // Of the only reference nobody can make another meanwhile: no locked subtraction is needed.
-  if (node_ && (node_->refs.load(std::memory_order_acquire) == 1 ||
-                node_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1)) {
-    free_node(node_);
+inline void Edge::drop() noexcept {
+  Node* node = std::exchange(node_, nullptr);
+  if (!node) return;
+  const uint32_t left = node->refs.load(std::memory_order_relaxed) - 1;
+  if (left == 0) {
+    free_node(node);
+  } else {
+    node->refs.store(left, std::memory_order_relaxed);
   }
+}
+inline Edge::~Edge() {
+  if (!node_) return;
+  if (outside_lock) [[unlikely]] {
+    drop_later(node_);
+    return;
+  }
+  drop();
 }
 inline const Dims& Edge::shape() const { return node_->outputs[output_].shape; }
 inline Dtype Edge::dtype() const { return node_->outputs[output_].dtype; }
@@ -119,7 +146,7 @@ uint32_t live_trace(uint32_t bits);
 // node's. Returns the former.
 uint32_t set_source(uint32_t source);
 
-// A thread that does not hold the graph lock says so: nodes it drops wait in a queue for the next
+// A thread that does not hold the graph lock says so: edges it drops wait in a queue for the next
 // holder. Threads of the runtime hold one of these for their whole life, GraphLock::unlock and lock
 // call outside_graph_lock.
 bool outside_graph_lock(bool outside) noexcept;  // of this thread; returns the former

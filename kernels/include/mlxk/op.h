@@ -74,7 +74,8 @@ size_t op_count();
 // Builders. Each infers, makes the node and returns its first output. They raise value or type
 // errors with the op's name.
 Edge elementwise(const Op& op, const Edge* inputs, uint32_t count,
-                 StreamId stream);                           // inserts casts to the common dtype
+                 StreamId stream);  // inserts casts to the common dtype
+Edge elementwise(const Op& op, const Edge& a, const Edge& b, StreamId stream);
 Edge cast(const Edge& input, Dtype dtype, StreamId stream);  // the input itself if it has the dtype
 // A 0-d scalar; cached: equal bits give one node. params[0] is a bool, an integer (the integer
 // argument; uint64 by its bits), a real or a complex, rounded to the dtype.

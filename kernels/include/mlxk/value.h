@@ -118,7 +118,11 @@ class Params {
     return *this;
   }
   ~Params() {
-    if (block_ && block_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) release(block_);
+    // Of the only reference nobody can make another meanwhile: no locked subtraction is needed.
+    if (block_ && (block_->refs.load(std::memory_order_acquire) == 1 ||
+                   block_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1)) {
+      release(block_);
+    }
   }
   size_t size() const { return block_ ? block_->count : 0; }
   bool empty() const { return !block_; }

@@ -155,6 +155,25 @@ def test_faces():
         assert pickle.loads(pickle.dumps(function)) is function
 
 
+def test_evaluation_is_native():
+    for function in (mx.eval, mx.async_eval):
+        assert inspect.signature(function) == inspect.signature(lambda *args: None).replace(
+            parameters=[
+                inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL, annotation="Any")
+            ],
+            return_annotation="None",
+        )
+        assert "Trees of arrays" in function.__doc__
+        assert pickle.loads(pickle.dumps(function)) is function
+        x, y = mx.array(1.0) + 1, mx.array(2.0) + 1
+        function(x)
+        function({"x": x, "other": [y, None, "text"]}, 3)
+        assert (x.item(), y.item()) == (2, 3)
+        assert function() is None
+        with pytest.raises(TypeError, match="unexpected keyword"):
+            function(x=x)
+
+
 def test_source_lines():
     def line(x: mx.array) -> str | None:
         return kernels.source_line(kernels.node_of(x).source)

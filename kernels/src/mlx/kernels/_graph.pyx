@@ -15,6 +15,7 @@ from libcpp.utility cimport move
 from libcpp.vector cimport vector
 
 from mlx.kernels._array cimport array, dtype_of, Dtype, fix_source_of, read_graphs_with, stream_id, value_object, wrap_edge
+from mlx.kernels._tree cimport HeldObjects
 from mlx.kernels.library cimport *
 
 
@@ -472,13 +473,15 @@ def lower(Graph graph not None):
     return program
 
 
-cdef list call_handles(Graph graph, Program program, list arguments, StreamId stream):
-    """The outputs of a lazy call whose arguments are known to fit."""
+cdef list call_handles(
+    Graph graph, Program program, const HeldObjects* arguments, StreamId stream
+):
+    """The outputs of a lazy call whose arguments, arrays, are known to fit."""
     cdef BorrowedEdges edges
     cdef Py_ssize_t i
-    edges.resize(len(arguments))
-    for i in range(len(arguments)):
-        edges.put(i, (<array?>arguments[i]).edge)
+    edges.resize(arguments.size())
+    for i in range(arguments.size()):
+        edges.put(i, (<array><object>arguments[0][i]).edge)
     if program.called is not graph:
         program.callee = c_callee(graph.held, program.held)
         program.called = graph
@@ -487,9 +490,11 @@ cdef list call_handles(Graph graph, Program program, list arguments, StreamId st
 
 def call(Graph graph not None, Program program not None, arguments, stream=None):
     """The lazy node of a compiled call, as the tuple of its outputs."""
-    given = list(arguments)
-    if <size_t>len(given) != graph.held.get().inputs.size():
+    cdef HeldObjects given
+    for argument in arguments:
+        given.push_back(<PyObject*><array?>argument)
+    if <size_t>given.size() != graph.held.get().inputs.size():
         raise ValueError(
-            f"[call] {len(given)} arrays do not fit {graph.held.get().inputs.size()} inputs."
+            f"[call] {given.size()} arrays do not fit {graph.held.get().inputs.size()} inputs."
         )
-    return tuple(call_handles(graph, program, given, stream_id(stream)))
+    return tuple(call_handles(graph, program, &given, stream_id(stream)))

@@ -83,7 +83,7 @@ cdef int collect(object tree, vector[Edge]* roots) except -1:
     return 0
 
 
-def eval(*trees):
+def eval(*args):
     """Computes the arrays of the trees and waits for them; other leaves are passed over.
 
     Raises:
@@ -91,16 +91,21 @@ def eval(*trees):
         MemoryError: There is not enough memory; nothing has changed.
     """
     cdef vector[Edge] roots
-    for tree in trees:
+    cdef Edge root
+    if len(args) == 1 and isinstance(args[0], array):  # nearly always
+        root = (<array>args[0]).edge
+        c_eval(&root, 1, False)
+        return
+    for tree in args:
         collect(tree, &roots)
     if roots.size():
         c_eval(roots.data(), roots.size(), False)
 
 
-def async_eval(*trees):
+def async_eval(*args):
     """Starts to compute the arrays of the trees; errors come with the first read."""
     cdef vector[Edge] roots
-    for tree in trees:
+    for tree in args:
         collect(tree, &roots)
     if roots.size():
         c_eval(roots.data(), roots.size(), True)

@@ -12,7 +12,7 @@ from cpython.float cimport PyFloat_CheckExact
 from cpython.list cimport PyList_Check
 from cpython.long cimport PyLong_CheckExact
 from cpython.object cimport Py_EQ, Py_NE, PyObject
-from cpython.tuple cimport PyTuple_Check
+from cpython.tuple cimport PyTuple_Check, PyTuple_GET_SIZE
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
@@ -30,9 +30,13 @@ cdef extern from *:
     static inline int mlxk_enter_recursion(const char* where) {
       return Py_EnterRecursiveCall(where) ? -1 : 0;
     }
+    static inline PyObject* mlxk_type_of(PyObject* object) {
+      return reinterpret_cast<PyObject*>(Py_TYPE(object));
+    }
     static inline uint32_t mlxk_trace_of(const mlxk::Edge& edge) { return edge.node()->trace; }
     """
     int enter_recursion "mlxk_enter_recursion"(const char*) except -1
+    PyObject* type_of "mlxk_type_of"(PyObject*)
     uint32_t mlxk_trace_of(const Edge&)
 
 cdef extern from "words.h" namespace "mlxk::face":
@@ -135,27 +139,32 @@ cdef str describe(object spec):
     return f"{kind.__name__}({parts})"
 
 
-cdef int flatten_dict(dict tree, list leaves, list spec) except -1:
+cdef int flatten_dict(dict tree, HeldObjects* leaves, HeldObjects* spec) except -1:
     cdef Py_ssize_t count = PyDict_Size(tree)
     cdef Py_ssize_t i = 0
     cdef Py_ssize_t position = 0
     cdef PyObject* name
     cdef PyObject* child
-    spec.append(dict)
-    spec.append(count)
+    spec.push_back(<PyObject*>dict)
+    cdef object number = count
+    spec.push_back(<PyObject*>number)
     while PyDict_Next(tree, &position, &name, &child):
         if i == count:
             raise RuntimeError("[tree_flatten] a dict changed while it was flattened.")
-        spec.append(<object>name)
+        i += 1
+        spec.push_back(name)
+        if type_of(child) == <PyObject*>array:  # nearly always: nothing can change the dict
+            leaves.push_back(child)
+            spec.push_back(<PyObject*>leaf_mark)
+            continue
         held = <object>child
         flatten_into(held, leaves, spec)
-        i += 1
     if i != count:
         raise RuntimeError("[tree_flatten] a dict changed while it was flattened.")
     return 0
 
 
-cdef int flatten_sequence(object tree, list leaves, list spec) except -1:
+cdef int flatten_sequence(object tree, HeldObjects* leaves, HeldObjects* spec) except -1:
     cdef Py_ssize_t i
     for i in range(len(tree)):
         # A list may shrink meanwhile: this raises IndexError then.
@@ -164,35 +173,43 @@ cdef int flatten_sequence(object tree, list leaves, list spec) except -1:
     return 0
 
 
-cdef int flatten_into(object tree, list leaves, list spec) except -1:
+cdef int flatten_into(object tree, HeldObjects* leaves, HeldObjects* spec) except -1:
+    cdef object number
     if isinstance(tree, array):
-        leaves.append(tree)
-        spec.append(leaf_mark)
+        leaves.push_back(<PyObject*>tree)
+        spec.push_back(<PyObject*>leaf_mark)
         return 0
     if tree is None:
-        spec.append(None)
+        spec.push_back(<PyObject*>None)
         return 0
     registered = None if is_builtin(type(tree)) else containers.get(type(tree))
     if registered is None and not (PyDict_Check(tree) or PyList_Check(tree) or PyTuple_Check(tree)):
-        leaves.append(tree)
-        spec.append(leaf_mark)
+        leaves.push_back(<PyObject*>tree)
+        spec.push_back(<PyObject*>leaf_mark)
         return 0
     enter_recursion(b" while a tree was flattened")
     try:
         if registered is not None:
             children, data = registered[0](tree)
             children = tuple(children)
-            spec += (type(tree), len(children), data)
+            kind = type(tree)
+            number = len(children)
+            spec.push_back(<PyObject*>kind)
+            spec.push_back(<PyObject*>number)
+            spec.push_back(<PyObject*>data)
             flatten_sequence(children, leaves, spec)
         elif PyDict_Check(tree):
             flatten_dict(<dict>tree, leaves, spec)
         else:
             kind = list if PyList_Check(tree) else type(tree)
             named = kind is not list and kind is not tuple and hasattr(kind, "_fields")
-            spec.append(kind if named or kind is list else tuple)
-            spec.append(<Py_ssize_t>len(tree))
+            if not named and kind is not list:
+                kind = tuple
+            spec.push_back(<PyObject*>kind)
+            number = len(tree)
+            spec.push_back(<PyObject*>number)
             if named:
-                spec.append(None)
+                spec.push_back(<PyObject*>None)
             flatten_sequence(tree, leaves, spec)
     finally:
         leave_recursion()
@@ -208,20 +225,21 @@ def tree_flatten(tree):
     Returns:
         ``(leaves, treedef)``; ``tree_unflatten(treedef, leaves)`` is the tree again.
     """
-    cdef list leaves = []
-    cdef list spec = []
+    cdef HeldObjects leaves
+    cdef HeldObjects spec
     cdef TreeDef treedef = TreeDef.__new__(TreeDef)
-    flatten_into(tree, leaves, spec)
-    treedef.spec = tuple(spec)
-    treedef.leaf_count = len(leaves)
-    return leaves, treedef
+    flatten_into(tree, &leaves, &spec)
+    treedef.spec = spec.to_tuple()
+    treedef.leaf_count = leaves.size()
+    return leaves.to_list(), treedef
 
 
 def tree_leaves(tree):
     """The leaves of a tree, in order."""
-    cdef list leaves = []
-    flatten_into(tree, leaves, [])
-    return leaves
+    cdef HeldObjects leaves
+    cdef HeldObjects spec
+    flatten_into(tree, &leaves, &spec)
+    return leaves.to_list()
 
 
 cdef object build(tuple spec, Py_ssize_t* at, list leaves, Py_ssize_t* used):
@@ -319,7 +337,9 @@ cdef inline int add_object(TreeKey key, object value) except -1:
     return 0
 
 
-cdef int key_into(object tree, TreeKey key, list arrays, bint shapeless, uint32_t* trace) except -1:
+cdef int key_into(
+    object tree, TreeKey key, HeldObjects* arrays, bint shapeless, uint32_t* trace
+) except -1:
     cdef const Dims* shape
     cdef double real
     cdef uint64_t bits
@@ -327,7 +347,7 @@ cdef int key_into(object tree, TreeKey key, list arrays, bint shapeless, uint32_
     cdef size_t i
     cdef Py_ssize_t position
     if isinstance(tree, array):
-        arrays.append(tree)
+        arrays.push_back(<PyObject*>tree)
         shape = &(<array>tree).edge.shape()
         trace[0] |= mlxk_trace_of((<array>tree).edge)
         key.words.push_back(
@@ -402,18 +422,41 @@ cdef extern from "mlxk/runtime.h" namespace "mlxk":
     DeviceKind c_default_device "mlxk::default_device"()
 
 
-cdef object key_of(object tree, bint shapeless, list arrays, bint* is_traced):
-    """The key of a tree; appends the arrays, and says whether one is traced."""
+cdef TreeKey begun_key():
     cdef TreeKey key = TreeKey.__new__(TreeKey)
-    cdef uint32_t trace = 0
     key.words.push_back(c_default_stream(c_default_device()))
-    key_into(tree, key, arrays, shapeless, &trace)
+    return key
+
+
+cdef int finish_key(TreeKey key, uint32_t trace, bint* is_traced) except -1:
     key.hashed = <Py_hash_t>key.words.hash()
     if key.objects is not None:
         key.hashed ^= hash(tuple(key.objects))
     if key.hashed == -1:
         key.hashed = -2
     is_traced[0] = trace != 0 and live_trace(trace) != 0
+    return 0
+
+
+cdef object key_of_call(
+    PyObject* const* arguments, Py_ssize_t given, PyObject* names, object state,
+    HeldObjects* arrays, bint* is_traced,
+):
+    """The key of ``(args, kwargs, state)``, from the arguments of a vector call."""
+    cdef TreeKey key = begun_key()
+    cdef uint32_t trace = 0
+    cdef Py_ssize_t named = 0 if names == NULL else PyTuple_GET_SIZE(<object>names)
+    cdef Py_ssize_t i
+    key.words.push_back(word_tuple | <uint64_t>3 << 8)
+    key.words.push_back(word_tuple | <uint64_t>given << 8)
+    for i in range(given):
+        key_into(<object>arguments[i], key, arrays, False, &trace)
+    key.words.push_back(word_dict | <uint64_t>named << 8)
+    for i in range(named):
+        add_object(key, (<tuple>names)[i])
+        key_into(<object>arguments[given + i], key, arrays, False, &trace)
+    key_into(state, key, arrays, False, &trace)
+    finish_key(key, trace, is_traced)
     return key
 
 
@@ -432,6 +475,9 @@ def flatten_key(tree, bint shapeless=False):
         TypeError: A leaf that is no array cannot be hashed.
     """
     cdef bint is_traced
-    cdef list arrays = []
-    key = key_of(tree, shapeless, arrays, &is_traced)
-    return arrays, key, is_traced
+    cdef uint32_t trace = 0
+    cdef HeldObjects arrays
+    cdef TreeKey key = begun_key()
+    key_into(tree, key, &arrays, shapeless, &trace)
+    finish_key(key, trace, &is_traced)
+    return arrays.to_list(), key, is_traced

@@ -38,7 +38,7 @@ inline PyObject* wrap(Edge&& edge) {
   if (self) {
     free_objects = reinterpret_cast<ArrayObject*>(self->weak_references);
     --free_object_count;
-    PyObject_Init(reinterpret_cast<PyObject*>(self), array_type);
+    _Py_NewReference(reinterpret_cast<PyObject*>(self));  // its type is still there
   } else {
     self = PyObject_New(ArrayObject, array_type);
     if (!self) return nullptr;

@@ -138,25 +138,36 @@ inline bool plain_operands(PyObject* left, PyObject* right) {
   return Py_TYPE(right) == array_type && is_plain_number(left);
 }
 
-inline void read_plain(PyObject* object, PyObject* other, int place, const Op& op,
-                       Operands* inputs) {
-  if (Py_TYPE(object) == array_type) {
-    inputs->borrow(place, edge_of(object));
-    return;
+// A plain number as an array of the dtype it has beside another.
+inline Edge plain_edge(PyObject* number, const Edge& other, const Op& op) {
+  const Dtype beside = other.dtype();
+  if (PyFloat_CheckExact(number) && is_inexact(beside)) {
+    return constant(PyFloat_AS_DOUBLE(number), 0, 0, beside);
   }
   Scalar scalar;
-  if (!read_scalar(object, &scalar)) throw PythonError();
-  const Dtype dtype = weak_dtype(scalar, edge_of(other).dtype());
-  inputs->own(place, scalar_edge(scalar, dtype, op.name.c_str()));
+  if (!read_scalar(number, &scalar)) throw PythonError();
+  return scalar_edge(scalar, weak_dtype(scalar, beside), op.name.c_str());
 }
 
 inline PyObject* build_plain(const Op& op, PyObject* left, PyObject* right) {
   note_source();
   try {
-    Operands inputs;
-    read_plain(left, right, 0, op, &inputs);
-    read_plain(right, left, 1, op, &inputs);
-    return wrap(elementwise(op, inputs.data(), 2, current_stream()));
+    const StreamId stream = current_stream();
+    Edge number;  // of the one that is none
+    const Edge* a = &number;
+    const Edge* b = &number;
+    if (Py_TYPE(left) == array_type) {
+      a = &edge_of(left);
+      if (Py_TYPE(right) == array_type) {
+        b = &edge_of(right);
+      } else {
+        number = plain_edge(right, *a, op);
+      }
+    } else {
+      b = &edge_of(right);
+      number = plain_edge(left, *b, op);
+    }
+    return wrap(elementwise(op, *a, *b, stream));
   } catch (const PythonError&) {
   } catch (...) { raise_python(); }
   return nullptr;

@@ -11,6 +11,7 @@
 #include <Python.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <mutex>
 #include <string>
@@ -42,40 +43,41 @@ namespace mlxk::face {
 struct Place {
   PyCodeObject* code = nullptr;  // borrowed
   int offset = 0;                // bytes into its instructions
+  bool operator==(const Place&) const = default;
 };
 
 inline bool is_ours(PyObject* globals);
 
 #if PY_VERSION_HEX < 0x030B0000
-inline Place place_now() {
-  for (PyFrameObject* f = PyThreadState_Get()->frame; f; f = f->f_back) {
-    if (!is_ours(f->f_globals)) return {f->f_code, 2 * f->f_lasti};
-  }
-  return {};
-}
+using Frame = PyFrameObject;
+inline Frame* frame_now() { return PyThreadState_Get()->frame; }
+inline Frame* former(Frame* frame) { return frame->f_back; }
+inline Place place_in(Frame* frame) { return {frame->f_code, 2 * frame->f_lasti}; }
 #elif MLXK_READS_FRAMES
-inline Place place_now() {
-  PyThreadState* thread = PyThreadState_Get();
-#if PY_VERSION_HEX < 0x030D0000
-  _PyInterpreterFrame* f = thread->cframe->current_frame;
-#else
-  _PyInterpreterFrame* f = thread->current_frame;
-#endif
-  for (; f; f = f->previous) {
+using Frame = _PyInterpreterFrame;
+inline Frame* skip_boundaries(Frame* frame) {
 #if PY_VERSION_HEX >= 0x030C0000
-    if (f->owner == FRAME_OWNED_BY_CSTACK) continue;  // a boundary, not a frame
+  while (frame && frame->owner == FRAME_OWNED_BY_CSTACK) frame = frame->previous;
 #endif
-    if (is_ours(f->f_globals)) continue;
+  return frame;
+}
+inline Frame* frame_now() {
 #if PY_VERSION_HEX < 0x030D0000
-    PyCodeObject* code = f->f_code;
-    const auto* at = f->prev_instr;
+  return skip_boundaries(PyThreadState_Get()->cframe->current_frame);
 #else
-    PyCodeObject* code = reinterpret_cast<PyCodeObject*>(f->f_executable);
-    const auto* at = f->instr_ptr;
+  return skip_boundaries(PyThreadState_Get()->current_frame);
 #endif
-    return {code, static_cast<int>((at - _PyCode_CODE(code)) * sizeof(_Py_CODEUNIT))};
-  }
-  return {};
+}
+inline Frame* former(Frame* frame) { return skip_boundaries(frame->previous); }
+inline Place place_in(Frame* frame) {
+#if PY_VERSION_HEX < 0x030D0000
+  PyCodeObject* code = frame->f_code;
+  const auto* at = frame->prev_instr;
+#else
+  PyCodeObject* code = reinterpret_cast<PyCodeObject*>(frame->f_executable);
+  const auto* at = frame->instr_ptr;
+#endif
+  return {code, static_cast<int>((at - _PyCode_CODE(code)) * sizeof(_Py_CODEUNIT))};
 }
 #endif
 
@@ -111,17 +113,13 @@ struct PlaceHash {
     return (reinterpret_cast<size_t>(place.code) >> 4) * 31 + static_cast<size_t>(place.offset);
   }
 };
-struct SamePlace {
-  bool operator()(const Place& a, const Place& b) const {
-    return a.code == b.code && a.offset == b.offset;
-  }
-};
 
 constexpr size_t most_sources = 1 << 20;  // a program that makes code without end gets no more
 
 struct Sources {
   struct Known {
     Place place;
+    PyObject* globals = nullptr;  // of the frame: a module's that is not ours
     uint32_t id = 0;
   };
   struct Module {
@@ -130,16 +128,14 @@ struct Sources {
   };
   Known recent[1024];  // direct-mapped
   Module modules[256];
-  std::unordered_map<Place, uint32_t, PlaceHash, SamePlace> ids;
+  std::unordered_map<Place, uint32_t, PlaceHash> ids;
   std::mutex mutex;  // of texts: a failing program asks without the GIL
   std::deque<std::string> texts{""};
   bool by_api = false;
   uint32_t fixed = 0;  // a rule inherits its node's line
 };
-inline Sources& sources() {
-  static Sources* const all = new Sources;
-  return *all;
-}
+static Sources* const all_sources = new Sources;  // outlives every thread
+inline Sources& sources() { return *all_sources; }
 
 __attribute__((noinline)) inline bool named_ours(PyObject* globals) {
   if (!PyDict_Check(globals)) return false;
@@ -180,30 +176,51 @@ __attribute__((noinline)) inline uint32_t intern(const Place& place) {
   return id;
 }
 
+inline Sources::Known& known_at(const Place& place) {
+  return sources().recent[PlaceHash()(place) & 1023];
+}
+
+// The id of a place in a frame that is not ours.
+__attribute__((noinline)) inline uint32_t source_at(const Place& place, PyObject* globals) {
+  Sources::Known& known = known_at(place);
+  if (known.place != place || known.globals != globals) {
+    try {
+      known = {place, globals, intern(place)};
+    } catch (const std::bad_alloc&) { known = {}; }
+  }
+  return known.id;
+}
+
+#if MLXK_READS_FRAMES
+__attribute__((noinline)) inline uint32_t find_source(Frame* frame) {
+  while (frame && is_ours(frame->f_globals)) frame = former(frame);
+  return frame ? source_at(place_in(frame), frame->f_globals) : 0;
+}
+#endif
+
 // Gives the nodes made next their source. Never fails: an unknown line is 0.
 inline void note_source() {
-  Sources& all = sources();
+  const Sources& all = sources();
   if (all.fixed) {
     set_source(all.fixed);
     return;
   }
 #if MLXK_READS_FRAMES
-  const Place place = place_now();
+  Frame* frame = frame_now();
+  if (frame) {  // nearly always a place that was noted before
+    const Place place = place_in(frame);
+    const Sources::Known& known = known_at(place);
+    if (known.place == place && known.globals == frame->f_globals) [[likely]] {
+      set_source(known.id);
+      return;
+    }
+  }
+  set_source(find_source(frame));
 #else
   if (!all.by_api) return;
   const Place place = place_by_api();
+  set_source(place.code ? source_at(place, nullptr) : 0);
 #endif
-  if (!place.code) {
-    set_source(0);
-    return;
-  }
-  Sources::Known& known = all.recent[PlaceHash()(place) & 1023];
-  if (!SamePlace()(known.place, place)) {
-    try {
-      known = {place, intern(place)};
-    } catch (const std::bad_alloc&) { known = {}; }
-  }
-  set_source(known.id);
 }
 
 // "train.py:12", or nothing. With or without the GIL.

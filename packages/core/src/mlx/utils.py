@@ -8,6 +8,8 @@ from typing import Any, TypeVar, overload
 
 from mlx import kernels
 
+_array = kernels.array
+
 T = TypeVar("T")
 Leaf = Callable[[Any], bool]
 
@@ -191,23 +193,35 @@ def tree_flatten(
         raise ValueError(
             f"[tree_flatten] The destination is {type(destination).__name__}, not a list or a dict."
         )
-    if not (is_leaf is not None and is_leaf(tree)):
-        children: Iterable[tuple[Any, Any]] | None = None
-        if isinstance(tree, (list, tuple)):
-            children = enumerate(tree)
-        elif isinstance(tree, dict):
-            children = tree.items()
-        elif opened := kernels.open_container(tree):
-            children = enumerate(opened[0])
-        if children is not None:
-            for key, child in children:
-                tree_flatten(child, f"{prefix}.{key}", is_leaf, destination)
-            return destination
-    if isinstance(destination, dict):
-        destination[prefix[1:]] = tree
+    if isinstance(destination, list):
+        _add_leaves(tree, prefix, is_leaf, destination)
     else:
-        destination.append((prefix[1:], tree))
+        pairs: list[tuple[str, Any]] = []
+        _add_leaves(tree, prefix, is_leaf, pairs)
+        destination.update(pairs)
     return destination
+
+
+def _add_leaves(tree: Any, prefix: str, is_leaf: Leaf | None, pairs: list[tuple[str, Any]]) -> None:
+    """Appends the leaves of a tree and their paths."""
+    children: Iterable[tuple[Any, Any]]
+    if is_leaf is not None and is_leaf(tree):
+        children = ()
+        pairs.append((prefix[1:], tree))
+    elif isinstance(tree, dict):
+        children = tree.items()
+    elif isinstance(tree, (list, tuple)):
+        children = enumerate(tree)
+    elif opened := kernels.open_container(tree):
+        children = enumerate(opened[0])
+    else:
+        children = ()
+        pairs.append((prefix[1:], tree))
+    for key, child in children:
+        if type(child) is _array and is_leaf is None:  # nearly always
+            pairs.append((f"{prefix}.{key}"[1:], child))
+        else:
+            _add_leaves(child, f"{prefix}.{key}", is_leaf, pairs)
 
 
 def tree_unflatten(tree: Sequence[tuple[str, Any]] | dict[str, Any]) -> Any:
