@@ -1,11 +1,9 @@
 """Every Python block of the pages runs, and the site builds from its sources.
 
 The blocks of one page run in order in one fresh interpreter, in an empty folder, with warnings as
-errors and with MLX_DEBUG=1, without which Python 3.14 names no lines. A line number in a traceback
-is the line of the page.
+errors. A line number in a traceback is the line of the page.
 """
 
-import os
 import re
 import subprocess
 import sys
@@ -38,7 +36,6 @@ def test_every_python_block_runs(page: Path, tmp_path: Path) -> None:
         [sys.executable, "-W", "error", "-c", runner, str(page)],
         input=source,
         cwd=tmp_path,
-        env={**os.environ, "MLX_DEBUG": "1"},
         capture_output=True,
         text=True,
         timeout=120,

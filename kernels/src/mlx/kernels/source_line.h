@@ -19,13 +19,17 @@
 
 #include "mlxk/node.h"
 
-#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030E0000
+#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030F0000
 #define MLXK_READS_FRAMES 1
 #ifndef Py_BUILD_CORE
 #define Py_BUILD_CORE 1
 #define MLXK_UNDEFINE_BUILD_CORE 1
 #endif
+#if PY_VERSION_HEX < 0x030E0000
 #include "internal/pycore_frame.h"
+#else
+#include "internal/pycore_interpframe_structs.h"
+#endif
 #ifdef MLXK_UNDEFINE_BUILD_CORE
 #undef Py_BUILD_CORE
 #endif
@@ -56,7 +60,9 @@ inline Place place_in(Frame* frame) { return {frame->f_code, 2 * frame->f_lasti}
 #elif MLXK_READS_FRAMES
 using Frame = _PyInterpreterFrame;
 inline Frame* skip_boundaries(Frame* frame) {
-#if PY_VERSION_HEX >= 0x030C0000
+#if PY_VERSION_HEX >= 0x030E0000
+  while (frame && frame->owner >= FRAME_OWNED_BY_INTERPRETER) frame = frame->previous;
+#elif PY_VERSION_HEX >= 0x030C0000
   while (frame && frame->owner == FRAME_OWNED_BY_CSTACK) frame = frame->previous;
 #endif
   return frame;
@@ -73,11 +79,16 @@ inline Place place_in(Frame* frame) {
 #if PY_VERSION_HEX < 0x030D0000
   PyCodeObject* code = frame->f_code;
   const auto* at = frame->prev_instr;
-#else
+#elif PY_VERSION_HEX < 0x030E0000
   PyCodeObject* code = reinterpret_cast<PyCodeObject*>(frame->f_executable);
   const auto* at = frame->instr_ptr;
+#else
+  // The low bits say who counts the reference.
+  PyCodeObject* code = reinterpret_cast<PyCodeObject*>(frame->f_executable.bits & ~uintptr_t{3});
+  const auto* at = frame->instr_ptr;
 #endif
-  return {code, static_cast<int>((at - _PyCode_CODE(code)) * sizeof(_Py_CODEUNIT))};
+  const char* const begin = code->co_code_adaptive;
+  return {code, static_cast<int>(reinterpret_cast<const char*>(at) - begin)};
 }
 #endif
 
