@@ -1,5 +1,6 @@
 """Files that lie: each is refused by an exception that names the file and the rule."""
 
+import copy
 import random
 import struct
 import zipfile
@@ -162,6 +163,18 @@ def test_a_small_member_of_great_claims_takes_no_memory():
     with zipfile.ZipFile("a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.npy", start + bytes(1 << 20))
     with pytest.raises(RuntimeError, match="fit the 1048576 that are left"):
+        mx.load("a.npz")
+
+
+@pytest.mark.parametrize("save", [mx.savez, mx.savez_compressed])
+def test_two_members_at_one_place(save):
+    save("a.npz", a=mx.arange(4))
+    with zipfile.ZipFile("a.npz", "a") as archive:
+        twin = copy.copy(archive.filelist[0])
+        twin.filename = twin.orig_filename = "b.npy"
+        archive.filelist.append(twin)
+        archive._didModify = True
+    with pytest.raises(RuntimeError, match=r"a\.npz.*one place to two members"):
         mx.load("a.npz")
 
 

@@ -125,7 +125,10 @@ def read_npz(file: Any, stream: StreamOrDevice = None) -> dict[str, array]:
     content = None if path is None else mapped(path)
     arrays = {}
     with _damage(name), ZipFile(file if path is None else path) as archive:
-        for member in archive.infolist():
+        members = archive.infolist()
+        if len({member.header_offset for member in members}) < len(members):
+            raise malformed(name, "the directory gives one place to two members.")
+        for member in members:
             if not member.filename.endswith(".npy"):
                 raise malformed(name, f"the member {member.filename!r} is no npy file.")
             with _member(archive, member, name, content) as source:
