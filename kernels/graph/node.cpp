@@ -19,24 +19,24 @@
 
 namespace mlxk {
 
-static_assert(sizeof(Node) <= 160);
+static_assert(sizeof(Node) == 128);  // two cache lines: slabs lay nodes out from a multiple of it
 
 namespace {
 
 constexpr size_t slab_bytes =
     size_t{2} << 20;  // one huge page: its first touch costs a quarter of that of small ones
-constexpr int64_t trim_from = 1 << 19;  // free nodes (70 MB) below which nothing is given back
+constexpr int64_t trim_from = 1 << 19;  // free nodes (67 MB) below which nothing is given back
 constexpr int64_t trim_keep = 1 << 16;
 
 struct Slab {
   Node* free_list;  // scratch of trim_nodes
   int64_t free_count;
-  Node* nodes() { return reinterpret_cast<Node*>(reinterpret_cast<char*>(this) + 64); }
+  Node* nodes() { return reinterpret_cast<Node*>(reinterpret_cast<char*>(this) + sizeof(Node)); }
   static Slab* of(Node* node) {
     return reinterpret_cast<Slab*>(reinterpret_cast<uintptr_t>(node) & ~(slab_bytes - 1));
   }
 };
-constexpr int64_t slab_nodes = (slab_bytes - 64) / sizeof(Node);
+constexpr int64_t slab_nodes = slab_bytes / sizeof(Node) - 1;  // the header has the first place
 
 struct Pool {
   Node* free_list = nullptr;

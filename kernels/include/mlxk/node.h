@@ -72,8 +72,8 @@ struct Output {
   Dims shape;
   Dims strides;        // in elements; set together with buffer
   BufferRef buffer;    // null until the node is scheduled
-  int64_t offset = 0;  // bytes from buffer->bytes to the first element
-  Dtype dtype = Dtype::float32;
+  int64_t offset : 56 = 0;  // bytes from buffer->bytes to the first element
+  Dtype dtype : 8 = Dtype::float32;
 };
 
 struct Node {
