@@ -66,13 +66,24 @@ bool load_isa(KernelTable& table, const char* isa) {
 }
 
 #if defined(__x86_64__)
+#if defined(MLXK_EMULATED_V4)
+constexpr bool emulated_v4 = true;  // it runs on v3, see tests/emulated_v4.h
+#else
+constexpr bool emulated_v4 = false;
+#endif
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
+}
+bool has_bf16() {
+  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
+}
+
 bool runs(const char* isa) {
   const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                   __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-  const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-                  __builtin_cpu_supports("avx512vl");
-  if (!std::strcmp(isa, "v4")) return v4;
+  if (!std::strcmp(isa, "v4")) return v3 && (emulated_v4 || has_avx512());
   return !std::strcmp(isa, "v3") ? v3 : !std::strcmp(isa, "v2");
 }
 
@@ -82,10 +93,7 @@ void load_cpu(KernelTable& table) {
   for (const char* isa : {"v4", "v3", "v2"}) {
     if ((chosen && std::strcmp(wanted, isa) != 0) || !runs(isa)) continue;
     if (!load_isa(table, isa)) continue;
-    if (!std::strcmp(isa, "v4") && __builtin_cpu_supports("avx512bf16") &&
-        __builtin_cpu_supports("avx512vnni")) {
-      load_isa(table, "avx512bf16");
-    }
+    if (!std::strcmp(isa, "v4") && (emulated_v4 || has_bf16())) load_isa(table, "avx512bf16");
     return;
   }
   raise(ErrorKind::value, "[MLXK_ISA] %s is none of v2, v3, v4 that was built and this CPU runs.",

@@ -4,8 +4,9 @@
 // a second value b in registers 4.. (only in chains whose compute types all fit four registers,
 // that is four bytes), other operands in memory: inputs, spread immediates and spilled values all
 // look alike there. A handler ends in a call of the next Code's handler with the same arguments,
-// which the compiler makes a jump; the last one returns. Where a sanitizer watches, no compiler
-// makes jumps of them: there a handler leaves its registers in the frame and returns to a loop.
+// which the compiler makes a jump; the last one returns. Where a sanitizer watches, and where the
+// vectors of an emulated v4 pass through memory, no compiler makes jumps of them: there a handler
+// leaves its registers in the frame and returns to a loop.
 #pragma once
 
 #include "cpu/elementwise/registers.h"
@@ -14,6 +15,9 @@
 #define MLXK_TAIL __attribute__((musttail))
 #else
 #define MLXK_TAIL
+#endif
+#if MLXK_SANITIZED || MLXK_EMULATED_V4
+#define MLXK_LOOPED 1
 #endif
 
 namespace mlxk::cpu::MLXK_ISA {
@@ -27,7 +31,7 @@ struct Place {
 struct Frame {
   Place* places;
   bool streaming;  // outputs go past the caches
-#if MLXK_SANITIZED
+#if MLXK_LOOPED
   mutable Registers all{};
 #endif
 };
@@ -45,7 +49,7 @@ struct Code {
   const Code *code, const Frame *frame, int64_t index, Register r0, Register r1, Register r2, \
       Register r3, Register r4, Register r5, Register r6, Register r7
 #define MLXK_TAKE_REGISTERS Registers all = {{r0, r1, r2, r3, r4, r5, r6, r7}}
-#if MLXK_SANITIZED
+#if MLXK_LOOPED
 #define MLXK_NEXT frame->all = all
 #else
 #define MLXK_NEXT                                                                              \

@@ -106,7 +106,7 @@ static void gather(const Space& space, uint32_t input, const char* data, int byt
 
 MLXK_INLINE void run_blocks(const Code* codes, const Frame* frame, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; i += block_size) {
-#if MLXK_SANITIZED
+#if MLXK_LOOPED
     const Register* r = frame->all.r;
     for (const Code* code = codes; code->run != finish; code++)
       code->run(code, frame, i, r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7]);
