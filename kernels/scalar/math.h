@@ -439,22 +439,25 @@ template <class F> MLXK_FN if_f32<F> arccosh(F x) {
 }
 
 // ---- inverse error function ---------------------------------------------------------------------
-// erfinv x = x P(w), w = -log(1 - x^2): M. Giles, "Approximating the erfinv function" (2010), with
-// fits of our own.
+// erfinv x = x (1 + Q(w)), w = -log(1 - x^2): M. Giles, "Approximating the erfinv function" (2010),
+// with fits of our own.
 
 template <class F> MLXK_FN if_f32<F> erfinv(F x) {
   const F y = magnitude(x), one = splat<F>(1.0f);
   const F w = -log((one - y) * (one + y));
-  // The first centre is where P is 1, which float32 holds exactly.
+  // The first centre is where Q is 0.
   const F a = w - 0.480038851f, b = real_sqrt(w) - 3.0f;
-  const F inner = horner(a, 1.000000000e+00f, 2.414435744e-01f, 8.062176406e-03f, -2.470927546e-03f,
-                         -1.352113577e-05f, 4.767837163e-05f, -1.259629926e-06f, -1.214860504e-06f,
-                         1.849641507e-07f, -8.894004644e-09f);
-  const F outer = horner(b, 2.832976818e+00f, 1.001675129e+00f, 9.445128031e-03f, -7.638745476e-03f,
+  const F inner = a * horner(a, 2.414435744e-01f, 8.062176406e-03f, -2.470927546e-03f,
+                             -1.352113577e-05f, 4.767837163e-05f, -1.259629926e-06f,
+                             -1.214860504e-06f, 1.849641507e-07f, -8.894004644e-09f);
+  const F outer = horner(b, 1.832976818e+00f, 1.001675129e+00f, 9.445128031e-03f, -7.638745476e-03f,
                          5.687675439e-03f, -3.593537491e-03f, 1.483308151e-03f, -6.016555562e-05f,
                          -3.078992595e-04f, 1.160659885e-04f);
-  const F r = x * select(w < splat<F>(5.0f), inner, outer);
-  return select(y == one, with_sign_of(infinity<F>(), x), r);
+  const F q = select(w < splat<F>(5.0f), inner, outer);
+  // Near q = 1 as 2 x + x (q - 1), which rounds less; q - 1 is exact.
+  const auto large = q > splat<F>(0.5f);
+  const F r = MLXK_FMA(y, select(large, q - 1.0f, q), select(large, y + y, y));
+  return with_sign_of(select(y == one, infinity<F>(), r), x);
 }
 
 // ---- power --------------------------------------------------------------------------------------

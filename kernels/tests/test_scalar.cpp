@@ -145,6 +145,7 @@ std::vector<float> special_values() {
                                0.6f,
                                2 / 3.0f,
                                0.785398185f,
+                               0.995227098f,
                                1.0f,
                                4 / 3.0f,
                                1.5f,
