@@ -2,6 +2,7 @@
 // its own, in float64 or 64-bit integers, and rounded once, so that errors do not add up.
 #include <stdint.h>
 
+#include "cpu/integers.h"
 #include "mlxk/kernel.h"
 #include "mlxk/threads.h"
 
@@ -35,7 +36,7 @@ template <class T> void reals(const Tensor& out, double start, double step) {
 
 // float16 and bfloat16: float32 in tiles, converted by the copy.
 void halves(const Tensor& out, double start, double step) {
-  const int64_t tiles = (out.size + tile - 1) / tile;
+  const int64_t tiles = ceil_div(out.size, tile);
   parallel_for(tiles, grain / tile, [&](int64_t first, int64_t last) {
     float values[tile];
     for (int64_t i = first; i < last; ++i) {

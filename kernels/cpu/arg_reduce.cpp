@@ -3,6 +3,7 @@
 // A contiguous run is reduced to its extreme first; only where that beats the best so far is its
 // place looked for.
 #include "cpu/axes.h"
+#include "cpu/integers.h"
 
 namespace {
 
@@ -129,7 +130,7 @@ template <class Order, class T> struct Finder {
     int64_t pieces = outputs < max_pieces ? length / inline_elements : 1;
     pieces = pieces > max_pieces ? max_pieces : pieces;
     if (pieces > 1) {
-      const int64_t size = (length + pieces - 1) / pieces;
+      const int64_t size = ceil_div(length, pieces);
       Found<T> part[max_pieces * max_pieces];
       mlxk::parallel_for(outputs * pieces, 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
@@ -201,8 +202,8 @@ template <class Order, class T> struct Finder {
     // same.
     const int64_t groups = plan.outputs / kept.size;
     int64_t width = tile_columns;
-    while (width > 64 && groups * ((kept.size + width - 1) / width) < 16) width /= 2;
-    const int64_t tiles_a_row = (kept.size + width - 1) / width;
+    while (width > 64 && groups * ceil_div(kept.size, width) < 16) width /= 2;
+    const int64_t tiles_a_row = ceil_div(kept.size, width);
     const int64_t grain = inline_elements / (width * plan.length) + 1;
     mlxk::parallel_for(groups * tiles_a_row, grain, [&](int64_t begin, int64_t end) {
       for (int64_t t = begin; t < end; ++t) {

@@ -4,6 +4,7 @@
 // never read.
 //
 // Neighbouring blocks whose masks are alike are multiplied together.
+#include "cpu/integers.h"
 #include "cpu/matmul/batched.h"
 #include "cpu/matmul/blas.h"
 #include "cpu/matmul/pair.h"
@@ -34,7 +35,7 @@ struct Masked {
   int64_t batch_shape[max_batch_dims];
   Dtype dtype;
 
-  int64_t blocks(int64_t size) const { return (size + block - 1) / block; }
+  int64_t blocks(int64_t size) const { return ceil_div(size, block); }
   // Where block `index` of an axis begins; behind the last one, the axis ends.
   int64_t place(int64_t index, int64_t size) const {
     return index * block < size ? index * block : size;
@@ -140,8 +141,7 @@ void block_masked_mm(const KernelCall& call) {
   char* memory = prepare(&p.a, p.batch_dims, p.batch_shape, static_cast<char*>(call.workspace));
   prepare(&p.b, p.batch_dims, p.batch_shape, memory);
   const int64_t rows = p.blocks(p.m), cols = p.blocks(p.n);
-  const int64_t down = (rows + tile_rows - 1) / tile_rows,
-                across = (cols + tile_cols - 1) / tile_cols;
+  const int64_t down = ceil_div(rows, tile_rows), across = ceil_div(cols, tile_cols);
   const int64_t flops = 2 * p.k * tile_rows * tile_cols * p.block * p.block;
   parallel_for(
       p.batch * down * across, inline_flops / (flops + 1) + 1, [&](int64_t begin, int64_t end) {

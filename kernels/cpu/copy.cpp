@@ -5,6 +5,7 @@
 // 8 bytes: whole rows where both sides have stride one, square blocks where the two sides have
 // their short strides on different axes, else item by item.
 #include "cpu/elementwise/transpose.h"
+#include "cpu/integers.h"
 #include "mlxk/error.h"
 #include "mlxk/kernel.h"
 #include "mlxk/threads.h"
@@ -185,7 +186,7 @@ template <class T> void copy_items(const Axes& axes, int64_t size, const T* from
     bool streams_lines = streams && axes.to[turned] * sizeof(T) % 64 == 0 &&
                          reinterpret_cast<uintptr_t>(to) % 64 == 0;
     for (int d = 0; d < n; d++) streams_lines &= outer.to[d] * sizeof(T) % 64 == 0;
-    const int64_t strips = (rows + strip - 1) / strip;
+    const int64_t strips = ceil_div(rows, strip);
     outer.shape[n] = strips, outer.from[n] = strip, outer.to[n] = strip * row_stride;
     outer.count = n + 1;
     const int64_t grain = parallel_bytes / (static_cast<int64_t>(sizeof(T)) * width * strip) + 1;

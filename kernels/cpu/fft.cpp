@@ -6,6 +6,7 @@
 // as followed by zeros, longer ones are cut. Lines that lie side by side are transformed as columns
 // of vectors (batch.h), others one by one (line.h), long ones by all threads together.
 #include "cpu/fft/batch.h"
+#include "cpu/integers.h"
 #include "mlxk/tables.h"
 
 namespace mlxk::cpu::MLXK_ISA {
@@ -146,7 +147,7 @@ struct Shares {
 Shares shares_of(const Job& job, const Plan& plan) {
   Shares shares{};
   const int threads = thread_count();
-  shares.units = job.batches ? (job.lines + row_lanes - 1) / row_lanes : job.lines;
+  shares.units = job.batches ? ceil_div(job.lines, row_lanes) : job.lines;
   shares.bytes = job.batches ? batch_bytes(job) : rooms_of(job).bytes() + line_bytes(plan);
   shares.bytes = (shares.bytes + 63) & ~size_t{63};
   shares.tasks = static_cast<int>(shares.units < threads ? shares.units : threads);

@@ -7,6 +7,7 @@
 // Matrices are read where they lie. Where a's have few rows, those that meet the same b are stacked
 // to one product; where few columns are summed over, those that meet in the same result are. Only
 // such thin matrices are ever copied.
+#include "cpu/integers.h"
 #include "cpu/matmul/batched.h"
 #include "cpu/matmul/items.h"
 #include "cpu/matmul/pair.h"

@@ -7,6 +7,7 @@
 // so repeated indices are applied in the order of the updates whatever the number of threads.
 #include "cpu/index/combine.h"
 #include "cpu/index/plan.h"
+#include "cpu/integers.h"
 #include "mlxk/debug.h"
 #include "mlxk/threads.h"
 
@@ -273,13 +274,13 @@ struct Scatter {
     constexpr int64_t line = 64;  // bytes of a piece of a row are a multiple of it
     const int64_t lines = inner_size * itemsize / line;
     if (outer_size >= most) {
-      parallel_for(outer_size, (outer_size + most - 1) / most, [&](int64_t begin, int64_t end) {
+      parallel_for(outer_size, ceil_div(outer_size, most), [&](int64_t begin, int64_t end) {
         Part part = whole;
         part.first_outer = begin, part.last_outer = end;
         run(part);
       });
     } else if (lines >= 4 * most) {
-      parallel_for(lines, (lines + most - 1) / most, [&](int64_t begin, int64_t end) {
+      parallel_for(lines, ceil_div(lines, most), [&](int64_t begin, int64_t end) {
         Part part = whole;
         part.first_inner = begin * (line / itemsize);
         part.last_inner = end == lines ? inner_size : end * (line / itemsize);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "cpu/integers.h"
 #include "mlxk/kernel.h"
 #include "mlxk/threads.h"
 
@@ -69,7 +70,7 @@ int64_t write_places(const uint8_t* flags, int64_t count, int64_t first, T* to, 
 int64_t row_length(const Tensor& x) { return x.shape[x.ndim - 1]; }
 int64_t pieces_of(const Tensor& mask) {
   const int64_t length = row_length(mask);
-  return length <= piece ? 1 : (length + piece - 1) / piece;
+  return length <= piece ? 1 : ceil_div(length, piece);
 }
 
 template <class T> void write_rows(const KernelCall& call) {

@@ -6,6 +6,7 @@
 // With r = 1 / sqrt(mean of squares + eps), h = (x - mean) * r (rms: x * r) and q = g * w:
 //   gx = r * (q - mean(q) - h * mean(q * h))   (rms: without mean(q))
 //   gw = sum over rows of g * h,   gb = sum over rows of g
+#include "cpu/integers.h"
 #include "cpu/statistics.h"
 
 namespace {
@@ -131,9 +132,9 @@ template <class S, class T> struct Norm {
     const int64_t n = job.length;
     const S* const w = job.has_weight ? static_cast<const S*>(job.call->inputs[1].data) : nullptr;
     const uint32_t cotangent = job.has_weight ? 2 : 1;
-    const int64_t stride = (n + width - 1) / width * width;
+    const int64_t stride = round_up(n, width);
     T* const sums = static_cast<T*>(job.call->workspace);
-    const int64_t piece_rows = (job.rows + pieces - 1) / pieces;
+    const int64_t piece_rows = ceil_div(job.rows, pieces);
     const double inverse = 1.0 / static_cast<double>(n);
     mlxk::parallel_for(
         pieces, inline_elements / (piece_rows * n + 1) + 1, [&](int64_t begin, int64_t end) {

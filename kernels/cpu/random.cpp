@@ -6,6 +6,7 @@
 // (count / 2, 0), then the second words; h is count / 2 rounded up. This is the layout of MLX.
 #include <stdint.h>
 
+#include "cpu/integers.h"
 #include "mlxk/kernel.h"
 #include "mlxk/threads.h"
 
@@ -82,7 +83,7 @@ void random_bits(const KernelCall& call) {
   for (int64_t k = 0; k < keys_count; ++k) {
     const uint32_t k0 = keys[2 * k], k1 = keys[2 * k + 1];
     uint32_t* to = static_cast<uint32_t*>(out.data) + k * count;
-    const int64_t blocks = (half + width - 1) / width;
+    const int64_t blocks = ceil_div(half, width);
     parallel_for(blocks, 1024, [&](int64_t begin, int64_t end) {
       fill(to, count, k0, k1, begin * width, end * width < half ? end * width : half);
     });

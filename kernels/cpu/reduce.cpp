@@ -4,6 +4,7 @@
 // follow from its shape. Floats add up in short runs of many lanes; the runs add up in float64, so
 // that 10^8 ones are 10^8.
 #include "cpu/axes.h"
+#include "cpu/integers.h"
 
 namespace mlxk_scalar {
 namespace {
@@ -91,16 +92,16 @@ static Columns cut_columns(const Plan& plan) {
   c.width = kept.size * c.fold;
   c.rows = plan.length / c.fold;
   c.rest_rows = plan.length % c.fold;
-  c.tiles_a_row = (c.width + tile_columns - 1) / tile_columns;
+  c.tiles_a_row = ceil_div(c.width, tile_columns);
   c.tiles = c.tiles_a_row * (folds ? 1 : plan.outputs / kept.size);
   const int64_t elements = plan.outputs * plan.length;
   int64_t pieces = c.tiles < max_pieces / 2 ? max_pieces / c.tiles : 1;
   if (pieces > elements / inline_elements) pieces = elements / inline_elements;
   if (pieces > c.rows / 16) pieces = c.rows / 16;
   if (pieces < 1) pieces = 1;
-  c.piece_rows = (c.rows + pieces - 1) / pieces;
+  c.piece_rows = ceil_div(c.rows, pieces);
   if (c.piece_rows < 1) c.piece_rows = 1;
-  c.pieces = c.rows == 0 ? 1 : (c.rows + c.piece_rows - 1) / c.piece_rows;
+  c.pieces = c.rows == 0 ? 1 : ceil_div(c.rows, c.piece_rows);
   return c;
 }
 
@@ -241,9 +242,8 @@ template <class Op, class T> struct Reducer {
     int64_t pieces = outputs < max_pieces ? length / inline_elements : 1;
     pieces = pieces > max_pieces ? max_pieces : pieces;
     if (pieces > 1) {
-      const int64_t size = ((length + pieces - 1) / pieces + inline_elements - 1) /
-                           inline_elements * inline_elements;
-      pieces = (length + size - 1) / size;
+      const int64_t size = round_up(ceil_div(length, pieces), inline_elements);
+      pieces = ceil_div(length, size);
       Wide part[max_pieces * max_pieces];
       mlxk::parallel_for(outputs * pieces, 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
@@ -262,7 +262,7 @@ template <class Op, class T> struct Reducer {
       }
       return;
     }
-    const int64_t grain = length > 0 ? (inline_elements + length - 1) / length : inline_elements;
+    const int64_t grain = length > 0 ? ceil_div(inline_elements, length) : inline_elements;
     mlxk::parallel_for(outputs, grain, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         int64_t in, out;

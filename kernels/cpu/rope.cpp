@@ -6,6 +6,7 @@
 // are rounded, so that late positions are as exact as early ones. One table of sines and cosines
 // serves all rows of a range of positions.
 #include "cpu/axes.h"
+#include "cpu/integers.h"
 
 namespace {
 
@@ -162,8 +163,7 @@ template <class S, class T> struct Rotate {
 
   static void run(const RopeJob& job) {
     const int64_t steps = job.pairs < table_entries ? table_entries / job.pairs : 1;
-    const int64_t ranges = (job.positions + steps - 1) / steps,
-                  groups = job.per_batch ? job.batches : 1;
+    const int64_t ranges = ceil_div(job.positions, steps), groups = job.per_batch ? job.batches : 1;
     const int64_t batches = job.per_batch ? 1 : job.batches;
     const int64_t elements = batches * job.heads * steps * job.width;
     mlxk::parallel_for(

@@ -5,6 +5,7 @@
 // segments of a long row that are then shifted by what came before. How a row is cut follows from
 // its length alone.
 #include "cpu/axes.h"
+#include "cpu/integers.h"
 #include "scalar/complex.h"
 
 // The loops that gain from vectors are written in vectors; letting g++ look for more takes minutes.
@@ -193,7 +194,7 @@ template <class Op, class S, class T> struct Scan {
 
 // Few long rows, in two passes: totals of the pieces, then the pieces with what came before.
 static void long_rows(const ScanJob& job) {
-  const int64_t n = job.length, size = piece_blocks * block, pieces = (n + size - 1) / size;
+  const int64_t n = job.length, size = piece_blocks * block, pieces = ceil_div(n, size);
   char* const totals = job.workspace;
   const auto each = [&](auto body) {
     mlxk::parallel_for(job.outer * pieces, 1, [&](int64_t begin, int64_t end) {
@@ -243,7 +244,7 @@ static void rows(const ScanJob& job) {
 
 // Not the last axis: whole rows of columns, a tile of them at a time.
 static void columns(const ScanJob& job) {
-  const int64_t tiles_a_row = (job.inner + tile_columns - 1) / tile_columns;
+  const int64_t tiles_a_row = ceil_div(job.inner, tile_columns);
   const int64_t width = job.inner < tile_columns ? job.inner : tile_columns;
   const int64_t grain = inline_elements / (width * job.length + 1) + 1;
   mlxk::parallel_for(job.outer * tiles_a_row, grain, [&](int64_t begin, int64_t end) {

@@ -4,6 +4,7 @@
 //   segments[s]; "segmented_mm_transposed" (c, b, segments): out[:, from:to] += c[s] @
 //   b[from:to].T, starting from zero: its transpose.
 // Segments are cut at both ends of the axis; one that ends before it begins is empty.
+#include "cpu/integers.h"
 #include "cpu/matmul/batched.h"
 #include "cpu/matmul/items.h"
 #include "cpu/matmul/pair.h"

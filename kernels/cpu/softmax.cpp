@@ -1,5 +1,6 @@
 // softmax along the last axis, and logsumexp over any axes.
 #include "cpu/exponentials.h"
+#include "cpu/integers.h"
 #include "scalar/complex.h"
 
 namespace {
@@ -122,7 +123,7 @@ template <class S, class T> static void softmax_row(const S* x, S* out, int64_t 
 template <class S, class T>
 static void softmax_long_rows(const SoftmaxRows& rows, void* workspace) {
   using State = typename Exponentials<T>::State;
-  const int64_t n = rows.plan.length, pieces = (n + piece_elements - 1) / piece_elements;
+  const int64_t n = rows.plan.length, pieces = ceil_div(n, piece_elements);
   State* const states = static_cast<State*>(workspace);
   const auto each = [&](auto body) {
     mlxk::parallel_for(rows.plan.outputs * pieces, 1, [&](int64_t begin, int64_t end) {
@@ -234,7 +235,7 @@ static size_t softmax_workspace(const KernelCall& call) {
   const Plan plan = last_axis(call.inputs[0]);
   const bool is_double = call.inputs[0].dtype == Dtype::float64;
   if (plan.length <= (is_double ? short_row<double> : short_row<float>)) return 0;
-  const int64_t pieces = (plan.length + piece_elements - 1) / piece_elements;
+  const int64_t pieces = ceil_div(plan.length, piece_elements);
   return static_cast<size_t>(plan.outputs * pieces) * sizeof(Exponentials<double>::State);
 }
 

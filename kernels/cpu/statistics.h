@@ -9,6 +9,7 @@
 #pragma once
 
 #include "cpu/axes.h"
+#include "cpu/integers.h"
 
 namespace {
 
@@ -116,9 +117,8 @@ template <class S, class T> struct Statistics {
     int64_t pieces = outputs < max_pieces ? length / inline_elements : 1;
     pieces = pieces > max_pieces ? max_pieces : pieces;
     if (pieces > 1) {
-      const int64_t size =
-          ((length + pieces - 1) / pieces + block_elements - 1) / block_elements * block_elements;
-      pieces = (length + size - 1) / size;
+      const int64_t size = round_up(ceil_div(length, pieces), block_elements);
+      pieces = ceil_div(length, size);
       State part[max_pieces * max_pieces];
       const auto elements = [&](int64_t piece) {
         return (piece + 1) * size < length ? size : length - piece * size;
@@ -179,7 +179,7 @@ template <class S, class T> struct Statistics {
   static void columns(const StatisticsJob& job) {
     const Plan& plan = job.plan;
     const Axis& kept = plan.kept.inner();
-    const int64_t tiles_a_row = (kept.size + tile_columns - 1) / tile_columns;
+    const int64_t tiles_a_row = ceil_div(kept.size, tile_columns);
     const int64_t tiles = plan.outputs / kept.size * tiles_a_row;
     const int64_t work = plan.length * (kept.size < tile_columns ? kept.size : tile_columns);
     // Few tiles are cut into pieces of rows, as many as the shape says.
@@ -187,7 +187,7 @@ template <class S, class T> struct Statistics {
     int64_t pieces = work / inline_elements + 1;
     if (pieces * tiles > most_parts) pieces = most_parts / tiles;
     if (pieces < 1) pieces = 1;
-    const int64_t size = (plan.length + pieces - 1) / pieces;
+    const int64_t size = ceil_div(plan.length, pieces);
     const auto one = [&](int64_t t, int64_t piece, const auto& use) {
       const int64_t column = t % tiles_a_row * tile_columns;
       int64_t in, out;

@@ -8,13 +8,10 @@
 #pragma once
 
 #include "cpu/elementwise/transpose.h"
+#include "cpu/integers.h"
 #include "cpu/lanes.h"
 
 namespace {
-
-constexpr int64_t up_to(int64_t n, int64_t multiple) {
-  return (n + multiple - 1) / multiple * multiple;
-}
 
 template <class T> struct Tile {
 #if defined(__AVX512F__) || defined(__aarch64__)
@@ -27,7 +24,7 @@ template <class T> struct Tile {
   // The distance of rows that hold n elements.
   static constexpr int64_t stride(int64_t n) {
     constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
-    return (up_to(up_to(n, cols), line) / line | 1) * line;
+    return (round_up(round_up(n, cols), line) / line | 1) * line;
   }
 };
 
@@ -96,7 +93,7 @@ template <class S, class T> static void load_scaled(const S* from, int64_t n, T 
   int64_t i = 0;
   for (; i + lanes<T> <= n; i += lanes<T>) store(to + i, load_as(from + i) * f);
   for (; i < n; ++i) to[i] = widen<T>(from[i]) * factor;
-  for (; i < up_to(n, Tile<T>::cols); ++i) to[i] = 0;
+  for (; i < round_up(n, Tile<T>::cols); ++i) to[i] = 0;
 }
 
 // A scratch row, times a factor, to where a result lies.
@@ -117,7 +114,7 @@ template <class T>
 static __attribute__((noinline)) void turn(const T* rows, int64_t row_stride, int64_t count,
                                            int64_t n, T* to, int64_t to_stride) {
   mlxk::cpu::MLXK_ISA::transpose(rows, row_stride, to, to_stride, n, count, false);
-  const int64_t padded = up_to(count, Tile<T>::cols);
+  const int64_t padded = round_up(count, Tile<T>::cols);
   for (int64_t i = 0; i < n && count < padded; ++i)
     clear(to + i * to_stride + count, padded - count);
 }
@@ -128,7 +125,7 @@ struct Cutter {
   size_t bytes = 0;
   template <class T> T* take(int64_t rows, int64_t stride) {
     T* const here = at ? reinterpret_cast<T*>(at + bytes) : nullptr;
-    bytes += static_cast<size_t>(up_to(rows * stride * static_cast<int64_t>(sizeof(T)), 64));
+    bytes += static_cast<size_t>(round_up(rows * stride * static_cast<int64_t>(sizeof(T)), 64));
     return here;
   }
 };

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "cpu/attention/forward.h"
+#include "cpu/integers.h"
 
 namespace {
 
@@ -26,7 +27,7 @@ template <class S, class T> struct Backward {
       width = Tile<T>::stride(p.width);
       value_width = Tile<T>::stride(p.value_width);
       keys = Tile<T>::stride(key_block);
-      const int64_t key_rows = up_to(key_block, Tile<T>::rows),
+      const int64_t key_rows = round_up(key_block, Tile<T>::rows),
                     most = width > value_width ? width : value_width;
       Cutter cut{memory};
       q = cut.take<T>(row_block, width);
@@ -38,7 +39,7 @@ template <class S, class T> struct Backward {
       slopes = cut.take<T>(row_block, keys);
       gk = cut.take<T>(key_rows, width);
       gv = cut.take<T>(key_rows, value_width);
-      gq = cut.take<T>(up_to(gq_rows, row_block), width);
+      gq = cut.take<T>(round_up(gq_rows, row_block), width);
       d = cut.take<T>(1, row_block);
       gmask = cut.take<T>(row_block, keys);
       bytes = cut.bytes;
@@ -83,7 +84,7 @@ template <class S, class T> struct Backward {
   }
 
   __attribute__((noinline)) void load_rows(const Block& rows, const Scratch& s) const {
-    const int64_t padded = up_to(rows.count, Tile<T>::rows);
+    const int64_t padded = round_up(rows.count, Tile<T>::rows);
     for (int64_t i = 0; i < padded; ++i) {
       if (i >= rows.count) {
         clear(s.q + i * s.width, p.width);
@@ -206,12 +207,11 @@ template <class S, class T> struct Backward {
     bool one_pass;
     explicit Cut(const Problem& p) {
       pairs = p.batch * p.heads;
-      key_blocks = (p.keys + key_block - 1) / key_block;
-      row_blocks = (p.rows() + row_block - 1) / row_block;
+      key_blocks = ceil_div(p.keys, key_block);
+      row_blocks = ceil_div(p.rows(), row_block);
       // Five products a tile by heads, or seven cut at will.
       const int64_t threads = mlxk::thread_count();
-      one_pass = 5 * ((pairs + threads - 1) / threads) * threads <= 7 * pairs ||
-                 key_blocks * row_blocks < 4;
+      one_pass = 5 * ceil_div(pairs, threads) * threads <= 7 * pairs || key_blocks * row_blocks < 4;
       const int64_t most =
           one_pass ? pairs : pairs * (key_blocks > row_blocks ? key_blocks : row_blocks);
       const int64_t work = pairs * p.rows() * p.keys * (p.width + p.value_width);
@@ -237,7 +237,7 @@ template <class S, class T> struct Backward {
       run_tasks(cut.pairs, cut.workers, [&](int64_t pair, int64_t worker) {
         const Scratch s = scratch(worker);
         const int64_t b = pair / p.heads, h = pair % p.heads;
-        clear(s.gq, up_to(p.rows(), row_block) * s.width);
+        clear(s.gq, round_up(p.rows(), row_block) * s.width);
         for (int64_t j = 0; j < p.keys; j += key_block) keys_pass(b, h, j, s, s.gq);
         for (int64_t i = 0; i < p.rows(); i += row_block)
           store_rows(block(b, h, i), s.gq + i * s.width, s);
@@ -261,7 +261,7 @@ template <class S, class T> struct Backward {
   struct MaskCut {
     int64_t row_blocks, tasks, workers;
     explicit MaskCut(const Problem& p) {
-      row_blocks = (p.queries + row_block - 1) / row_block;
+      row_blocks = ceil_div(p.queries, row_block);
       tasks = p.mask->shape[0] * p.mask->shape[1] * row_blocks;
       workers = worker_count(tasks);
     }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "cpu/attention/forward.h"
+#include "cpu/integers.h"
 
 namespace {
 
@@ -34,7 +35,7 @@ template <class S, class T> struct FewRows {
     T *sums, *greatest, *sum;
     size_t bytes;
     Partial(const Problem& p, char* memory) {
-      stride = up_to(p.value_width, 2 * lanes<T>);
+      stride = round_up(p.value_width, 2 * lanes<T>);
       Cutter cut{memory};
       sums = cut.take<T>(p.rows(), stride);
       greatest = cut.take<T>(1, p.rows());
@@ -46,7 +47,7 @@ template <class S, class T> struct FewRows {
   struct Cut {
     int64_t pieces, tasks, workers;
     explicit Cut(const Problem& p) {
-      pieces = p.keys > piece_keys ? (p.keys + piece_keys - 1) / piece_keys : 1;
+      pieces = p.keys > piece_keys ? ceil_div(p.keys, piece_keys) : 1;
       tasks = p.batch * p.heads * pieces;
       const int64_t elements = p.batch * p.heads * p.keys * (p.width + p.value_width);
       workers = elements < 2 * inline_elements ? 1 : worker_count(tasks);
@@ -118,7 +119,7 @@ template <class S, class T> struct FewRows {
       for (int64_t r = 0; r < rows; ++r) {
         T* const scores = s.scores + r * key_block;
         if (p.mask || p.visible(r) < j + n) mask_scores<S>(p, b, h, r, j, n, scores);
-        const int64_t padded = up_to(n, 2 * width);
+        const int64_t padded = round_up(n, 2 * width);
         for (int64_t i = n; i < padded; ++i) scores[i] = -static_cast<T>(__builtin_inf());
         shrink[r] = exponentials(scores, padded, found.greatest + r, found.sum + r);
       }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "cpu/attention/problem.h"
+#include "cpu/integers.h"
 #include "cpu/tile.h"
 #include "cpu/workers.h"
 
@@ -100,11 +101,11 @@ template <class S, class T> struct Forward {
       const int64_t pairs = p.batch * p.heads, all = p.rows();
       // Enough tasks for all threads, of as many rows as possible.
       const int64_t wanted = (4 * mlxk::thread_count() + pairs - 1) / (pairs > 0 ? pairs : 1);
-      blocks = (all + most_rows - 1) / most_rows;
+      blocks = ceil_div(all, most_rows);
       const int64_t most_blocks = (all + 2 * row_group - 1) / (2 * row_group);
       if (blocks < wanted) blocks = wanted < most_blocks ? wanted : most_blocks;
-      rows = up_to((all + blocks - 1) / (blocks > 0 ? blocks : 1), row_group);
-      blocks = rows > 0 ? (all + rows - 1) / rows : 0;
+      rows = round_up((all + blocks - 1) / (blocks > 0 ? blocks : 1), row_group);
+      blocks = rows > 0 ? ceil_div(all, rows) : 0;
       tasks = pairs * blocks;
       const int64_t work = 2 * pairs * all * p.keys * (p.width + p.value_width);
       workers = work < inline_work ? 1 : worker_count(tasks);
@@ -132,7 +133,7 @@ template <class S, class T> struct Forward {
   static void block(const Problem& p, const KernelCall& call, int64_t b, int64_t h, int64_t first,
                     int64_t count, const Scratch& s) {
     const Rows q(call.inputs[0]), k(call.inputs[1]), v(call.inputs[2]);
-    const int64_t padded = up_to(count, Tile<T>::rows);
+    const int64_t padded = round_up(count, Tile<T>::rows);
     for (int64_t r = 0; r < padded; ++r) {
       T* const to = s.q + r * s.width;
       if (r < count) {
@@ -184,7 +185,7 @@ template <class S, class T> struct Forward {
   // A group of rows, from row `group` of the block on, and n keys.
   static void attend(const Problem& p, int64_t b, int64_t h, int64_t block, int64_t group,
                      int64_t rows, int64_t first, int64_t n, const Scratch& s) {
-    const int64_t padded = up_to(n, Tile<T>::cols);
+    const int64_t padded = round_up(n, Tile<T>::cols);
     T shrink[row_group];
     multiply<T, Into::set>(rows, n, p.width, {s.q + group * s.width, s.width, 1}, s.keys_turned,
                            s.keys, s.scores, s.keys);
@@ -195,7 +196,7 @@ template <class S, class T> struct Forward {
       for (int64_t j = n; j < padded; ++j) scores[j] = -static_cast<T>(__builtin_inf());
       shrink[r] = exponentials(scores, padded, s.greatest + group + r, s.sum + group + r);
     }
-    for (int64_t r = rows; r < up_to(rows, Tile<T>::rows); ++r) shrink[r] = 0;
+    for (int64_t r = rows; r < round_up(rows, Tile<T>::rows); ++r) shrink[r] = 0;
     multiply<T, Into::scale_and_add>(rows, p.value_width, n, {s.scores, s.keys, 1}, s.values,
                                      s.value_width, s.out + group * s.value_width, s.value_width,
                                      shrink);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "cpu/conv/region.h"
+#include "cpu/integers.h"
 
 namespace {
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpu/conv/depthwise.h"
+#include "cpu/integers.h"
 
 namespace {
 

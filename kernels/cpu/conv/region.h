@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cpu/conv/shape.h"
+#include "cpu/integers.h"
 
 namespace {
 

@@ -6,16 +6,12 @@
 // multiplies no zeros that dilation put in.
 #pragma once
 
+#include "cpu/integers.h"
 #include "cpu/lanes.h"
 
 namespace {
 
 using mlxk::KernelCall;
-
-constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-constexpr int64_t ceil_div(int64_t n, int64_t by) { return (n + by - 1) / by; }
-constexpr int64_t round_up(int64_t n, int64_t to) { return ceil_div(n, to) * to; }
 
 static int64_t common_divisor(int64_t a, int64_t b) {
   while (b) {

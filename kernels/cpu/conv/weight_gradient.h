@@ -6,6 +6,7 @@
 #pragma once
 
 #include "cpu/conv/forward.h"
+#include "cpu/integers.h"
 
 namespace {
 

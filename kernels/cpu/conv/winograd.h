@@ -9,6 +9,7 @@
 #pragma once
 
 #include "cpu/conv/weight_gradient.h"
+#include "cpu/integers.h"
 
 namespace {
 

@@ -8,6 +8,7 @@
 
 #include "cpu/elementwise/compile.h"
 #include "cpu/elementwise/transpose.h"
+#include "cpu/integers.h"
 #include "mlxk/threads.h"
 
 namespace mlxk::cpu::MLXK_ISA {
@@ -139,9 +140,9 @@ struct Job {
   }
   // What parallel_for divides: tiles, or strips of turned rows.
   int64_t units() const {
-    if (turned_axis < 0) return (size + tile_size - 1) / tile_size;
+    if (turned_axis < 0) return ceil_div(size, tile_size);
     const int64_t rows = space->shape[turned_axis], width = space->shape[space->axes - 1];
-    return size / (rows * width) * ((rows + turned_rows - 1) / turned_rows);
+    return size / (rows * width) * ceil_div(rows, turned_rows);
   }
 };
 
@@ -280,7 +281,7 @@ class Runner {
     const Space& space = *job_.space;
     const int last = space.axes - 1, turned = job_.turned_axis;
     const int64_t width = space.shape[last], height = space.shape[turned];
-    const int64_t strips = (height + turned_rows - 1) / turned_rows;
+    const int64_t strips = ceil_div(height, turned_rows);
     const int64_t first = unit % strips * turned_rows;
     const int64_t rows = height - first < turned_rows ? height - first : turned_rows;
     int64_t offsets[max_fused_inputs] = {}, output = 0, output_stride = 1, row_stride = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpu/fft/plan.h"
+#include "cpu/integers.h"
 #include "mlxk/threads.h"
 
 namespace mlxk::cpu::MLXK_ISA {
@@ -152,7 +153,7 @@ static void square_rows(const Plan& plan, const Line& line, int64_t block, float
 static void transform_square(const Plan& plan, const Line& line, char* memory) {
   float* const matrix = reinterpret_cast<float*>(memory);
   const int tasks = plan.task_bytes ? thread_count() : 1;
-  share_out((plan.across.length + row_lanes - 1) / row_lanes, tasks, memory + matrix_bytes(plan),
+  share_out(ceil_div(plan.across.length, row_lanes), tasks, memory + matrix_bytes(plan),
             plan.task_bytes, [&](int64_t block, char* own) {
               square_columns(plan, line, block, reinterpret_cast<float*>(own), matrix);
             });

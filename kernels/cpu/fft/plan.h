@@ -6,6 +6,7 @@
 
 #include "cpu/fft/columns.h"
 #include "cpu/fft/roots.h"
+#include "cpu/integers.h"
 
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
@@ -83,7 +84,7 @@ static int64_t square_side(int64_t n) {
 // The next length from n on that is a multiple of row_lanes² and has small factors only.
 static int64_t padded_length(int64_t n) {
   constexpr int64_t step = row_lanes * row_lanes;
-  for (int64_t m = (n + step - 1) / step;; ++m) {
+  for (int64_t m = ceil_div(n, step);; ++m) {
     int64_t rest = m;
     for (int prime : {2, 3, 5}) {
       while (rest % prime == 0) rest /= prime;
@@ -168,7 +169,7 @@ static int64_t block_start(int64_t block, int64_t length) {
 }
 
 static const float* make_line_steps(const Plan& plan, Arena& arena) {
-  const int64_t m = plan.columns.length, blocks = (m + row_lanes - 1) / row_lanes;
+  const int64_t m = plan.columns.length, blocks = ceil_div(m, row_lanes);
   float* const steps = arena.take<float>(blocks * (row_lanes - 1) * row_floats);
   if (!arena.writes()) return steps;
   for (int64_t block = 0; block < blocks; ++block) {
@@ -196,9 +197,7 @@ static const float* make_square_steps(const Plan& plan, Arena& arena) {
 
 static void make_filter(Plan* plan, Arena& arena);  // in line.h: it is a transform itself
 
-static int64_t square_blocks(const Plan& plan) {
-  return (plan.columns.length + row_lanes - 1) / row_lanes;
-}
+static int64_t square_blocks(const Plan& plan) { return ceil_div(plan.columns.length, row_lanes); }
 static size_t matrix_bytes(const Plan& plan) {
   return static_cast<size_t>(square_blocks(plan) * plan.across.length) * row_bytes;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "cpu/integers.h"
 #include "cpu/linalg/lapack.h"
 #include "mlxk/error.h"
 #include "mlxk/kernel.h"
@@ -109,7 +110,7 @@ struct Sharing {
 // Cuts [0, size) into strips of `width` and runs body(begin, end) for each on the pool.
 // flops: of all strips together.
 template <class Body> void for_strips(Int size, Int width, double flops, const Body& body) {
-  const Int strips = (size + width - 1) / width;
+  const Int strips = ceil_div(size, width);
   const Int grain = static_cast<Int>(task_flops * static_cast<double>(strips) / (flops + 1)) + 1;
   parallel_for(strips, grain, [&](int64_t first, int64_t last) {
     for (int64_t s = first; s < last; ++s) {

@@ -2,6 +2,7 @@
 // subtract that block's square from the second half, factor that.
 #pragma once
 
+#include "cpu/integers.h"
 #include "cpu/linalg/batch.h"
 
 namespace mlxk::cpu::MLXK_ISA {
@@ -31,7 +32,7 @@ template <class T> Int cholesky(Order order, Int n, T* a, Int lda) {
          below + r * step, lda);
   });
   T* second = a + first * (lda + 1);
-  const Int strips = (rest + cholesky_strip - 1) / cholesky_strip;
+  const Int strips = ceil_div(rest, cholesky_strip);
   for_strips(rest, cholesky_strip, size * static_cast<double>(rest), [&](Int r, Int) {
     r = (strips - 1) * cholesky_strip - r;  // the longest first
     const Int end = r + cholesky_strip < rest ? r + cholesky_strip : rest;

@@ -5,6 +5,7 @@
 // by LAPACK in a column-major copy.
 #pragma once
 
+#include "cpu/integers.h"
 #include "cpu/linalg/triangular.h"
 
 namespace mlxk::cpu::MLXK_ISA {
@@ -104,7 +105,7 @@ template <class T> struct LU {
       const Int width = width_at(j), next = j + width;
       const Int ahead = next < steps ? width_at(next) : 0;
       const Int strip = strip_width(n - next - ahead);
-      const Int strips = (n - next - ahead + strip - 1) / strip;
+      const Int strips = ceil_div(n - next - ahead, strip);
       const Int tasks = strips + (ahead > 0);
       const double flops = 2 * static_cast<double>(m - j) * static_cast<double>((n - next) * width);
       const Int grain = static_cast<Int>(task_flops * static_cast<double>(tasks) / (flops + 1)) + 1;

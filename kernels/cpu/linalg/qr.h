@@ -5,6 +5,7 @@
 // the columns behind it. Each column strip of Q is made on its own.
 #pragma once
 
+#include "cpu/integers.h"
 #include "cpu/linalg/lu.h"
 
 namespace mlxk::cpu::MLXK_ISA {
@@ -29,7 +30,7 @@ template <class T> struct QrMemory {
       used += whole_lines(sizeof(T) * static_cast<size_t>(count));
       return p;
     };
-    const Int panels = (n + qr_panel - 1) / qr_panel;
+    const Int panels = ceil_div(n, qr_panel);
     a = take(m * n);
     panel = take(panel_stride(m) * qr_panel);
     t = take(panels * qr_panel * qr_panel);
@@ -98,7 +99,7 @@ template <class T> struct QR : QrMemory<T> {
     for (Int j = 0; j < n; j += qr_panel) {
       const Int next = j + width_at(j), ahead = next < n ? width_at(next) : 0;
       const Int strip = strip_width(n - next - ahead);
-      const Int strips = (n - next - ahead + strip - 1) / strip, tasks = strips + (ahead > 0);
+      const Int strips = ceil_div(n - next - ahead, strip), tasks = strips + (ahead > 0);
       const double flops =
           4 * static_cast<double>(m - j) * static_cast<double>((n - next) * qr_panel);
       const Int grain = static_cast<Int>(task_flops * static_cast<double>(tasks) / (flops + 1)) + 1;

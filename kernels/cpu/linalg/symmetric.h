@@ -2,6 +2,7 @@
 // divide and conquer; the vectors are turned back strip by strip.
 #pragma once
 
+#include "cpu/integers.h"
 #include "cpu/linalg/batch.h"
 
 namespace mlxk::cpu::MLXK_ISA {
@@ -83,7 +84,7 @@ template <class T> struct EighMemory {
     lwork = queried(answer);
     lreal = lintegers = strip_work = 0;
     if (!vectors) return;
-    const Int width = turned_strip(n), strips = (n + width - 1) / width;
+    const Int width = turned_strip(n), strips = ceil_div(n, width);
     Lapack<T>::ormtr("L", "L", "N", &n, &width, nullptr, &ld, &answer, nullptr, &ld, &answer, &all,
                      &info, 1, 1, 1);
     strip_work = queried(answer);
@@ -143,11 +144,10 @@ Int eigh(Int n, bool upper, const EighMemory<T>& memory, Real<T>* values, T* vec
   for (Int i = 0; i < n; ++i) values[i] = d[i];
   if (!vectors) return 0;
   const Int strip = turned_strip(n);
-  for_strips(n, strip, 2.0 * static_cast<double>(n * n) * static_cast<double>(n),
-             [&](Int c, Int end) {
-               turn_back(n, part, memory, end - c, z + c * n,
-                         memory.work + c / strip * memory.strip_work);
-             });
+  for_strips(
+      n, strip, 2.0 * static_cast<double>(n * n) * static_cast<double>(n), [&](Int c, Int end) {
+        turn_back(n, part, memory, end - c, z + c * n, memory.work + c / strip * memory.strip_work);
+      });
   copy_matrix(n, n, z, Int{1}, n, vectors, n, Int{1});
   return 0;
 }

@@ -1,6 +1,7 @@
 // An operand with batch axes: where its matrices lie, and a copy of those that no product reads.
 #pragma once
 
+#include "cpu/integers.h"
 #include "cpu/matmul/operand.h"
 
 namespace mlxk::cpu::MLXK_ISA {

@@ -6,6 +6,7 @@
 // sums, row by row, or begins it. Panels and tiles are padded with zeros.
 #pragma once
 
+#include "cpu/integers.h"
 #include "cpu/matmul/operand.h"
 #include "cpu/workers.h"
 
@@ -18,14 +19,12 @@ constexpr int64_t block_k = 2048;        // elements of k, at most
 constexpr int64_t block_n = 1024;        // columns, at most
 constexpr int64_t block_size = 1 << 20;  // elements, at most but for the last panel
 
-constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 inline int64_t block_cols(int64_t k) { return smaller(block_n, block_size / smaller(k, block_k)); }
 
 // The length of equal parts of n, at most `most` and each but the last a multiple of `step`.
 inline int64_t even_part(int64_t n, int64_t most, int64_t step) {
-  const int64_t parts = (n + most - 1) / most;
-  return parts > 1 ? round_up((n + parts - 1) / parts, step) : n;
+  const int64_t parts = ceil_div(n, most);
+  return parts > 1 ? round_up(ceil_div(n, parts), step) : n;
 }
 
 // Panels of rows that a task multiplies at once: with their sums they stay in L2. Few let threads
@@ -33,7 +32,7 @@ inline int64_t even_part(int64_t n, int64_t most, int64_t step) {
 inline int64_t panels_of_task(int64_t row_panels) {
   const int64_t fair = row_panels / (16 * thread_count());
   const int64_t most = fair < 3 ? 3 : fair > 8 ? 8 : fair;
-  const int64_t share = (row_panels + thread_count() - 1) / thread_count();
+  const int64_t share = ceil_div(row_panels, thread_count());
   return smaller(share, most);
 }
 
@@ -43,7 +42,7 @@ template <class Tile> struct Workspace {
   int64_t a_bytes, b_bytes, sums_bytes;
   Workspace(int64_t m, int64_t n, int64_t k) {
     const int64_t unit = sizeof(typename Tile::Unit);
-    const int64_t row_panels = (m + Tile::rows - 1) / Tile::rows;
+    const int64_t row_panels = ceil_div(m, Tile::rows);
     const int64_t held = thread_count() * panels_of_task(row_panels);  // by all workers
     a_bytes = round_up(held * Tile::rows * units(smaller(k, panel_k)) * unit, 64);
     const int64_t cols = round_up(smaller(n, block_n), Tile::cols);
@@ -54,7 +53,7 @@ template <class Tile> struct Workspace {
                   of_all = k > block_k ? row_panels * cols_of_deep : 0;
     sums_bytes = (of_tasks > of_all ? of_tasks : of_all) * Tile::rows * 4;
   }
-  static int64_t units(int64_t k) { return (k + Tile::steps - 1) / Tile::steps; }
+  static int64_t units(int64_t k) { return ceil_div(k, Tile::steps); }
   int64_t bytes() const { return a_bytes + b_bytes + sums_bytes; }
 };
 
@@ -63,7 +62,7 @@ template <class Tile> struct Workspace {
 template <class Tile, int width>
 void pack_panel(const char* data, int64_t line_stride, int64_t k_stride, int64_t count, int64_t kc,
                 typename Tile::Unit* out) {
-  const int64_t units = (kc + Tile::steps - 1) / Tile::steps;
+  const int64_t units = ceil_div(kc, Tile::steps);
   const uint16_t* source = reinterpret_cast<const uint16_t*>(data);
   if (count < width)
     memset(static_cast<void*>(out), 0, sizeof(typename Tile::Unit) * units * width);
@@ -100,23 +99,23 @@ template <class Tile, Dtype D> struct BlockedProduct {
   Unit* packed_a;
   Unit* packed_b;
   float* sums;
-  int64_t row_panels = (a.rows + Tile::rows - 1) / Tile::rows;
+  int64_t row_panels = ceil_div(a.rows, Tile::rows);
   int64_t task = panels_of_task(row_panels);
   int64_t j0 = 0, nc = 0, k0 = 0, kc = 0;  // the block
   int64_t col_panels = 0, depth = 0;       // its panels, and how deep they are
 
   static int64_t units(int64_t k) { return Workspace<Tile>::units(k); }
-  int64_t depth_at(int64_t k) const { return kc - k < depth ? kc - k : depth; }
+  int64_t depth_at(int64_t k) const { return smaller(kc - k, depth); }
   Unit* panel_of_b(int64_t k, int64_t q) const {
     return packed_b + (units(k) * col_panels + units(depth_at(k)) * q) * Tile::cols;
   }
 
   void pack_b() const {
-    const int64_t layers = (kc + depth - 1) / depth;
+    const int64_t layers = ceil_div(kc, depth);
     parallel_for(layers * col_panels, 4, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t k = i / col_panels * depth, q = i % col_panels, col = q * Tile::cols;
-        const int64_t count = nc - col < Tile::cols ? nc - col : Tile::cols;
+        const int64_t count = smaller(nc - col, Tile::cols);
         const Matrix part = b.block(k0 + k, depth_at(k), j0 + col, count);
         pack_panel<Tile, Tile::cols>(part.data, part.col_stride, part.row_stride, count, part.rows,
                                      panel_of_b(k, q));
@@ -130,11 +129,10 @@ template <class Tile, Dtype D> struct BlockedProduct {
         sums + (a.cols > block_k ? panel0 : place) * col_panels * Workspace<Tile>::tile;
     for (int64_t k = 0; k < kc; k += depth) {
       const int64_t deep = depth_at(k), size = units(deep) * Tile::rows;
-      Unit* const panels =
-          packed_a + place * units(panel_k < a.cols ? panel_k : a.cols) * Tile::rows;
+      Unit* const panels = packed_a + place * units(smaller(a.cols, panel_k)) * Tile::rows;
       for (int64_t p = panel0; p < panel1; ++p) {
         const int64_t row = p * Tile::rows;
-        const int64_t count = a.rows - row < Tile::rows ? a.rows - row : Tile::rows;
+        const int64_t count = smaller(a.rows - row, Tile::rows);
         const Matrix part = a.block(row, count, k0 + k, deep);
         pack_panel<Tile, Tile::rows>(part.data, part.row_stride, part.col_stride, count, deep,
                                      panels + (p - panel0) * size);
@@ -154,8 +152,8 @@ template <class Tile, Dtype D> struct BlockedProduct {
   }
 
   void write(const float* tile, int64_t row, int64_t col) const {
-    const int64_t rows = a.rows - row < Tile::rows ? a.rows - row : Tile::rows;
-    const int64_t cols = nc - col < Tile::cols ? nc - col : Tile::cols;
+    const int64_t rows = smaller(a.rows - row, Tile::rows);
+    const int64_t cols = smaller(nc - col, Tile::cols);
     for (int64_t r = 0; r < rows; ++r)
       finish<D>(out, row + r, j0 + col, tile + r * Tile::cols, cols);
   }
@@ -164,16 +162,15 @@ template <class Tile, Dtype D> struct BlockedProduct {
     const int64_t wide = even_part(b.cols, block_cols(a.cols), Tile::cols);
     const int64_t deep = even_part(a.cols, block_k, panel_k);
     for (j0 = 0; j0 < b.cols; j0 += wide) {
-      nc = b.cols - j0 < wide ? b.cols - j0 : wide;
-      col_panels = (nc + Tile::cols - 1) / Tile::cols;
+      nc = smaller(b.cols - j0, wide);
+      col_panels = ceil_div(nc, Tile::cols);
       for (k0 = 0; k0 < a.cols; k0 += deep) {
-        kc = a.cols - k0 < deep ? a.cols - k0 : deep;
+        kc = smaller(a.cols - k0, deep);
         depth = even_part(kc, panel_k, 8);
         pack_b();
-        const int64_t tasks = (row_panels + task - 1) / task;
+        const int64_t tasks = ceil_div(row_panels, task);
         run_tasks(tasks, worker_count(tasks), [&](int64_t i, int64_t worker) {
-          const int64_t panel1 = (i + 1) * task;
-          multiply_rows(i * task, panel1 < row_panels ? panel1 : row_panels, worker);
+          multiply_rows(i * task, smaller((i + 1) * task, row_panels), worker);
         });
       }
     }

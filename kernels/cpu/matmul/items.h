@@ -1,6 +1,7 @@
 // Lists of items that name matrices by index: read, resolved, and sorted into groups of one matrix.
 #pragma once
 
+#include "cpu/integers.h"
 #include "cpu/matmul/operand.h"
 #include "mlxk/debug.h"
 

@@ -5,6 +5,7 @@
 // pool. Products with few rows, and 16-bit ones, are our own.
 #pragma once
 
+#include "cpu/integers.h"
 #include "cpu/matmul/blas.h"
 #include "cpu/matmul/blocked.h"
 #include "cpu/matmul/float_tile.h"
@@ -69,7 +70,7 @@ inline void parallel_blas(const Matrix& a, const Matrix& b, const Target& out) {
   const int64_t ldc = out.row_stride;
   if (strips <= 1) return blas(a, b, out.data, ldc, out.alpha, out.beta);
   const bool by_rows = m >= n;
-  const int64_t strip = round_up(((by_rows ? m : n) + strips - 1) / strips, 16);
+  const int64_t strip = round_up(ceil_div(by_rows ? m : n, strips), 16);
   const int64_t size = static_cast<int64_t>(itemsize(a.dtype));
   parallel_for(strips, 1, [&](int64_t begin, int64_t end) {
     for (int64_t s = begin; s < end; ++s) {

@@ -36,8 +36,6 @@ namespace {
 using vec = Vec<float>;  // every product sums in float32
 constexpr int lanes = ::lanes<float>;
 
-constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 // What every product reads: rows or columns whose elements lie side by side, without overlap.
 inline bool readable(int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride) {
   return (col_stride == 1 && row_stride >= cols) || (row_stride == 1 && col_stride >= rows);

@@ -8,6 +8,7 @@
 // 41 through OpenBLAS, (64, 512) @ (512, 512) 197 instead of 224 (two threads, v3).
 #pragma once
 
+#include "cpu/integers.h"
 #include "cpu/matmul/operand.h"
 #include "mlxk/threads.h"
 
@@ -79,9 +80,9 @@ template <> struct StripRows<strip_tile / 2 - 1> {
 
 inline void strip_product(const Matrix& a, const Matrix& b, const Target& out) {
   const int64_t m = a.rows, k = a.cols, n = b.cols;
-  const int64_t strips = (n + strip_cols - 1) / strip_cols;
-  const int64_t tiles = (m + strip_tile - 1) / strip_tile;
-  const int64_t share = (strips + thread_count() - 1) / thread_count();
+  const int64_t strips = ceil_div(n, strip_cols);
+  const int64_t tiles = ceil_div(m, strip_tile);
+  const int64_t share = ceil_div(strips, thread_count());
   const int64_t least = strip_flops / (2 * m * k * strip_cols) + 1;
   parallel_for(strips, share > least ? share : least, [&](int64_t begin, int64_t end) {
     alignas(64) float strip[strip_depth * strip_cols];

@@ -4,6 +4,7 @@
 // wrote.
 #pragma once
 
+#include "cpu/integers.h"
 #include "cpu/pool/shape.h"
 
 namespace {

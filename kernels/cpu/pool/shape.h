@@ -4,6 +4,7 @@
 // one element. Nothing is padded in memory: spans end where the image ends.
 #pragma once
 
+#include "cpu/integers.h"
 #include "cpu/lanes.h"
 
 namespace {
@@ -11,10 +12,6 @@ namespace {
 using mlxk::KernelCall;
 
 constexpr int64_t inline_elements = 1 << 15;  // less work than this is not worth a hand-off
-
-constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-constexpr int64_t ceil_div(int64_t n, int64_t by) { return (n + by - 1) / by; }
 
 struct Span {
   int64_t begin = 0, end = 0;
@@ -144,8 +141,8 @@ template <class S, class T> struct One {
 // Complex numbers stand alone.
 template <class S> struct Many<S, ms::complex64> : One<S, ms::complex64> {};
 
-// What is pooled most takes four vectors at a time and has a way of its own for few channels and for
-// small windows; elsewhere the plain way is enough, and a third of the code.
+// What is pooled most takes four vectors at a time and has a way of its own for few channels and
+// for small windows; elsewhere the plain way is enough, and a third of the code.
 template <class S> constexpr bool wide = false;
 template <> constexpr bool wide<float> = true;
 template <> constexpr bool wide<f16_bits> = true;

@@ -6,6 +6,7 @@
 // windows that touch it, in order: sums do not depend on how the image is cut.
 #pragma once
 
+#include "cpu/integers.h"
 #include "cpu/pool/fold.h"
 #include "cpu/workers.h"
 

@@ -7,6 +7,7 @@
 // selection of keys and one of keys with their places give the same order.
 #pragma once
 
+#include "cpu/integers.h"
 #include "cpu/sort/radix.h"
 
 #if defined(__AVX2__)
@@ -326,8 +327,8 @@ constexpr int64_t shared_run = 131072;  // elements from which on threads share 
 constexpr int64_t max_chunks = 64;
 
 template <class T> int64_t partition_shared(const T* from, int64_t n, T pivot, T* to) {
-  const int64_t least = (n + max_chunks - 1) / max_chunks, size = least > 32768 ? least : 32768;
-  const int64_t chunks = (n + size - 1) / size;
+  const int64_t least = ceil_div(n, max_chunks), size = least > 32768 ? least : 32768;
+  const int64_t chunks = ceil_div(n, size);
   const auto length = [&](int64_t c) { return c + 1 < chunks ? size : n - c * size; };
   int64_t above[max_chunks], low[max_chunks], high[max_chunks];
   parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
