@@ -1,6 +1,6 @@
 // The scalar formulas of one instruction set (MLXK_ISA=v2|v3|v4): accuracy in units in the last
 // place, special values, and scalars against vectors bit for bit. `test_scalar --all` runs the
-// functions of one float32 over all 2^32 inputs.
+// functions of one float32 over all 2^32 inputs, `test_scalar --all exp` that one.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -30,6 +30,7 @@ using scalar_test::Suite;
 constexpr float inf = std::numeric_limits<float>::infinity();
 constexpr float nan_value = std::numeric_limits<float>::quiet_NaN();
 uint64_t stride = 509;
+const char* only = nullptr;  // a function of one argument
 
 const Suite& suite() {
   const char* wanted = std::getenv("MLXK_ISA");
@@ -147,6 +148,7 @@ std::vector<float> special_values() {
                                0.785398185f,
                                0.995227098f,
                                1.0f,
+                               1.00194442f,
                                4 / 3.0f,
                                1.5f,
                                1.57079637f,
@@ -241,6 +243,7 @@ TEST(accuracy_of_one_argument) {
   const std::vector<float> special = special_values();
   std::printf("%-4s %-11s %8s   at\n", suite().isa, "float32", "max ulp");
   for (const Bound& bound : unary_bounds) {
+    if (only && std::strcmp(only, bound.name)) continue;
     const Entry& formula = entry(bound.name, "float32");
     Worst worst = measure_densely(bound, formula);
     measure(bound, formula, special, worst);
@@ -653,7 +656,9 @@ TEST(floats_to_integers) {
 int main(int argc, char** argv) {
   if (argc > 1 && !std::strcmp(argv[1], "--all")) {
     stride = 1;
+    if (argc > 2) only = argv[2];
     argv[1] = const_cast<char*>("accuracy_of_one_argument");
+    argc = 2;
   }
   return mlxk_check::run(argc, argv);
 }
