@@ -12,15 +12,18 @@ using mlxk::KernelCall;
 constexpr int64_t block_elements = 4096;
 constexpr int64_t buffer_elements = 1024;
 constexpr int64_t tile_columns = 512;
+constexpr int64_t block_rows = 8;
 constexpr int64_t max_pieces = 64;
 
 struct Greatest {
   template <class T> static MLXK_MEMBER T of(T acc, T x) { return ms::maximum(x, acc); }
-  template <class T> static MLXK_MEMBER bool beats(T x, T best) { return x > best; }
+  template <class V> static MLXK_MEMBER auto beats(V x, V best) { return x > best; }
+  template <class V> static MLXK_MEMBER auto keeps(V best, V x) { return x <= best; }
 };
 struct Least {
   template <class T> static MLXK_MEMBER T of(T acc, T x) { return ms::minimum(x, acc); }
-  template <class T> static MLXK_MEMBER bool beats(T x, T best) { return x < best; }
+  template <class V> static MLXK_MEMBER auto beats(V x, V best) { return x < best; }
+  template <class V> static MLXK_MEMBER auto keeps(V best, V x) { return x >= best; }
 };
 
 struct Job {
@@ -161,32 +164,79 @@ template <class Order, class T> struct Finder {
         });
   }
 
+  // The columns from i on, a vector or one, row by row. V is a vector of T, or T.
+  template <class V>
+  static MLXK_MEMBER void update(const T* const* row, int64_t count, int64_t i, uint32_t first,
+                                 T* best, uint32_t* index) {
+    constexpr int columns = static_cast<int>(sizeof(V) / sizeof(T));
+    if constexpr (columns > 1 && sizeof(T) >= 4) {
+      using Places = typename ms::vector_of<uint32_t, columns>::type;
+      using Wide = ms::int_t<V>;
+      V value = load(best + i);
+      Places at;
+      __builtin_memcpy(&at, index + i, sizeof at);
+      Wide place = __builtin_convertvector(at, Wide);
+      for (int64_t r = 0; r < count; ++r) {
+        const V x = load(row[r] + i);
+        const auto better = Order::beats(x, value) | ((x != x) & (value == value));
+        value = ms::select(better, x, value);
+        place = ms::select(better, ms::splat<Wide>(first + r), place);
+      }
+      store(best + i, value);
+      at = __builtin_convertvector(place, Places);
+      __builtin_memcpy(index + i, &at, sizeof at);
+    } else {
+      for (int64_t r = 0; r < count; ++r) {
+        for (int64_t k = i; k < i + columns; ++k) {
+          if (!replaces(row[r][k], best[k])) continue;
+          best[k] = row[r][k];
+          index[k] = first + static_cast<uint32_t>(r);
+        }
+      }
+    }
+  }
+  // A block of rows, vector by vector: most hold nothing that beats the best so far.
+  static void block(const T* const* row, int64_t count, int64_t width, uint32_t first, T* best,
+                    uint32_t* index) {
+    if constexpr (vectors) {
+      for (int64_t i = 0; i < width; i += lanes<T>) {
+        const Vec<T> held = load(best + i);
+        auto beaten = ms::mask_not(Order::keeps(held, load(row[0] + i)));
+        for (int64_t r = 1; r < count; ++r)
+          beaten |= ms::mask_not(Order::keeps(held, load(row[r] + i)));
+        if (ms::any(beaten & (held == held))) update<Vec<T>>(row, count, i, first, best, index);
+      }
+    } else {
+      for (int64_t i = 0; i < width; ++i) update<T>(row, count, i, first, best, index);
+    }
+  }
+
   // Columns side by side, all rows of a tile.
   static void tile(const Job& job, int64_t base, int64_t out, int64_t n) {
     alignas(64) T best[tile_columns];
-    alignas(64) T buffer[tile_columns];
+    alignas(64) T buffer[block_rows][tile_columns];
     alignas(64) uint32_t index[tile_columns];
     const Axis& kept = job.plan.kept.inner();
-    const bool direct = job.direct_type && kept.in == 1;
+    const int64_t width = vectors ? round_up(n, lanes<T>) : n;
+    const bool direct = job.direct_type && kept.in == 1 && n == width;
     Walk walk(job.plan.reduced, 0);
-    for (int64_t r = 0; r < job.plan.length; ++r, walk.next()) {
-      const char* from = job.at(base + walk.offset);
-      const T* __restrict p = reinterpret_cast<const T*>(from);
-      if (!direct) {
-        job.load(from, kept.in, n, buffer);
-        p = buffer;
+    for (int64_t first = 0; first < job.plan.length; first += block_rows) {
+      const int64_t count = smaller(job.plan.length - first, block_rows);
+      const T* row[block_rows];
+      for (int64_t r = 0; r < count; ++r, walk.next()) {
+        const char* from = job.at(base + walk.offset);
+        row[r] = reinterpret_cast<const T*>(from);
+        if (!direct) {
+          job.load(from, kept.in, n, buffer[r]);
+          for (int64_t i = n; i < width; ++i) buffer[r][i] = T{};
+          row[r] = buffer[r];
+        }
       }
-      if (r == 0) {
-        for (int64_t i = 0; i < n; ++i) best[i] = p[i];
-        for (int64_t i = 0; i < n; ++i) index[i] = 0;
-        continue;
+      if (first == 0) {
+        for (int64_t i = 0; i < width; ++i) best[i] = row[0][i];
+        for (int64_t i = 0; i < width; ++i) index[i] = 0;
       }
-      const uint32_t row = static_cast<uint32_t>(r);
-      for (int64_t i = 0; i < n; ++i) {
-        const bool better = Order::beats(p[i], best[i]) | (ms::is_nan(p[i]) & !ms::is_nan(best[i]));
-        best[i] = better ? p[i] : best[i];
-        index[i] = better ? row : index[i];
-      }
+      block(row, count, width, static_cast<uint32_t>(first), best, index);
     }
     for (int64_t i = 0; i < n; ++i) job.out[out + i * kept.out] = index[i];
   }

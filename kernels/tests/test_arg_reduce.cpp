@@ -45,7 +45,8 @@ void check_arg(const std::string& op, const Array& x, int axis, Layout layout) {
   }
 }
 
-const Shape shapes[] = {{1}, {9}, {300}, {5, 130}, {130, 5}, {70, 90}, {4, 7, 40}, {3, 200, 20}};
+const Shape shapes[] = {{1},      {9},      {300},      {5, 130},    {130, 5},
+                        {70, 90}, {70, 96}, {4, 7, 40}, {3, 200, 20}};
 
 }  // namespace
 
