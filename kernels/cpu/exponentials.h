@@ -12,15 +12,30 @@ template <class T> struct Exponentials {
     T greatest = -__builtin_inf();
     double sum = 0;
   };
-  static constexpr int64_t block_rows = 32, tile_columns = 128;
+  static constexpr int64_t block_rows = 16, tile_columns = 512;
   struct Columns {
-    State states[tile_columns];
-    State at(int64_t i) const { return states[i]; }
-    void merge(const T* greatest, const T* sums, int64_t count, int64_t done, int64_t more) {
-      for (int64_t i = 0; i < count; ++i)
-        Exponentials::merge(&states[i], {greatest[i], static_cast<double>(sums[i])}, done, more);
+    alignas(64) T greatest[tile_columns];
+    double sum[tile_columns] = {};
+    Columns() {
+      for (T& g : greatest) g = State{}.greatest;
+    }
+    State at(int64_t i) const { return {greatest[i], sum[i]}; }
+    // One of the factors is exp(0); an infinite greatest value is the result by itself.
+    void merge(const T* next, const T* sums, int64_t count, int64_t, int64_t) {
+      for (int64_t i = 0; i < count; i += lanes<T>) {
+        const Vec<T> a = load(greatest + i), b = load(next + i), top = ms::maximum(b, a);
+        const Vec<T> shift = finite_or_zero(top);
+        const Vec<T> kept = ms::exp_of_nonpositive(a - shift),
+                     added = ms::exp_of_nonpositive(b - shift) * load(sums + i);
+        for (int k = 0; k < lanes<T>; ++k) sum[i + k] = sum[i + k] * kept[k] + added[k];
+        store(greatest + i, top);
+      }
     }
   };
+  static MLXK_MEMBER Vec<T> finite_or_zero(Vec<T> x) {
+    const Vec<T> zero = {};
+    return ms::select(x - x == zero, x, zero);
+  }
 
   static T greatest_of(const T* p, int64_t n) {
     constexpr int width = lanes<T>;
@@ -46,11 +61,13 @@ template <class T> struct Exponentials {
     Vec<T> sum[2] = {};
     int64_t i = 0;
     for (; i + 2 * width <= n; i += 2 * width) {
-      sum[0] += ms::exp(load(p + i) - m);
-      sum[1] += ms::exp(load(p + i + width) - m);
+      sum[0] += ms::exp_of_nonpositive(load(p + i) - m);
+      sum[1] += ms::exp_of_nonpositive(load(p + i + width) - m);
     }
-    for (; i + width <= n; i += width) sum[0] += ms::exp(load(p + i) - m);
-    if (i < n) sum[1] += ms::exp(load_rest<T>(p + i, n - i, static_cast<T>(-__builtin_inf())) - m);
+    for (; i + width <= n; i += width) sum[0] += ms::exp_of_nonpositive(load(p + i) - m);
+    if (i < n)
+      sum[1] +=
+          ms::exp_of_nonpositive(load_rest<T>(p + i, n - i, static_cast<T>(-__builtin_inf())) - m);
     return {greatest, static_cast<double>(sum_lanes<T>(sum[0] + sum[1]))};
   }
 
@@ -63,10 +80,9 @@ template <class T> struct Exponentials {
   }
   static void column_sums(T* sums, const T* pivots, const T* const* row, int64_t count, int64_t n) {
     for (int64_t i = 0; i < n; i += lanes<T>) {
-      const Vec<T> m = load(pivots + i);
-      const Vec<T> shift = ms::select(m - m == ms::splat<Vec<T>>(0), m, ms::splat<Vec<T>>(0));
+      const Vec<T> shift = finite_or_zero(load(pivots + i));
       Vec<T> sum = {};
-      for (int64_t r = 0; r < count; ++r) sum += ms::exp(load(row[r] + i) - shift);
+      for (int64_t r = 0; r < count; ++r) sum += ms::exp_of_nonpositive(load(row[r] + i) - shift);
       store(sums + i, sum);
     }
     for (int64_t i = 0; i < n; ++i) {

@@ -70,13 +70,12 @@ template <class T> struct Moments {
   }
 
   static void column_pivots(T* pivots, const T* const* row, int64_t count, int64_t n) {
-    for (int64_t r = 0; r < count; ++r) {
-      for (int64_t i = 0; i < n; i += lanes<T>) {
-        store(pivots + i, r ? load(pivots + i) + load(row[r] + i) : load(row[r] + i));
-      }
-    }
     const Vec<T> scale = ms::splat<Vec<T>>(static_cast<T>(1) / static_cast<T>(count));
-    for (int64_t i = 0; i < n; i += lanes<T>) store(pivots + i, load(pivots + i) * scale);
+    for (int64_t i = 0; i < n; i += lanes<T>) {
+      Vec<T> sum = load(row[0] + i);
+      for (int64_t r = 1; r < count; ++r) sum += load(row[r] + i);
+      store(pivots + i, sum * scale);
+    }
   }
   static void column_sums(T* sums, T* pivots, const T* const* row, int64_t count, int64_t n) {
     const Vec<T> scale = ms::splat<Vec<T>>(static_cast<T>(1) / static_cast<T>(count));

@@ -99,19 +99,20 @@ template <class S, class T> static void softmax_row(const S* x, S* out, int64_t 
   const Vec<T> m = ms::splat<Vec<T>>(greatest_lane<T>(ms::maximum(greatest[0], greatest[1])));
   Vec<T> sum[2] = {};
   for (i = 0; i + 2 * width <= n; i += 2 * width) {
-    const Vec<T> a = ms::exp(load_as(x + i) - m), b = ms::exp(load_as(x + i + width) - m);
+    const Vec<T> a = ms::exp_of_nonpositive(load_as(x + i) - m),
+                 b = ms::exp_of_nonpositive(load_as(x + i + width) - m);
     store(e + i, a);
     store(e + i + width, b);
     sum[0] += a;
     sum[1] += b;
   }
   for (; i + width <= n; i += width) {
-    const Vec<T> a = ms::exp(load_as(x + i) - m);
+    const Vec<T> a = ms::exp_of_nonpositive(load_as(x + i) - m);
     store(e + i, a);
     sum[0] += a;
   }
   if (i < n) {
-    const Vec<T> a = ms::exp(last - m);
+    const Vec<T> a = ms::exp_of_nonpositive(last - m);
     store(e + i, a);
     sum[1] += a;
   }
@@ -163,9 +164,11 @@ static void softmax_long_rows(const SoftmaxRows& rows, void* workspace) {
     for (int64_t first = 0; first < count; first += step) {
       const int64_t some = count - first < step ? count - first : step;
       int64_t k = 0;
-      for (; k + width <= some; k += width) store(e + k, ms::exp(load_as(x + first + k) - m));
+      for (; k + width <= some; k += width)
+        store(e + k, ms::exp_of_nonpositive(load_as(x + first + k) - m));
       if (k < some)
-        store(e + k, ms::exp(load_rest<T>(x + first + k, some - k, total.greatest) - m));
+        store(e + k,
+              ms::exp_of_nonpositive(load_rest<T>(x + first + k, some - k, total.greatest) - m));
       scaled(out + first, e, some, scale, rows.streams);
     }
     if (rows.streams) stream_fence();
