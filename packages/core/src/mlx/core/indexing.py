@@ -493,8 +493,14 @@ class ArrayAt:
     def __init__(self, a: array, key: Any = Ellipsis, *, chosen: bool = False) -> None:
         check_array("at", a)
         self._array = a
+        self._mask: array | None = None
+        self._key: _Key | array | None = None  # an array: alone, of integers along the first axis
+        if chosen and type(key) is array and a.ndim and a.shape[0] and key.dtype in _integers:
+            self._key = key
+            return
         self._mask = _mask(key)
-        self._key = _read(a, key) if chosen and self._mask is None else None
+        if chosen and self._mask is None:
+            self._key = _read(a, key)
 
     def __getitem__(self, indices: Any) -> ArrayAt:
         return ArrayAt(self._array, indices, chosen=True)
@@ -504,6 +510,9 @@ class ArrayAt:
         if self._key is None and mask is None:
             raise ValueError(f"[at] No index is given: write a.at[index].{mode}(value).")
         made = _value(value, a.dtype)
+        if isinstance(self._key, array):
+            made = _fitted(made, (*self._key.shape, *a.shape[1:]))
+            return _scatter_by(a, [self._key], made, (0,), 0, mode)
         if mask is not None:
             _check_mask(mask, a, 0)
             rest = a.shape[mask.ndim :]

@@ -297,20 +297,22 @@ def arange(
         stop, start = start, 0
     start = 0 if start is None else start  # arange(stop=3)
     step = 1 if step is None else step
+    floats = False
     for value in (start, stop, step):
-        if not isinstance(value, (int, float)):
-            raise TypeError(f"[arange] An argument is {type(value).__name__}, not a number.")
+        if not isinstance(value, int):
+            if not isinstance(value, float):
+                raise TypeError(f"[arange] An argument is {type(value).__name__}, not a number.")
+            floats = True
     assert stop is not None
     if dtype is None:
-        floats = any(isinstance(value, float) for value in (start, stop, step))
         dtype = float32 if floats else int32
-        if not floats and not all(-(2**31) <= value < 2**31 for value in (start, stop)):
+        if not floats and not (-(2**31) <= start < 2**31 and -(2**31) <= stop < 2**31):
             dtype = int64
     if dtype == bool_:
         raise ValueError("[arange] bool is no dtype of ranges.")
     if dtype == complex64:
         return kernels.cast(arange(start, stop, step, float32, stream=stream), dtype, stream)
-    if not all(math.isfinite(value) for value in (start, stop, step)):
+    if floats and not all(math.isfinite(value) for value in (start, stop, step)):
         raise ValueError(f"[arange] From {start} to {stop} by {step} is no finite number of steps.")
     if step == 0:
         raise ValueError("[arange] The step is zero.")

@@ -168,18 +168,19 @@ def flatten(
         (2, 12)
     """
     check_array("flatten", a)
-    if a.ndim == 0:
+    ndim = a.ndim
+    if ndim == 0:
         return _expand_dims(a, axes=(0,), stream=stream)
     start = as_int(start_axis, "start_axis", "flatten")
     end = as_int(end_axis, "end_axis", "flatten")
-    start = max(start + a.ndim if start < 0 else start, 0)
-    end = min(end + a.ndim if end < 0 else end, a.ndim - 1)
+    start = max(start + ndim if start < 0 else start, 0)
+    end = min(end + ndim if end < 0 else end, ndim - 1)
     if start > end:
         raise ValueError(
             f"[flatten] start_axis {start_axis} comes after end_axis {end_axis} "
-            f"for {a.ndim} dimensions."
+            f"for {ndim} dimensions."
         )
-    return handle(a) if start == end else _flatten(a, start=start, end=end, stream=stream)
+    return handle(a) if start == end else kernels.movement(_flatten.id, a, (start, end), stream)
 
 
 @_flatten.vjp
@@ -311,7 +312,7 @@ def squeeze(a: array, /, axis: Axes = None, *, stream: StreamOrDevice = None) ->
                 raise ValueError(
                     f"[squeeze] Axis {one} of shape {a.shape} has size {a.shape[one]}, not 1."
                 )
-    return _squeeze(a, axes=axes, stream=stream) if axes else handle(a)
+    return kernels.movement(_squeeze.id, a, (axes,), stream) if axes else handle(a)
 
 
 @_squeeze.vjp

@@ -44,9 +44,11 @@ def slice_axis(
     a: array, axis: int, start: int, stop: int, step: int = 1, *, stream: StreamOrDevice = None
 ) -> array:
     """``a[..., start:stop:step, ...]`` at one axis; the bounds are resolved already."""
-    starts, stops, strides = [0] * a.ndim, list(a.shape), [1] * a.ndim
+    stops = list(a.shape)
+    starts, strides = [0] * len(stops), [1] * len(stops)
     starts[axis], stops[axis], strides[axis] = start, stop, step
-    return _slice(a, start=tuple(starts), stop=tuple(stops), strides=tuple(strides), stream=stream)
+    bounds = (tuple(starts), tuple(stops), tuple(strides))
+    return kernels.movement(_slice.id, a, bounds, stream)
 
 
 slice_axis.__module__ = "mlx.core.ops"  # for other ops; no public name
