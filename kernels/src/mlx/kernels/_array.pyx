@@ -62,6 +62,13 @@ cdef extern from "functions.h" namespace "mlxk::face":
     int adopt_function_type(type) except -1
     cbool init_function(object, const Op*, const char*)
 
+cdef extern from "calls.h" namespace "mlxk::face":
+    Py_ssize_t given_of "PyVectorcall_NARGS"(size_t)
+    int adopt_call_type(type) except -1
+    int inherit_call_type(type, type) except -1
+    Py_ssize_t keyword_place(PyObject*, object)
+    object call_without(object, PyObject* const*, Py_ssize_t, PyObject*, Py_ssize_t)
+
 cdef extern from "export.h" namespace "mlxk::face":
     Edge from_view(const Py_buffer&, cbool, int) except +raise_python
     int fill_view(object, const Output&, Py_buffer*, int) except -1
@@ -74,7 +81,7 @@ cdef extern from "values.h" namespace "mlxk::face":
     cbool (*graph_value)(PyObject*, Value*)
     cbool to_value(object, Value*) except False
     cbool to_params(object, Params*) except False
-    cbool to_named_params(object, object, Params*) except False
+    cbool to_named_params(PyObject* const*, PyObject*, object, Params*) except False
     cbool to_dims(object, Dims*, const char*) except False
     object dims_tuple(const Dims&)
     object from_value(const Value&)

@@ -427,6 +427,9 @@ def structural(int op_id, inputs, params, shapes, dtypes, stream=None):
     return structural_node(op, tuple(inputs), values, zip(shapes, dtypes), stream, False)
 
 
+ctypedef object (*VectorCall)(object, PyObject* const*, size_t, PyObject*)
+
+
 cdef class NodeMaker:
     """What makes the nodes of an op: the base of core's ``Op``.
 
@@ -438,6 +441,7 @@ cdef class NodeMaker:
             rule, ``infer`` declares one.
     """
 
+    cdef VectorCall call  # the first member, where calls.h looks for it
     cdef readonly int id
     cdef tuple names
     cdef bint as_tuple
@@ -446,6 +450,8 @@ cdef class NodeMaker:
 
     def __init__(self, int op_id, tuple names not None, bint as_tuple, like=None):
         op_of(op_id)
+        inherit_call_type(type(self), NodeMaker)
+        self.call = make_node
         self.id = op_id
         self.names = names
         self.as_tuple = as_tuple
@@ -459,61 +465,87 @@ cdef class NodeMaker:
         self.inference = rule
         return rule
 
-    def __call__(self, *inputs, stream=None, **params):
+    def __call__(self, *inputs, stream=None, **params):  # replaced by make_node
         """Makes a node and returns its output, or the tuple of them."""
-        cdef const Op* op = op_of(self.id)
-        cdef int kind = mlxk_kind(op[0])
-        if kind == kind_elementwise:
-            return self.elementwise_node(inputs, stream)
-        if kind == kind_movement:
-            return self.movement_node(inputs, params, stream)
-        if kind == kind_reduction:
-            return reduction(self.id, *inputs, params["axes"], params["keepdims"], stream)
-        if kind == kind_cast:
-            return cast(*inputs, params["dtype"], stream)
-        return self.structural_node(op, inputs, params, stream)
+        raise NotImplementedError
 
-    cdef object elementwise_node(self, tuple inputs, object stream):
-        cdef PyObject* operands[3]
-        cdef Py_ssize_t i
-        cdef Py_ssize_t count = len(inputs)
-        cdef const Op* op = op_of(self.id)
-        if count != op.arity:
-            raise TypeError(f"[{op.name.decode()}] takes {op.arity} operands, not {count}.")
-        for i in range(count):
-            operands[i] = <PyObject*>inputs[i]
-        return build(self.id, operands, count, stream)
 
-    cdef object movement_node(self, tuple inputs, dict params, object stream):
-        cdef Params values
-        (a,) = inputs
-        to_named_params(params, self.names, &values)
+adopt_call_type(NodeMaker)
+
+
+cdef object make_node(object callee, PyObject* const* args, size_t flags, PyObject* names):
+    cdef NodeMaker self = <NodeMaker>callee
+    cdef const Op* op = op_of(self.id)
+    cdef int kind = mlxk_kind(op[0])
+    cdef Py_ssize_t given = given_of(flags)
+    cdef Py_ssize_t at = keyword_place(names, "stream")
+    cdef object stream = None if at < 0 else <object>args[given + at]
+    cdef Params values
+    if kind == kind_elementwise:
+        check_count(op, given, op.arity)
+        return build(self.id, <PyObject**>args, given, stream)
+    if kind == kind_movement:
+        check_count(op, given, 1)
+        to_named_params(args + given, names, self.names, &values)
         note_source()
-        return wrap(c_movement(op_of(self.id)[0], (<array?>a).edge, values, stream_id(stream)))
-
-    cdef object structural_node(self, const Op* op, tuple inputs, dict params, object stream):
-        cdef Params values
-        cdef Dims shape
-        cdef CDtype dtype
-        if self.like >= 0:
-            model = <array?>inputs[self.like]
-            shape = (<array>model).edge.shape()
-            dtype = (<array>model).edge.dtype()
-        elif self.inference is None:
-            raise RuntimeError(f"[{op.name.decode()}] has no inference.")
-        else:
-            found = self.inference(*inputs, **params)
-            if not isinstance(found, tuple):
-                to_named_params(params, self.names, &values)
-                return structural_node(op, inputs, values, found, stream, self.as_tuple)
-            to_dims(found[0], &shape, op.name.c_str())
-            dtype = mlxk_dtype((<Dtype?>found[1]).code)
-        to_named_params(params, self.names, &values)
-        note_source()
-        return outputs_of(
-            build_structural(op[0], inputs, values, &shape, &dtype, 1, stream_id(stream)),
-            self.as_tuple,
+        return wrap(
+            c_movement(op[0], (<array?><object>args[0]).edge, values, stream_id(stream))
         )
+    if kind == kind_reduction:
+        check_count(op, given, 1)
+        return reduction(
+            self.id,
+            <object>args[0],
+            param_of(args + given, names, "axes"),
+            param_of(args + given, names, "keepdims"),
+            stream,
+        )
+    if kind == kind_cast:
+        check_count(op, given, 1)
+        return cast(<object>args[0], param_of(args + given, names, "dtype"), stream)
+    return structural_call(self, op, args, given, names, at, stream)
+
+
+cdef int check_count(const Op* op, Py_ssize_t given, Py_ssize_t arity) except -1:
+    if given != arity:
+        raise TypeError(f"[{op.name.decode()}] takes {arity} operands, not {given}.")
+    return 0
+
+
+cdef object param_of(PyObject* const* values, PyObject* names, str name):
+    cdef Py_ssize_t place = keyword_place(names, name)
+    if place < 0:
+        raise TypeError(f"[op] the parameter {name} is missing.")
+    return <object>values[place]
+
+
+cdef object structural_call(
+    NodeMaker self, const Op* op, PyObject* const* args, Py_ssize_t given, PyObject* names,
+    Py_ssize_t at, object stream,
+):
+    cdef Params values
+    cdef Dims shape
+    cdef CDtype dtype
+    cdef tuple inputs = tuple([<object>args[i] for i in range(given)])
+    if self.like >= 0:
+        model = <array?>inputs[self.like]
+        shape = (<array>model).edge.shape()
+        dtype = (<array>model).edge.dtype()
+    elif self.inference is None:
+        raise RuntimeError(f"[{op.name.decode()}] has no inference.")
+    else:
+        found = call_without(self.inference, args, given, names, at)
+        if not isinstance(found, tuple):
+            to_named_params(args + given, names, self.names, &values)
+            return structural_node(op, inputs, values, found, stream, self.as_tuple)
+        to_dims(found[0], &shape, op.name.c_str())
+        dtype = mlxk_dtype((<Dtype?>found[1]).code)
+    to_named_params(args + given, names, self.names, &values)
+    note_source()
+    return outputs_of(
+        build_structural(op[0], inputs, values, &shape, &dtype, 1, stream_id(stream)),
+        self.as_tuple,
+    )
 
 
 cdef class OpFunction:

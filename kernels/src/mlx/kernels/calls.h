@@ -1,13 +1,15 @@
-// Calls of a compiled function: its type gets the protocol that needs no tuple of the arguments.
+// Calls of compiled functions and of what makes nodes: their types get the protocol that needs no
+// tuple and no dict of the arguments.
 #pragma once
 
 #include <Python.h>
 
 #include <cstddef>
+#include <vector>
 
 namespace mlxk::face {
 
-// The first member of `cdef class CompiledFunction`.
+// The first member of such a class.
 struct CallObject {
   PyObject_HEAD vectorcallfunc call;
 };
@@ -18,6 +20,19 @@ inline int adopt_call_type(PyTypeObject* type) {
   type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
   PyType_Modified(type);
   return 0;
+}
+
+// The same of a class made in Python that inherits it, unless it has a __call__ of its own: such a
+// class gets the slow protocol of what `__call__` was before.
+inline int inherit_call_type(PyTypeObject* type, PyTypeObject* from) {
+  if (type->tp_flags & Py_TPFLAGS_HAVE_VECTORCALL) return 0;
+  PyObject* own = PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), "__call__");
+  PyObject* inherited = PyObject_GetAttrString(reinterpret_cast<PyObject*>(from), "__call__");
+  const bool found = own && inherited, same = found && own == inherited;
+  Py_XDECREF(own);
+  Py_XDECREF(inherited);
+  if (!found) return -1;
+  return same ? adopt_call_type(type) : 0;
 }
 
 // callee(args, kwargs) of the arguments of a vector call.
@@ -39,6 +54,36 @@ inline PyObject* call_with_tuple(PyObject* callee, PyObject* const* args, size_t
   if (made) result = PyObject_CallFunctionObjArgs(callee, positional, keywords, nullptr);
   Py_XDECREF(positional);
   Py_XDECREF(keywords);
+  return result;
+}
+
+// Where a name stands among the keywords of a vector call; -1: nowhere.
+inline Py_ssize_t keyword_place(PyObject* names, PyObject* name) {
+  const Py_ssize_t count = names ? PyTuple_GET_SIZE(names) : 0;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (PyTuple_GET_ITEM(names, i) == name) return i;  // names in source code are one object
+  }
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (PyUnicode_Compare(PyTuple_GET_ITEM(names, i), name) == 0) return i;
+  }
+  return -1;
+}
+
+// callee(...) with the arguments of a vector call, but for the keyword at `left_out`; -1: with all.
+inline PyObject* call_without(PyObject* callee, PyObject* const* args, Py_ssize_t given,
+                              PyObject* names, Py_ssize_t left_out) {
+  if (left_out < 0) return PyObject_Vectorcall(callee, args, given, names);
+  const Py_ssize_t named = PyTuple_GET_SIZE(names);
+  std::vector<PyObject*> values(args, args + given);
+  PyObject* kept = PyTuple_New(named - 1);
+  if (!kept) return nullptr;
+  for (Py_ssize_t i = 0, at = 0; i < named; ++i) {
+    if (i == left_out) continue;
+    values.push_back(args[given + i]);
+    PyTuple_SET_ITEM(kept, at++, Py_NewRef(PyTuple_GET_ITEM(names, i)));
+  }
+  PyObject* result = PyObject_Vectorcall(callee, values.data(), given, kept);
+  Py_DECREF(kept);
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "calls.h"
 #include "errors.h"
 #include "mlxk/value.h"
 
@@ -217,18 +218,18 @@ inline bool to_params(PyObject* values, Params* out) {
   return true;
 }
 
-// The parameters of these names, in their order, from a dict.
-inline bool to_named_params(PyObject* values, PyObject* names, Params* out) {
+// The parameters of these names, in their order, from the keywords of a vector call.
+inline bool to_named_params(PyObject* const* values, PyObject* given, PyObject* names,
+                            Params* out) {
   Params params(PyTuple_GET_SIZE(names));
   for (size_t i = 0; i < params.size(); ++i) {
     PyObject* name = PyTuple_GET_ITEM(names, i);
-    PyObject* value = PyDict_GetItemWithError(values, name);
-    if (!value) {
-      if (!PyErr_Occurred())
-        PyErr_Format(PyExc_TypeError, "[op] the parameter %U is missing.", name);
+    const Py_ssize_t place = keyword_place(given, name);
+    if (place < 0) {
+      PyErr_Format(PyExc_TypeError, "[op] the parameter %U is missing.", name);
       return false;
     }
-    if (!to_value(value, &params.at(i))) return false;
+    if (!to_value(values[place], &params.at(i))) return false;
   }
   *out = std::move(params);
   return true;
