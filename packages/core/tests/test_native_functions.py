@@ -8,6 +8,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from mlx import kernels
+from mlx.core.op import Op
 
 X = mx.array(np.zeros((2, 1, 12)))
 Y = mx.array(np.zeros(24))
@@ -181,3 +182,50 @@ def test_source_lines():
     here = f"{__file__}:{inspect.currentframe().f_lineno + 1}"  # type: ignore[union-attr]
     made = [F.reshape(24), mx.reshape(F, (24,)), F.T, F @ F[0].T, F.reshape(np.array([24]))]
     assert [line(x) for x in made] == [here] * 5
+
+
+# ---- what makes nodes: a call with keywords and no dict ------------------------------------------
+
+
+def test_ops_take_their_parameters_by_name_in_any_order() -> None:
+    gather = Op.named["gather"]
+    expected = np.array(F)[[1, 0]]
+    order = {"axes": (0,), "position": 0, "stream": None}
+    made_at_run_time = {"".join(["ax", "es"]): (0,), "".join(["posi", "tion"]): 0}
+    for options in (order, dict(reversed(order.items())), made_at_run_time):
+        out = gather(F, mx.array([1, 0]), **options)
+        assert (np.array(out) == expected).all()
+    out = gather(F, mx.array([1, 0]), axes=(0,), stream=mx.cpu, position=0)
+    assert (np.array(out) == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Op.named["slice"](F, start=(0, 0, 0)), "stop is missing"),
+        (lambda: Op.named["slice"](F, F, start=(), stop=(), strides=()), "takes 1 operands, not 2"),
+        (lambda: Op.named["add"](F), "takes 2 operands, not 1"),
+        (lambda: Op.named["sum"](F, axes=(0,)), "keepdims is missing"),
+        (lambda: Op.named["cast"](F), "dtype is missing"),
+        (lambda: Op.named["gather"](F, axes=(0,), place=0), "place"),
+        (lambda: Op.named["slice"](1.0, start=(), stop=(), strides=()), "array"),
+    ],
+)
+def test_ops_name_what_a_call_lacks(call: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_a_subclass_of_op_may_have_a_call_of_its_own() -> None:
+    class Counting(type(Op.named["gather"])):
+        calls = 0
+
+        def __call__(self, *inputs: Any, **params: Any) -> Any:
+            Counting.calls += 1
+            return super().__call__(*inputs, **params)
+
+    add = Op.named["add"]
+    made = Counting.__new__(Counting)
+    kernels.NodeMaker.__init__(made, add.id, (), False)
+    assert (np.array(made(F, F)) == np.array(F + F)).all()
+    assert Counting.calls == 1

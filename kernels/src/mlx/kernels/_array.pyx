@@ -62,6 +62,9 @@ cdef extern from "functions.h" namespace "mlxk::face":
     int adopt_function_type(type) except -1
     cbool init_function(object, const Op*, const char*)
 
+cdef extern from "Python.h":
+    object PyVectorcall_Call(object, object, object)
+
 cdef extern from "calls.h" namespace "mlxk::face":
     Py_ssize_t given_of "PyVectorcall_NARGS"(size_t)
     int adopt_call_type(type) except -1

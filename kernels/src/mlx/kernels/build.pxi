@@ -465,9 +465,9 @@ cdef class NodeMaker:
         self.inference = rule
         return rule
 
-    def __call__(self, *inputs, stream=None, **params):  # replaced by make_node
-        """Makes a node and returns its output, or the tuple of them."""
-        raise NotImplementedError
+    def __call__(self, *inputs, **params):  # for subclasses whose __call__ calls this one
+        """Makes a node on a stream and returns its output, or the tuple of them."""
+        return PyVectorcall_Call(self, inputs, params)
 
 
 adopt_call_type(NodeMaker)

@@ -4,8 +4,8 @@
 
 #include <Python.h>
 
+#include <algorithm>
 #include <cstddef>
-#include <vector>
 
 namespace mlxk::face {
 
@@ -22,8 +22,8 @@ inline int adopt_call_type(PyTypeObject* type) {
   return 0;
 }
 
-// The same of a class made in Python that inherits it, unless it has a __call__ of its own: such a
-// class gets the slow protocol of what `__call__` was before.
+// The same for a subclass made in Python, which inherits what `__call__` of `from` was by itself;
+// not where it has a __call__ of its own.
 inline int inherit_call_type(PyTypeObject* type, PyTypeObject* from) {
   if (type->tp_flags & Py_TPFLAGS_HAVE_VECTORCALL) return 0;
   PyObject* own = PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), "__call__");
@@ -73,17 +73,24 @@ inline Py_ssize_t keyword_place(PyObject* names, PyObject* name) {
 inline PyObject* call_without(PyObject* callee, PyObject* const* args, Py_ssize_t given,
                               PyObject* names, Py_ssize_t left_out) {
   if (left_out < 0) return PyObject_Vectorcall(callee, args, given, names);
-  const Py_ssize_t named = PyTuple_GET_SIZE(names);
-  std::vector<PyObject*> values(args, args + given);
-  PyObject* kept = PyTuple_New(named - 1);
-  if (!kept) return nullptr;
-  for (Py_ssize_t i = 0, at = 0; i < named; ++i) {
-    if (i == left_out) continue;
-    values.push_back(args[given + i]);
-    PyTuple_SET_ITEM(kept, at++, Py_NewRef(PyTuple_GET_ITEM(names, i)));
+  const Py_ssize_t rest = PyTuple_GET_SIZE(names) - left_out - 1;
+  PyObject* before = PyTuple_GetSlice(names, 0, left_out);
+  PyObject* after = PyTuple_GetSlice(names, left_out + 1, left_out + 1 + rest);
+  PyObject* kept = before && after ? PySequence_Concat(before, after) : nullptr;
+  Py_XDECREF(before);
+  Py_XDECREF(after);
+  const Py_ssize_t first = given + left_out;  // arguments before the keyword
+  PyObject** values = kept ? PyMem_New(PyObject*, first + rest + 1) : nullptr;
+  PyObject* result = nullptr;
+  if (values) {
+    std::copy_n(args, first, values);
+    std::copy_n(args + first + 1, rest, values + first);
+    result = PyObject_Vectorcall(callee, values, given, kept);
+    PyMem_Free(values);
+  } else if (kept) {
+    PyErr_NoMemory();
   }
-  PyObject* result = PyObject_Vectorcall(callee, values.data(), given, kept);
-  Py_DECREF(kept);
+  Py_XDECREF(kept);
   return result;
 }
 
