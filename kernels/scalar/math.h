@@ -433,7 +433,8 @@ template <class F> MLXK_FN if_f32<F> arcsinh(F x) {
 template <class F> MLXK_FN if_f32<F> arccosh(F x) {
   const F t = x - 1.0f;
   // arccosh(1 + t) = sqrt(2 t) (1 + t P(t)) for small t
-  const auto near = t<splat<F>(0.25f), huge = x> splat<F>(1e9f);
+  const auto near = t < splat<F>(0.25f);
+  const auto huge = x > splat<F>(1e9f);
   const F root = real_sqrt(select(near, t + t, MLXK_FMA(t, t, t + t)));
   const F p = horner(t, -8.333318681e-02f, 1.874416322e-02f, -5.507591181e-03f, 1.532732393e-03f);
   const F inner = MLXK_FMA(root, t * p, root);

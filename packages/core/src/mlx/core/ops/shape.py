@@ -180,7 +180,7 @@ def flatten(
             f"[flatten] start_axis {start_axis} comes after end_axis {end_axis} "
             f"for {ndim} dimensions."
         )
-    return handle(a) if start == end else kernels.movement(_flatten.id, a, (start, end), stream)
+    return handle(a) if start == end else _flatten(a, start=start, end=end, stream=stream)
 
 
 @_flatten.vjp
@@ -312,7 +312,7 @@ def squeeze(a: array, /, axis: Axes = None, *, stream: StreamOrDevice = None) ->
                 raise ValueError(
                     f"[squeeze] Axis {one} of shape {a.shape} has size {a.shape[one]}, not 1."
                 )
-    return kernels.movement(_squeeze.id, a, (axes,), stream) if axes else handle(a)
+    return _squeeze(a, axes=axes, stream=stream) if axes else handle(a)
 
 
 @_squeeze.vjp

@@ -47,8 +47,7 @@ def slice_axis(
     stops = list(a.shape)
     starts, strides = [0] * len(stops), [1] * len(stops)
     starts[axis], stops[axis], strides[axis] = start, stop, step
-    bounds = (tuple(starts), tuple(stops), tuple(strides))
-    return kernels.movement(_slice.id, a, bounds, stream)
+    return _slice(a, start=tuple(starts), stop=tuple(stops), strides=tuple(strides), stream=stream)
 
 
 slice_axis.__module__ = "mlx.core.ops"  # for other ops; no public name
