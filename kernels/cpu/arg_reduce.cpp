@@ -2,8 +2,7 @@
 //
 // A contiguous run is reduced to its extreme first; only where that beats the best so far is its
 // place looked for.
-#include "cpu/axes.h"
-#include "cpu/integers.h"
+#include "cpu/reduction.h"
 
 namespace {
 
@@ -13,7 +12,6 @@ constexpr int64_t block_elements = 4096;
 constexpr int64_t buffer_elements = 1024;
 constexpr int64_t tile_columns = 512;
 constexpr int64_t block_rows = 8;
-constexpr int64_t max_pieces = 64;
 
 struct Greatest {
   template <class T> static MLXK_MEMBER T of(T acc, T x) { return ms::maximum(x, acc); }
@@ -28,17 +26,13 @@ struct Least {
 
 struct Job {
   Plan plan;  // the reduced axes keep their order: their flat index is the result
-  const char* data;
-  int64_t itemsize;
-  RowLoader load;
-  bool direct_type;
+  Source source;
   uint32_t* out;
-
-  const char* at(int64_t offset) const { return data + offset * itemsize; }
+  void* workspace;
 };
 
 template <class T> struct Found {
-  T value;
+  T value{};
   int64_t index = -1;
 };
 
@@ -95,72 +89,25 @@ template <class Order, class T> struct Finder {
     }
   }
 
-  // The elements [begin, end) of one reduction.
   static Found<T> span(const Job& job, int64_t base, int64_t begin, int64_t end) {
-    alignas(64) T buffer[buffer_elements];
-    const AxisList& reduced = job.plan.reduced;
-    const Axis& inner = reduced.inner();
-    const bool direct = job.direct_type && inner.in == 1;
-    const int64_t step = direct ? block_elements : buffer_elements;
     Found<T> best;
-    while (begin < end) {
-      const int64_t at = begin % inner.size;
-      const int64_t n = inner.size - at < end - begin ? inner.size - at : end - begin;
-      int64_t offset, unused;
-      reduced.offsets(reduced.count - 1, begin / inner.size, &offset, &unused);
-      offset += base + at * inner.in;
-      for (int64_t i = 0; i < n; i += step) {
-        const int64_t m = n - i < step ? n - i : step;
-        const char* from = job.at(offset + i * inner.in);
-        const T* p = reinterpret_cast<const T*>(from);
-        if (!direct) {
-          job.load(from, inner.in, m, buffer);
-          p = buffer;
-        }
-        const T value = extreme(p, m);
-        if (best.index >= 0 && !replaces(value, best.value)) continue;
-        best.value = value;
-        best.index = begin + i + first(p, m, value);
-      }
-      begin += n;
-    }
+    each_block<T, block_elements, buffer_elements>(
+        job.source, job.plan.reduced, base, begin, end, [&](const T* p, int64_t n, int64_t at) {
+          const T value = extreme(p, n);
+          if (best.index < 0 || replaces(value, best.value)) best = {value, at + first(p, n, value)};
+        });
     return best;
   }
 
   static void rows(const Job& job) {
-    const Plan& plan = job.plan;
-    const int64_t outputs = plan.outputs, length = plan.length;
-    int64_t pieces = outputs < max_pieces ? length / inline_elements : 1;
-    pieces = pieces > max_pieces ? max_pieces : pieces;
-    if (pieces > 1) {
-      const int64_t size = ceil_div(length, pieces);
-      Found<T> part[max_pieces * max_pieces];
-      mlxk::parallel_for(outputs * pieces, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-          int64_t in, out;
-          plan.kept.offsets(plan.kept.count, i / pieces, &in, &out);
-          const int64_t first = i % pieces * size;
-          part[i] = span(job, in, first, first + size < length ? first + size : length);
-        }
-      });
-      for (int64_t i = 0; i < outputs; ++i) {
-        int64_t in, out;
-        plan.kept.offsets(plan.kept.count, i, &in, &out);
-        Found<T> best = part[i * pieces];
-        for (int64_t k = 1; k < pieces; ++k) {
-          const Found<T>& next = part[i * pieces + k];
-          if (next.index >= 0 && replaces(next.value, best.value)) best = next;
-        }
-        job.out[out] = static_cast<uint32_t>(best.index);
-      }
-      return;
-    }
-    mlxk::parallel_for(
-        outputs, inline_elements / (length + 1) + 1, [&](int64_t begin, int64_t end) {
-          Walk walk(plan.kept, begin);
-          for (int64_t i = begin; i < end; ++i, walk.next()) {
-            job.out[walk.out] = static_cast<uint32_t>(span(job, walk.offset, 0, length).index);
-          }
+    reduce_rows<Found<T>>(
+        job.plan,
+        [&](int64_t base, int64_t begin, int64_t end) { return span(job, base, begin, end); },
+        [](Found<T>* best, const Found<T>& next, int64_t, int64_t) {
+          if (replaces(next.value, best->value)) *best = next;
+        },
+        [&](int64_t out, const Found<T>& best) {
+          job.out[out] = static_cast<uint32_t>(best.index);
         });
   }
 
@@ -211,59 +158,52 @@ template <class Order, class T> struct Finder {
     }
   }
 
-  // Columns side by side, all rows of a tile.
-  static void tile(const Job& job, int64_t base, int64_t out, int64_t n) {
+  struct Columns {
     alignas(64) T best[tile_columns];
-    alignas(64) T buffer[block_rows][tile_columns];
     alignas(64) uint32_t index[tile_columns];
-    const Axis& kept = job.plan.kept.inner();
-    const int64_t width = vectors ? round_up(n, lanes<T>) : n;
-    const bool direct = job.direct_type && kept.in == 1 && n == width;
-    Walk walk(job.plan.reduced, 0);
-    for (int64_t first = 0; first < job.plan.length; first += block_rows) {
-      const int64_t count = smaller(job.plan.length - first, block_rows);
-      const T* row[block_rows];
-      for (int64_t r = 0; r < count; ++r, walk.next()) {
-        const char* from = job.at(base + walk.offset);
-        row[r] = reinterpret_cast<const T*>(from);
-        if (!direct) {
-          job.load(from, kept.in, n, buffer[r]);
-          for (int64_t i = n; i < width; ++i) buffer[r][i] = T{};
-          row[r] = buffer[r];
-        }
-      }
-      if (first == 0) {
-        for (int64_t i = 0; i < width; ++i) best[i] = row[0][i];
-        for (int64_t i = 0; i < width; ++i) index[i] = 0;
-      }
-      block(row, count, width, static_cast<uint32_t>(first), best, index);
-    }
-    for (int64_t i = 0; i < n; ++i) job.out[out + i * kept.out] = index[i];
+  };
+  static void tile(const Job& job, int64_t base, int64_t n, int64_t begin, int64_t end,
+                   Columns* found) {
+    each_row_block<T, block_rows, tile_columns, vectors>(
+        job.source, job.plan.reduced, job.plan.kept.inner().in, base, n, begin, end,
+        [&](const T* const* row, int64_t count, int64_t first, int64_t width) {
+          const uint32_t index = static_cast<uint32_t>(first);
+          if (first == begin) {
+            for (int64_t i = 0; i < width; ++i) found->best[i] = row[0][i];
+            for (int64_t i = 0; i < width; ++i) found->index[i] = index;
+          }
+          block(row, count, width, index, found->best, found->index);
+        });
   }
 
+  static void columns(const Job& job) {
+    const ColumnTiles c = cut_columns(job.plan, tile_columns);
+    const int64_t step = job.plan.kept.inner().out;
+    reduce_columns<Columns>(
+        job.plan, c, job.workspace,
+        [&](int64_t base, int64_t n, int64_t begin, int64_t end, Columns* found) {
+          tile(job, base, n, begin, end, found);
+        },
+        [&](int64_t out, int64_t n, const Columns* parts) {
+          for (int64_t i = 0; i < n; ++i) {
+            const Columns* found = parts;
+            for (int64_t k = 1; k < c.pieces; ++k) {
+              if (replaces(parts[k].best[i], found->best[i])) found = parts + k;
+            }
+            job.out[out + i * step] = found->index[i];
+          }
+        });
+  }
+
+  static bool has_columns(const Plan& plan) {
+    return plan.outputs > 1 && plan.length > 0 && plan.kept.inner().size >= least_columns &&
+           (plan.reduced.inner().in != 1 || plan.reduced.inner().size < long_row);
+  }
+  static size_t workspace(const Plan& plan) {
+    return has_columns(plan) ? cut_columns(plan, tile_columns).workspace(sizeof(Columns)) : 0;
+  }
   static void run(const Job& job) {
-    const Plan& plan = job.plan;
-    if (plan.outputs == 0 || plan.length == 0) return;
-    const Axis& kept = plan.kept.inner();
-    const Axis& reduced = plan.reduced.inner();
-    if (plan.outputs == 1 || kept.size < 16 || (reduced.in == 1 && reduced.size >= long_row))
-      return rows(job);
-    // Narrower tiles where there are few, so that several threads find some: the result is the
-    // same.
-    const int64_t groups = plan.outputs / kept.size;
-    int64_t width = tile_columns;
-    while (width > 64 && groups * ceil_div(kept.size, width) < 16) width /= 2;
-    const int64_t tiles_a_row = ceil_div(kept.size, width);
-    const int64_t grain = inline_elements / (width * plan.length) + 1;
-    mlxk::parallel_for(groups * tiles_a_row, grain, [&](int64_t begin, int64_t end) {
-      for (int64_t t = begin; t < end; ++t) {
-        const int64_t column = t % tiles_a_row * width;
-        int64_t in, out;
-        plan.kept.offsets(plan.kept.count - 1, t / tiles_a_row, &in, &out);
-        tile(job, in + column * kept.in, out + column * kept.out,
-             kept.size - column < width ? kept.size - column : width);
-      }
-    });
+    if (job.plan.length > 0) has_columns(job.plan) ? columns(job) : rows(job);
   }
 };
 
@@ -288,34 +228,40 @@ static Plan plan_of(const KernelCall& call) {
   return plan;
 }
 
+// use(Finder<Order, T>{}) for the type T that compares elements of the dtype.
+template <class Order, class Use> static auto with_finder(Dtype dtype, const Use& use) {
+  switch (mlxk::compute_dtype(dtype)) {
+    case Dtype::bool_:
+    case Dtype::uint8: return use(Finder<Order, ms::uint8>{});
+    case Dtype::uint16: return use(Finder<Order, ms::uint16>{});
+    case Dtype::uint32: return use(Finder<Order, ms::uint32>{});
+    case Dtype::uint64: return use(Finder<Order, ms::uint64>{});
+    case Dtype::int8: return use(Finder<Order, ms::int8>{});
+    case Dtype::int16: return use(Finder<Order, ms::int16>{});
+    case Dtype::int32: return use(Finder<Order, ms::int32>{});
+    case Dtype::int64: return use(Finder<Order, ms::int64>{});
+    case Dtype::float64: return use(Finder<Order, double>{});
+    case Dtype::complex64: return use(Finder<Order, ms::complex64>{});
+    default: return use(Finder<Order, float>{});
+  }
+}
+
 template <class Order> static void arg_reduce(const KernelCall& call) {
   const Tensor& input = call.inputs[0];
   const Dtype type = mlxk::compute_dtype(input.dtype);
-  const Job job{plan_of(call),
-                static_cast<const char*>(input.data),
-                static_cast<int64_t>(mlxk::itemsize(input.dtype)),
-                row_loader(input.dtype, type),
-                input.dtype == type,
-                static_cast<uint32_t*>(call.outputs[0].data)};
-  switch (type) {
-    case Dtype::bool_:
-    case Dtype::uint8: return Finder<Order, ms::uint8>::run(job);
-    case Dtype::uint16: return Finder<Order, ms::uint16>::run(job);
-    case Dtype::uint32: return Finder<Order, ms::uint32>::run(job);
-    case Dtype::uint64: return Finder<Order, ms::uint64>::run(job);
-    case Dtype::int8: return Finder<Order, ms::int8>::run(job);
-    case Dtype::int16: return Finder<Order, ms::int16>::run(job);
-    case Dtype::int32: return Finder<Order, ms::int32>::run(job);
-    case Dtype::int64: return Finder<Order, ms::int64>::run(job);
-    case Dtype::float64: return Finder<Order, double>::run(job);
-    case Dtype::complex64: return Finder<Order, ms::complex64>::run(job);
-    default: return Finder<Order, float>::run(job);
-  }
+  const Job job{plan_of(call), make_source(input, type, row_loader(input.dtype, type)),
+                static_cast<uint32_t*>(call.outputs[0].data), call.workspace};
+  with_finder<Order>(input.dtype, [&](auto finder) { finder.run(job); });
+}
+template <class Order> static size_t workspace(const KernelCall& call) {
+  const Plan plan = plan_of(call);
+  return with_finder<Order>(call.inputs[0].dtype,
+                            [&](auto finder) { return finder.workspace(plan); });
 }
 
 }  // namespace
 
 MLXK_STEM(arg_reduce, table) {
-  table.add("argmax", {.run = arg_reduce<Greatest>});
-  table.add("argmin", {.run = arg_reduce<Least>});
+  table.add("argmax", {.run = arg_reduce<Greatest>, .workspace = workspace<Greatest>});
+  table.add("argmin", {.run = arg_reduce<Least>, .workspace = workspace<Least>});
 }

@@ -143,6 +143,4 @@ static __attribute__((unused)) bool by_rows(const Plan& plan) {
   return reduced.size >= long_row && reduced_step > 0 && reduced_step < kept_step;
 }
 
-constexpr int64_t inline_elements = 32768;  // less work than this is not worth a hand-off
-
 }  // namespace

@@ -15,9 +15,12 @@ template <class T> struct Exponentials {
   static constexpr int64_t block_rows = 16, tile_columns = 512;
   struct Columns {
     alignas(64) T greatest[tile_columns];
-    double sum[tile_columns] = {};
-    Columns() {
-      for (T& g : greatest) g = State{}.greatest;
+    alignas(64) double sum[tile_columns];
+    void start() {
+      for (int64_t i = 0; i < tile_columns; ++i) {
+        greatest[i] = State{}.greatest;
+        sum[i] = 0;
+      }
     }
     State at(int64_t i) const { return {greatest[i], sum[i]}; }
     // One of the factors is exp(0); an infinite greatest value is the result by itself.

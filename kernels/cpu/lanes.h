@@ -29,6 +29,8 @@ constexpr int vector_bytes = 32;
 constexpr int vector_bytes = 16;
 #endif
 
+constexpr int64_t inline_elements = 32768;  // less work than this is not worth a hand-off
+
 template <class T> using Vec = typename ms::vector_of<T, vector_bytes / sizeof(T)>::type;
 template <class T> constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
 
@@ -66,6 +68,23 @@ template <class T, class Index> MLXK_FN Vec<T> shuffled(Vec<T> a, Vec<T> b, Inde
 }
 MLXK_FN bool aligned(const void* p) {
   return (reinterpret_cast<uintptr_t>(p) & (vector_bytes - 1)) == 0;
+}
+
+// Lanes combined by halves, always in the same order.
+template <class T, int step> MLXK_FN Vec<T> swap_lanes(Vec<T> v) {
+  return shuffled<T>(v, v, [](int k) { return k ^ step; });
+}
+template <class T, int step = lanes<T> / 2> MLXK_FN T sum_lanes(Vec<T> v) {
+  if constexpr (step == 0)
+    return v[0];
+  else
+    return sum_lanes<T, step / 2>(v + swap_lanes<T, step>(v));
+}
+template <class T, int step = lanes<T> / 2> MLXK_FN T greatest_lane(Vec<T> v) {
+  if constexpr (step == 0)
+    return v[0];
+  else
+    return greatest_lane<T, step / 2>(ms::maximum(v, swap_lanes<T, step>(v)));
 }
 
 // ---- storage types as distinct C++ types --------------------------------------------------------------------
@@ -140,6 +159,26 @@ MLXK_FN void store_as(f16_bits* p, Vec<float> v) {
 MLXK_FN void store_as(bf16_bits* p, Vec<float> v) {
   const u16x h = __builtin_convertvector(ms::float_to_bf16(v), u16x);
   __builtin_memcpy(p, &h, sizeof h);
+}
+
+// The last n < lanes elements, the other lanes filled.
+template <class T, class S> MLXK_FN Vec<T> load_rest(const S* p, int64_t n, T filler) {
+  T lane[lanes<T>];
+  for (int k = 0; k < lanes<T>; ++k) lane[k] = k < n ? widen<T>(p[k]) : filler;
+  return load(lane);
+}
+
+// A real number as an element of the dtype, which is T where it is not a 16-bit float.
+template <class T> MLXK_FN void put_real(void* out, Dtype dtype, int64_t index, double value) {
+  switch (dtype) {
+    case Dtype::float16:
+      static_cast<f16_bits*>(out)[index] = narrow<f16_bits>(static_cast<float>(value));
+      break;
+    case Dtype::bfloat16:
+      static_cast<bf16_bits*>(out)[index] = narrow<bf16_bits>(static_cast<float>(value));
+      break;
+    default: static_cast<T*>(out)[index] = static_cast<T>(value);
+  }
 }
 
 // ---- rows ------------------------------------------------------------------------------------------------------

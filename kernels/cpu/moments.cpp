@@ -17,7 +17,10 @@ template <class T> struct Moments {
   // first-level cache.
   static constexpr int64_t block_rows = 8, tile_columns = 512;
   struct Columns {
-    double mean[tile_columns] = {}, squares[tile_columns] = {};
+    alignas(64) double mean[tile_columns], squares[tile_columns];
+    void start() {
+      for (int64_t i = 0; i < tile_columns; ++i) mean[i] = squares[i] = 0;
+    }
     State at(int64_t i) const { return {mean[i], squares[i]}; }
     void merge(const T* means, const T* sums, int64_t count, int64_t done, int64_t more) {
       const double all = static_cast<double>(done + more);
@@ -115,16 +118,20 @@ template <class T> struct Moments {
 // params: axes (ascending), keepdims. Outputs: the mean, and the mean squared difference from it;
 // both of the input's dtype, which is real and inexact.
 static void moments(const KernelCall& call) {
-  const mlxk::Dims& axes = (*call.params)[0].dims();
-  const Plan plan = make_plan(call.inputs[0], axes.data(), static_cast<int64_t>(axes.size()));
-  const StatisticsJob job = statistics_job(call, plan);
+  const StatisticsJob job = statistics_job(call);
   if (call.inputs[0].dtype == Dtype::float64) {
     Statistics<Moments<double>, double>::run(job);
   } else {
     Statistics<Moments<float>, float>::run(job);
   }
 }
+static size_t workspace(const KernelCall& call) {
+  const Plan plan = statistics_job(call).plan;
+  return call.inputs[0].dtype == Dtype::float64
+             ? Statistics<Moments<double>, double>::workspace(plan)
+             : Statistics<Moments<float>, float>::workspace(plan);
+}
 
 }  // namespace
 
-MLXK_STEM(moments, table) { table.add("moments", {.run = moments}); }
+MLXK_STEM(moments, table) { table.add("moments", {.run = moments, .workspace = workspace}); }

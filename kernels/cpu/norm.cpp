@@ -7,7 +7,7 @@
 //   gx = r * (q - mean(q) - h * mean(q * h))   (rms: without mean(q))
 //   gw = sum over rows of g * h,   gb = sum over rows of g
 #include "cpu/integers.h"
-#include "cpu/statistics.h"
+#include "cpu/lanes.h"
 
 namespace {
 

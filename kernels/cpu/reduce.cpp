@@ -3,8 +3,7 @@
 // Rounding does not depend on the number of threads: the input is cut into pieces whose sizes
 // follow from its shape. Floats add up in short runs of many lanes; the runs add up in float64, so
 // that 10^8 ones are 10^8.
-#include "cpu/axes.h"
-#include "cpu/integers.h"
+#include "cpu/reduction.h"
 
 namespace mlxk_scalar {
 namespace {
@@ -35,7 +34,6 @@ template <class T> constexpr int64_t block_elements = 16 * 8 * lanes<T>;
 constexpr int64_t buffer_elements = 1024;  // of a row that has to be converted or gathered
 constexpr int64_t tile_columns = 1024;
 constexpr int64_t tile_rows = 128;  // added up in T before the tile is added to the wide sums
-constexpr int64_t max_pieces = 64;
 
 // What sums of T add up in.
 template <class Op, class T> struct wide {
@@ -63,46 +61,28 @@ template <> MLXK_MEMBER ms::complex64 change(ms::complex_of<double> x) {
 
 struct Job {
   Plan plan;
-  const char* data;
-  int64_t itemsize;
-  RowLoader load;    // of rows that cannot be read where they are
-  bool direct_type;  // the input has the accumulator's type
+  Source source;
   void* out;
   Dtype out_dtype;
   void* workspace;
-
-  const char* at(int64_t offset) const { return data + offset * itemsize; }
 };
 
-// How the columns of a job are cut up: by shape alone.
-struct Columns {
-  int64_t fold;   // rows that are read as one, where narrow rows lie end to end
-  int64_t width;  // of a (folded) row
-  int64_t rows, rest_rows;
-  int64_t tiles_a_row, tiles, pieces, piece_rows;
+// Narrow rows that lie end to end are read as one, `fold` of them.
+struct Folds {
+  int64_t fold;
+  int64_t rest_rows;  // too few for one more
+  ColumnTiles tiles;
 };
 
-static Columns cut_columns(const Plan& plan) {
-  Columns c;
+static Folds cut_folds(const Plan& plan) {
   const Axis& kept = plan.kept.inner();
   const Axis& reduced = plan.reduced.inner();
   const bool folds = plan.kept.count == 1 && plan.reduced.count == 1 && kept.in == 1 &&
                      reduced.in == kept.size && kept.size <= tile_columns / 4;
-  c.fold = folds ? tile_columns / kept.size : 1;
-  c.width = kept.size * c.fold;
-  c.rows = plan.length / c.fold;
-  c.rest_rows = plan.length % c.fold;
-  c.tiles_a_row = ceil_div(c.width, tile_columns);
-  c.tiles = c.tiles_a_row * (folds ? 1 : plan.outputs / kept.size);
-  const int64_t elements = plan.outputs * plan.length;
-  int64_t pieces = c.tiles < max_pieces / 2 ? max_pieces / c.tiles : 1;
-  if (pieces > elements / inline_elements) pieces = elements / inline_elements;
-  if (pieces > c.rows / 16) pieces = c.rows / 16;
-  if (pieces < 1) pieces = 1;
-  c.piece_rows = ceil_div(c.rows, pieces);
-  if (c.piece_rows < 1) c.piece_rows = 1;
-  c.pieces = c.rows == 0 ? 1 : ceil_div(c.rows, c.piece_rows);
-  return c;
+  const int64_t fold = folds ? tile_columns / kept.size : 1;
+  return {fold, plan.length % fold,
+          cut_columns(plan.outputs / kept.size, plan.length / fold, kept.size * fold,
+                      tile_columns)};
 }
 
 template <class Op, class T> struct Reducer {
@@ -114,17 +94,10 @@ template <class Op, class T> struct Reducer {
 
   static void put(const Job& job, int64_t index, Wide value) {
     if constexpr (ms::same_type<T, float>::value) {
-      const float x = static_cast<float>(value);
-      if (job.out_dtype == Dtype::float16) {
-        static_cast<f16_bits*>(job.out)[index] = narrow<f16_bits>(x);
-        return;
-      }
-      if (job.out_dtype == Dtype::bfloat16) {
-        static_cast<bf16_bits*>(job.out)[index] = narrow<bf16_bits>(x);
-        return;
-      }
+      put_real<float>(job.out, job.out_dtype, index, static_cast<double>(value));
+    } else {
+      static_cast<T*>(job.out)[index] = change<T>(value);
     }
-    static_cast<T*>(job.out)[index] = change<T>(value);
   }
 
   // ---- one contiguous run of T --------------------------------------------------------------------------------
@@ -167,33 +140,11 @@ template <class Op, class T> struct Reducer {
 
   // ---- rows ----------------------------------------------------------------------------------------------------
 
-  // The elements [begin, end) of one reduction.
   static Wide span(const Job& job, int64_t base, int64_t begin, int64_t end) {
-    alignas(64) T buffer[buffer_elements];
-    const AxisList& reduced = job.plan.reduced;
-    const Axis& inner = reduced.inner();
-    const bool direct = job.direct_type && inner.in == 1;
-    const int64_t step =
-        block_elements<T> < buffer_elements || direct ? block_elements<T> : buffer_elements;
     Wide total = Op::template identity<Wide>();
-    while (begin < end) {
-      const int64_t at = begin % inner.size;
-      const int64_t n = inner.size - at < end - begin ? inner.size - at : end - begin;
-      int64_t offset, unused;
-      reduced.offsets(reduced.count - 1, begin / inner.size, &offset, &unused);
-      offset += base + at * inner.in;
-      for (int64_t i = 0; i < n; i += step) {
-        const int64_t m = n - i < step ? n - i : step;
-        const char* from = job.at(offset + i * inner.in);
-        const T* p = reinterpret_cast<const T*>(from);
-        if (!direct) {
-          job.load(from, inner.in, m, buffer);
-          p = buffer;
-        }
-        total = join(total, change<Wide>(block(p, m)));
-      }
-      begin += n;
-    }
+    each_block<T, block_elements<T>, buffer_elements>(
+        job.source, job.plan.reduced, base, begin, end,
+        [&](const T* p, int64_t n, int64_t) { total = join(total, change<Wide>(block(p, n))); });
     return total;
   }
 
@@ -215,12 +166,7 @@ template <class Op, class T> struct Reducer {
         row[k] = row[0];
         out[k] = walk.out;
         if (k >= count) continue;
-        const char* from = job.at(walk.offset);
-        row[k] = reinterpret_cast<const T*>(from);
-        if (!job.direct_type) {
-          job.load(from, 1, n, buffer + k * n);
-          row[k] = buffer + k * n;
-        }
+        row[k] = job.source.row(walk.offset, 1, n, buffer + k * n);
         walk.next();
       }
       for (int64_t i = 0; i < n; ++i) {
@@ -237,39 +183,11 @@ template <class Op, class T> struct Reducer {
   }
 
   static void rows(const Job& job) {
-    const Plan& plan = job.plan;
-    const int64_t outputs = plan.outputs, length = plan.length;
-    int64_t pieces = outputs < max_pieces ? length / inline_elements : 1;
-    pieces = pieces > max_pieces ? max_pieces : pieces;
-    if (pieces > 1) {
-      const int64_t size = round_up(ceil_div(length, pieces), inline_elements);
-      pieces = ceil_div(length, size);
-      Wide part[max_pieces * max_pieces];
-      mlxk::parallel_for(outputs * pieces, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-          int64_t in, out;
-          plan.kept.offsets(plan.kept.count, i / pieces, &in, &out);
-          const int64_t first = i % pieces * size;
-          part[i] = span(job, in, first, first + size < length ? first + size : length);
-        }
-      });
-      for (int64_t i = 0; i < outputs; ++i) {
-        int64_t in, out;
-        plan.kept.offsets(plan.kept.count, i, &in, &out);
-        Wide total = part[i * pieces];
-        for (int64_t k = 1; k < pieces; ++k) total = join(total, part[i * pieces + k]);
-        put(job, out, total);
-      }
-      return;
-    }
-    const int64_t grain = length > 0 ? ceil_div(inline_elements, length) : inline_elements;
-    mlxk::parallel_for(outputs, grain, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        int64_t in, out;
-        plan.kept.offsets(plan.kept.count, i, &in, &out);
-        put(job, out, span(job, in, 0, length));
-      }
-    });
+    reduce_rows<Wide>(
+        job.plan,
+        [&](int64_t base, int64_t begin, int64_t end) { return span(job, base, begin, end); },
+        [](Wide* total, const Wide& next, int64_t, int64_t) { *total = join(*total, next); },
+        [&](int64_t out, const Wide& total) { put(job, out, total); });
   }
 
   // ---- columns -------------------------------------------------------------------------------------------------
@@ -302,101 +220,60 @@ template <class Op, class T> struct Reducer {
     }
   }
 
-  // n columns from `column` on, over rows [begin, end), into total.
-  static void tile(const Job& job, const Columns& c, int64_t base, int64_t n, int64_t begin,
+  struct Columns {
+    alignas(64) Wide total[tile_columns];
+  };
+  static void tile(const Job& job, const Folds& f, int64_t base, int64_t n, int64_t begin,
                    int64_t end, Wide* total) {
     alignas(64) T acc[tile_columns];
-    alignas(64) T buffer[4][tile_columns];
-    const int64_t stride = job.plan.kept.inner().in;
-    const bool direct = job.direct_type && stride == 1;
+    for (int64_t i = 0; i < n; ++i) {
+      acc[i] = Op::template identity<T>();
+      total[i] = Op::template identity<Wide>();
+    }
     AxisList folded;
-    if (c.fold > 1) folded.axes[folded.count++] = {c.rows > 0 ? c.rows : 1, c.width, 0};
-    Walk walk(c.fold > 1 ? folded : job.plan.reduced, begin);
-    for (int64_t first = begin; first < end; first += tile_rows) {
-      const int64_t last = first + tile_rows < end ? first + tile_rows : end;
-      for (int64_t i = 0; i < n; ++i) acc[i] = Op::template identity<T>();
-      for (int64_t r = first; r < last;) {
-        const int count = last - r < 4 ? static_cast<int>(last - r) : 4;
-        const T* row[4];
-        for (int k = 0; k < count; ++k, walk.next()) {
-          const char* from = job.at(base + walk.offset);
-          row[k] = reinterpret_cast<const T*>(from);
-          if (!direct) {
-            job.load(from, stride, n, buffer[k]);
-            row[k] = buffer[k];
+    if (f.fold > 1) folded.axes[folded.count++] = {larger(f.tiles.rows, 1), f.tiles.columns, 0};
+    each_row_block<T, 4, tile_columns, false>(
+        job.source, f.fold > 1 ? folded : job.plan.reduced, job.plan.kept.inner().in, base, n,
+        begin, end, [&](const T* const* row, int64_t count, int64_t first, int64_t) {
+          add_rows(acc, row, static_cast<int>(count), n);
+          if ((first + count - begin) % tile_rows != 0 && first + count != end) return;
+          for (int64_t i = 0; i < n; ++i) {
+            total[i] = join(total[i], change<Wide>(acc[i]));
+            acc[i] = Op::template identity<T>();
           }
-        }
-        add_rows(acc, row, count, n);
-        r += count;
-      }
-      for (int64_t i = 0; i < n; ++i) total[i] = join(total[i], change<Wide>(acc[i]));
-    }
+        });
   }
 
-  static void rest(const Job& job, const Columns& c, Wide* total) {
+  // A folded row's columns together, and the rows that were too few for a fold.
+  static __attribute__((noinline)) void put_folded(const Job& job, const Folds& f, Wide* total) {
     alignas(64) T buffer[tile_columns];
-    const int64_t n = c.rest_rows * job.plan.kept.inner().size;
-    const char* from = job.at(c.rows * c.width);
-    const T* p = reinterpret_cast<const T*>(from);
-    if (!job.direct_type) {
-      job.load(from, 1, n, buffer);
-      p = buffer;
-    }
-    for (int64_t i = 0; i < n; ++i) total[i] = join(total[i], change<Wide>(p[i]));
-  }
-
-  static __attribute__((noinline)) void put_tile(const Job& job, const Columns& c, int64_t out,
-                                                 int64_t n, Wide* total) {
     const Axis& kept = job.plan.kept.inner();
-    if (c.fold > 1) {
-      rest(job, c, total);
-      for (int64_t i = 0; i < kept.size; ++i) {
-        Wide sum = total[i];
-        for (int64_t k = 1; k < c.fold; ++k) sum = join(sum, total[k * kept.size + i]);
-        put(job, i * kept.out, sum);
-      }
-      return;
+    const int64_t n = f.rest_rows * kept.size;
+    const T* p = job.source.row(f.tiles.rows * f.tiles.columns, 1, n, buffer);
+    for (int64_t i = 0; i < n; ++i) total[i] = join(total[i], change<Wide>(p[i]));
+    for (int64_t i = 0; i < kept.size; ++i) {
+      Wide sum = total[i];
+      for (int64_t k = 1; k < f.fold; ++k) sum = join(sum, total[k * kept.size + i]);
+      put(job, i * kept.out, sum);
     }
-    for (int64_t i = 0; i < n; ++i) put(job, out + i * kept.out, total[i]);
   }
 
   static void columns(const Job& job) {
-    const Plan& plan = job.plan;
-    const Columns c = cut_columns(plan);
-    const Axis& kept = plan.kept.inner();
-    Wide* const parts = static_cast<Wide*>(job.workspace);
-    const auto place = [&](int64_t tile_index, int64_t* in, int64_t* out, int64_t* n) {
-      const int64_t column = tile_index % c.tiles_a_row * tile_columns;
-      plan.kept.offsets(plan.kept.count - 1, tile_index / c.tiles_a_row, in, out);
-      *in += column * kept.in;
-      *out += column * kept.out;
-      *n = c.width - column < tile_columns ? c.width - column : tile_columns;
-    };
-    const int64_t work = c.piece_rows * (c.width < tile_columns ? c.width : tile_columns);
-    mlxk::parallel_for(
-        c.tiles * c.pieces, inline_elements / (work + 1) + 1, [&](int64_t begin, int64_t end) {
-          for (int64_t i = begin; i < end; ++i) {
-            alignas(64) Wide local[tile_columns];
-            Wide* total = c.pieces > 1 ? parts + i * tile_columns : local;
-            int64_t in, out, n;
-            place(i / c.pieces, &in, &out, &n);
-            for (int64_t k = 0; k < n; ++k) total[k] = Op::template identity<Wide>();
-            const int64_t first = i % c.pieces * c.piece_rows;
-            tile(job, c, in, n, first,
-                 first + c.piece_rows < c.rows ? first + c.piece_rows : c.rows, total);
-            if (c.pieces == 1) put_tile(job, c, out, n, total);
+    const Folds f = cut_folds(job.plan);
+    const int64_t step = job.plan.kept.inner().out;
+    reduce_columns<Columns>(
+        job.plan, f.tiles, job.workspace,
+        [&](int64_t base, int64_t n, int64_t begin, int64_t end, Columns* part) {
+          tile(job, f, base, n, begin, end, part->total);
+        },
+        [&](int64_t out, int64_t n, Columns* parts) {
+          Wide* const total = parts[0].total;
+          for (int64_t k = 1; k < f.tiles.pieces; ++k) {
+            for (int64_t i = 0; i < n; ++i) total[i] = join(total[i], parts[k].total[i]);
           }
+          if (f.fold > 1) return put_folded(job, f, total);
+          for (int64_t i = 0; i < n; ++i) put(job, out + i * step, total[i]);
         });
-    if (c.pieces == 1) return;
-    for (int64_t t = 0; t < c.tiles; ++t) {
-      int64_t in, out, n;
-      place(t, &in, &out, &n);
-      Wide* total = parts + t * c.pieces * tile_columns;
-      for (int64_t k = 1; k < c.pieces; ++k) {
-        for (int64_t i = 0; i < n; ++i) total[i] = join(total[i], total[k * tile_columns + i]);
-      }
-      put_tile(job, c, out, n, total);
-    }
   }
 
   static void run(const Job& job) {
@@ -453,16 +330,8 @@ static Job make_job(const KernelCall& call, Dtype type, RowLoader load) {
     mlxk::raise(mlxk::ErrorKind::runtime, "[reduce] no kernel adds %s up to %s.",
                 mlxk::name(input.dtype), mlxk::name(output.dtype));
   }
-  Job job;
-  job.plan = make_plan(input, axes.data(), static_cast<int64_t>(axes.size()));
-  job.data = static_cast<const char*>(input.data);
-  job.itemsize = static_cast<int64_t>(mlxk::itemsize(input.dtype));
-  job.load = load;
-  job.direct_type = input.dtype == type;
-  job.out = output.data;
-  job.out_dtype = output.dtype;
-  job.workspace = call.workspace;
-  return job;
+  return {make_plan(input, axes.data(), static_cast<int64_t>(axes.size())),
+          make_source(input, type, load), output.data, output.dtype, call.workspace};
 }
 
 template <class Op> static void arithmetic(const KernelCall& call) {
@@ -482,10 +351,7 @@ static size_t workspace(const KernelCall& call) {
   const mlxk::Dims& axes = (*call.params)[0].dims();
   const Plan plan = make_plan(call.inputs[0], axes.data(), static_cast<int64_t>(axes.size()));
   if (plan.outputs == 0 || by_rows(plan)) return 0;
-  const Columns c = cut_columns(plan);
-  return c.pieces > 1 ? static_cast<size_t>(c.tiles * c.pieces * tile_columns) *
-                            sizeof(ms::complex_of<double>)
-                      : 0;
+  return cut_folds(plan).tiles.workspace(tile_columns * sizeof(ms::complex_of<double>));
 }
 
 }  // namespace

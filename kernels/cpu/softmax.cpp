@@ -25,7 +25,7 @@ static void complex_logsumexp(const StatisticsJob& job) {
         Walk outputs(plan.kept, begin);
         for (int64_t o = begin; o < end; ++o, outputs.next()) {
           const ms::complex64* base =
-              reinterpret_cast<const ms::complex64*>(job.data) + outputs.offset;
+              reinterpret_cast<const ms::complex64*>(job.source.data) + outputs.offset;
           const float shift = complex_shift(plan, base);
           ms::complex_of<double> sum{0, 0};
           Walk walk(plan.reduced, 0);
@@ -44,13 +44,19 @@ static void complex_logsumexp(const StatisticsJob& job) {
 
 // params: axes (ascending), keepdims.
 static void logsumexp(const KernelCall& call) {
-  const mlxk::Dims& axes = (*call.params)[0].dims();
-  const Plan plan = make_plan(call.inputs[0], axes.data(), static_cast<int64_t>(axes.size()));
-  const StatisticsJob job = statistics_job(call, plan);
+  const StatisticsJob job = statistics_job(call);
   switch (call.inputs[0].dtype) {
     case Dtype::float64: return Statistics<Exponentials<double>, double>::run(job);
     case Dtype::complex64: return complex_logsumexp(job);
     default: return Statistics<Exponentials<float>, float>::run(job);
+  }
+}
+static size_t logsumexp_workspace(const KernelCall& call) {
+  const Plan plan = statistics_job(call).plan;
+  switch (call.inputs[0].dtype) {
+    case Dtype::float64: return Statistics<Exponentials<double>, double>::workspace(plan);
+    case Dtype::complex64: return 0;
+    default: return Statistics<Exponentials<float>, float>::workspace(plan);
   }
 }
 
@@ -249,5 +255,5 @@ MLXK_STEM(softmax, table) {
                         .workspace = softmax_workspace,
                         .accepts = mlxk::Accepts::rows,
                         .donates = 0});
-  table.add("logsumexp", {.run = logsumexp});
+  table.add("logsumexp", {.run = logsumexp, .workspace = logsumexp_workspace});
 }

@@ -123,6 +123,20 @@ TEST(large_inputs_are_cut_into_pieces) {
   }
 }
 
+TEST(ties_and_nan_in_several_pieces) {
+  for (Dtype dtype : {Dtype::float32, Dtype::int8, Dtype::float16}) {
+    for (const Shape& shape : {Shape{6000, 40}, Shape{2, 200000}}) {
+      const Array x = make_array(dtype, shape);
+      fill(x, 3, -2, 2);
+      for (int64_t i = 0; i < x.size(); ++i) x.set(i, std::floor(x[i].real()));
+      for (int axis : {0, 1}) check_arg("argmax", x, axis, Layout::contiguous);
+      if (dtype == Dtype::int8) continue;
+      for (int64_t i = x.size() / 5; i < x.size(); i += 1237) x.set(i, not_a_number);
+      for (int axis : {0, 1}) check_arg("argmin", x, axis, Layout::contiguous);
+    }
+  }
+}
+
 TEST(scalars_and_no_outputs) {
   const Array x = make_array(Dtype::float32, {});
   x.set(0, 2);

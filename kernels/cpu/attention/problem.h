@@ -5,7 +5,7 @@
 // see the same keys lie together.
 #pragma once
 
-#include "cpu/statistics.h"
+#include "cpu/lanes.h"
 
 namespace {
 

@@ -115,8 +115,7 @@ static Problem read_problem(const KernelCall& call, const Tensor& image, const T
 
 // ---- how the work is cut ------------------------------------------------------------------------
 
-constexpr double inline_flops = 1 << 20;      // less work than this is not worth a hand-off
-constexpr int64_t inline_elements = 1 << 15;  // nor is packing so little
+constexpr double inline_flops = 1 << 20;  // less work than this is not worth a hand-off
 
 constexpr int64_t region_bytes = 65536;   // of a packed region: it stays in the second-level cache
 constexpr int64_t block_pixels = 128;     // outputs that share a region

@@ -11,8 +11,6 @@ namespace {
 
 using mlxk::KernelCall;
 
-constexpr int64_t inline_elements = 1 << 15;  // less work than this is not worth a hand-off
-
 struct Span {
   int64_t begin = 0, end = 0;
   int64_t size() const { return end - begin; }
