@@ -86,6 +86,19 @@ template <class T, int step = lanes<T> / 2> MLXK_FN T greatest_lane(Vec<T> v) {
   else
     return greatest_lane<T, step / 2>(ms::maximum(v, swap_lanes<T, step>(v)));
 }
+// The square matrix of these rows becomes its transpose, halves within halves changing places.
+template <class T, int step = 1> MLXK_FN void transpose_lanes(Vec<T> (&rows)[lanes<T>]) {
+  if constexpr (step < lanes<T>) {
+#pragma GCC unroll 16
+    for (int j = 0; j < lanes<T>; ++j) {
+      if (j & step) continue;
+      const Vec<T> a = rows[j], b = rows[j + step];
+      rows[j] = shuffled<T>(a, b, [](int k) { return k & step ? k - step + lanes<T> : k; });
+      rows[j + step] = shuffled<T>(a, b, [](int k) { return k & step ? k + lanes<T> : k + step; });
+    }
+    transpose_lanes<T, 2 * step>(rows);
+  }
+}
 
 // ---- storage types as distinct C++ types --------------------------------------------------------------------
 

@@ -19,9 +19,11 @@ struct DotTile {
     return p[0] | static_cast<uint32_t>(p[stride]) << 16;
   }
   static Unit pack_last(const uint16_t* p) { return p[0]; }
-  // `count` units along k, `width` apart.
-  template <int width> static void pack_along(const uint16_t* p, int64_t count, Unit* out) {
-    for (int64_t u = 0; u < count; ++u) memcpy(out + u * width, p + u * steps, sizeof *out);
+  // A vector of units along k.
+  static Vec<Unit> load_units(const uint16_t* p) {
+    Vec<Unit> v;
+    memcpy(&v, p, sizeof v);
+    return v;
   }
   // One unit of each of `width` lines side by side.
   template <int width> static void pack_across(const uint16_t* p, int64_t stride, Unit* out) {

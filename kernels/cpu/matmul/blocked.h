@@ -57,6 +57,35 @@ template <class Tile> struct Workspace {
   int64_t bytes() const { return a_bytes + b_bytes + sums_bytes; }
 };
 
+// `count` lines along k, as many units of each at a time as a vector holds.
+template <class Tile, int width>
+void pack_along(const uint16_t* source, int64_t line_stride, int64_t count, int64_t units,
+                typename Tile::Unit* out) {
+  using Unit = typename Tile::Unit;
+  constexpr int n = ::lanes<Unit>;
+  int64_t u = 0;
+  for (; u + n <= units; u += n) {
+    // The last lines first: what a vector writes beyond them, the first lines overwrite.
+    for (int group = (width - 1) / n * n; group >= 0; group -= n) {
+      Vec<Unit> v[n];
+#pragma GCC unroll 16
+      for (int i = 0; i < n; ++i) {
+        const uint16_t* p = source + (group + i) * line_stride + u * Tile::steps;
+        v[i] = group + i < count ? Tile::load_units(p) : Vec<Unit>{};
+      }
+      transpose_lanes<Unit>(v);
+      Unit* const to = out + u * width + group;
+#pragma GCC unroll 16
+      for (int i = 0; i + 1 < n; ++i) ::store(to + i * width, v[i]);
+      memcpy(to + (n - 1) * width, &v[n - 1], sizeof(Unit) * (n < width - group ? n : width - group));
+    }
+  }
+  for (; u < units; ++u) {
+    for (int64_t line = 0; line < count; ++line)
+      out[u * width + line] = Tile::pack(source + line * line_stride + u * Tile::steps, 1);
+  }
+}
+
 // One panel: `count` lines of at most `width`, kc elements along the other axis. line_stride steps
 // from line to line, k_stride along k, both in elements.
 template <class Tile, int width>
@@ -68,8 +97,7 @@ void pack_panel(const char* data, int64_t line_stride, int64_t k_stride, int64_t
     memset(static_cast<void*>(out), 0, sizeof(typename Tile::Unit) * units * width);
   const int64_t whole = kc / Tile::steps;
   if (k_stride == 1) {
-    for (int64_t line = 0; line < count; ++line)
-      Tile::template pack_along<width>(source + line * line_stride, whole, out + line);
+    pack_along<Tile, width>(source, line_stride, count, whole, out);
   } else {
     for (int64_t u = 0; u < whole; ++u) {
       const uint16_t* first = source + u * Tile::steps * k_stride;

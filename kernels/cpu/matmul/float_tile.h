@@ -23,15 +23,8 @@ template <Dtype D> struct FloatTile {
     return load_one<D>(reinterpret_cast<const char*>(p));
   }
   static Unit pack_last(const uint16_t* p) { return pack(p, 1); }
-  // `count` units along k, `width` apart.
-  template <int width> static void pack_along(const uint16_t* p, int64_t count, Unit* out) {
-    int64_t u = 0;
-    for (; u + lanes <= count; u += lanes) {
-      const vec v = load<D>(reinterpret_cast<const char*>(p + u));
-      for (int i = 0; i < lanes; ++i) out[(u + i) * width] = v[i];
-    }
-    for (; u < count; ++u) out[u * width] = pack(p + u, 1);
-  }
+  // A vector of units along k.
+  static vec load_units(const uint16_t* p) { return load<D>(reinterpret_cast<const char*>(p)); }
   // One unit of each of `width` lines side by side.
   template <int width> static void pack_across(const uint16_t* p, int64_t, Unit* out) {
     int line = 0;
