@@ -94,7 +94,8 @@ template <class Order, class T> struct Finder {
     each_block<T, block_elements, buffer_elements>(
         job.source, job.plan.reduced, base, begin, end, [&](const T* p, int64_t n, int64_t at) {
           const T value = extreme(p, n);
-          if (best.index < 0 || replaces(value, best.value)) best = {value, at + first(p, n, value)};
+          if (best.index < 0 || replaces(value, best.value))
+            best = {value, at + first(p, n, value)};
         });
     return best;
   }

@@ -80,9 +80,9 @@ static Folds cut_folds(const Plan& plan) {
   const bool folds = plan.kept.count == 1 && plan.reduced.count == 1 && kept.in == 1 &&
                      reduced.in == kept.size && kept.size <= tile_columns / 4;
   const int64_t fold = folds ? tile_columns / kept.size : 1;
-  return {fold, plan.length % fold,
-          cut_columns(plan.outputs / kept.size, plan.length / fold, kept.size * fold,
-                      tile_columns)};
+  return {
+      fold, plan.length % fold,
+      cut_columns(plan.outputs / kept.size, plan.length / fold, kept.size * fold, tile_columns)};
 }
 
 template <class Op, class T> struct Reducer {

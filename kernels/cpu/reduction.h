@@ -140,7 +140,8 @@ static void reduce_columns(const Plan& plan, const ColumnTiles& c, void* workspa
     const int64_t column = index % c.tiles_a_row * c.tile_columns;
     int64_t in, out;
     plan.kept.offsets(plan.kept.count - 1, index / c.tiles_a_row, &in, &out);
-    use(in + column * kept.in, out + column * kept.out, smaller(c.columns - column, c.tile_columns));
+    use(in + column * kept.in, out + column * kept.out,
+        smaller(c.columns - column, c.tile_columns));
   };
   const int64_t work = c.piece_rows * smaller(c.columns, c.tile_columns);
   const int64_t grain = inline_elements / (work + 1) + 1;

@@ -179,7 +179,7 @@ TEST(segments) {
     for (Size s : sizes) {
       for (Layout layout : all_layouts) check_segments(dtype, s, layout);
     }
-    check_segments(dtype, {20, 600, 18}, Layout::contiguous);  // several panels deep
+    check_segments(dtype, {20, 1100, 18}, Layout::contiguous);  // several panels deep
   }
 }
 

@@ -164,10 +164,10 @@ const Dtype dtypes[] = {Dtype::float32, Dtype::float64, Dtype::complex64, Dtype:
 }  // namespace
 
 TEST(shapes) {
-  const int64_t sizes[][3] = {{1, 1, 1},      {1, 7, 5},       {7, 1, 5},     {3, 5, 1},
-                              {1, 300, 257},  {300, 1, 257},   {8, 65, 33},   {5, 129, 64},
-                              {9, 17, 31},    {64, 64, 64},    {13, 45, 257}, {50, 70, 600},
-                              {100, 90, 513}, {37, 130, 1030}, {4, 4, 0}};
+  const int64_t sizes[][3] = {{1, 1, 1},      {1, 7, 5},       {7, 1, 5},      {3, 5, 1},
+                              {1, 300, 257},  {300, 1, 257},   {8, 65, 33},    {5, 129, 64},
+                              {9, 17, 31},    {64, 64, 64},    {13, 45, 257},  {50, 70, 600},
+                              {100, 90, 513}, {37, 130, 1030}, {20, 40, 2100}, {4, 4, 0}};
   for (Dtype d : dtypes) {
     for (auto& s : sizes) {
       const int64_t m = s[0], n = s[1], k = s[2];
@@ -238,9 +238,9 @@ TEST(addmm_adds) {
       compare("addmm", &row, row_major_array(d, {m, 20}, 1), row_major_array(d, {20, 30}, 2), 0.5,
               2);
       Array full = row_major_array(d, {m, 30}, 7);
-      compare("addmm", &full, row_major_array(d, {m, 600}, 1),
-              make(d, {600, 30}, {1, 600}, 18000, 0, 2), 1, 1);
-      compare("addmm", &full, row_major_array(d, {m, 600}, 1), row_major_array(d, {600, 30}, 2),
+      compare("addmm", &full, row_major_array(d, {m, 1100}, 1),
+              make(d, {1100, 30}, {1, 1100}, 33000, 0, 2), 1, 1);
+      compare("addmm", &full, row_major_array(d, {m, 1100}, 1), row_major_array(d, {1100, 30}, 2),
               0.5, 2);
     }
   }

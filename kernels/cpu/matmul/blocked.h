@@ -13,7 +13,7 @@
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
-constexpr int64_t panel_k = 512;  // elements of k in a packed panel, at most
+constexpr int64_t panel_k = 1024;  // elements of k in a packed panel, at most
 // What is packed of b at once: it stays in L3.
 constexpr int64_t block_k = 2048;        // elements of k, at most
 constexpr int64_t block_n = 1024;        // columns, at most
@@ -77,7 +77,8 @@ void pack_along(const uint16_t* source, int64_t line_stride, int64_t count, int6
       Unit* const to = out + u * width + group;
 #pragma GCC unroll 16
       for (int i = 0; i + 1 < n; ++i) ::store(to + i * width, v[i]);
-      memcpy(to + (n - 1) * width, &v[n - 1], sizeof(Unit) * (n < width - group ? n : width - group));
+      memcpy(to + (n - 1) * width, &v[n - 1],
+             sizeof(Unit) * (n < width - group ? n : width - group));
     }
   }
   for (; u < units; ++u) {
