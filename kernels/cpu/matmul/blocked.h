@@ -29,11 +29,9 @@ inline int64_t even_part(int64_t n, int64_t most, int64_t step) {
 
 // Panels of rows that a task multiplies at once: with their sums they stay in L2. Few let threads
 // end together, but read b as often again.
+constexpr int64_t most_panels = 4;
 inline int64_t panels_of_task(int64_t row_panels) {
-  const int64_t fair = row_panels / (16 * thread_count());
-  const int64_t most = fair < 3 ? 3 : fair > 8 ? 8 : fair;
-  const int64_t share = ceil_div(row_panels, thread_count());
-  return smaller(share, most);
+  return ceil_div(row_panels, round_up(ceil_div(row_panels, most_panels), thread_count()));
 }
 
 // The workspace: it grows with m, n and k, for some callers give the largest of several products.
@@ -43,7 +41,7 @@ template <class Tile> struct Workspace {
   Workspace(int64_t m, int64_t n, int64_t k) {
     const int64_t unit = sizeof(typename Tile::Unit);
     const int64_t row_panels = ceil_div(m, Tile::rows);
-    const int64_t held = thread_count() * panels_of_task(row_panels);  // by all workers
+    const int64_t held = thread_count() * smaller(row_panels, most_panels);  // by all workers
     a_bytes = round_up(held * Tile::rows * units(smaller(k, panel_k)) * unit, 64);
     const int64_t cols = round_up(smaller(n, block_n), Tile::cols);
     const int64_t cols_of_deep = smaller(cols, round_up(block_cols(block_k), Tile::cols));
