@@ -92,6 +92,30 @@ def test_products():
             assert outcome(lambda a, b: a @ b, *factors) == expected
 
 
+def test_sums_of_products():
+    addmm: Any = mx.addmm
+    added: list[Any] = [F[0, 0, :3], F[0, :1], mx.array(2.0), F[:, :, :1], F[..., None], F, 1.0]
+    added += [mx.zeros((3,), mx.float16), mx.zeros((2, 3, 3))]
+    factors: list[dict[str, Any]] = [{}, {"alpha": 2}, {"beta": -0.5, "stream": mx.cpu}]
+    factors += [{"alpha": "2"}, {"beta": 1 << 2000}, {"gamma": 1}, {"alpha": np.float32(3)}]
+    for c in added:
+        for a, b in [(F, F[0].T), (F[0], F[1].T), (F[0, 0], F[0].T), (F, F), (F, 1.0)]:
+            for options in factors:
+                expected = outcome(addmm.otherwise, c, a, b, **options)
+                assert outcome(addmm, c, a, b, **options) == expected
+            assert outcome(addmm, c, a, b, 0.5, 2) == outcome(addmm.otherwise, c, a, b, 0.5, 2)
+
+
+def test_a_slice_of_one_axis():
+    for axis, start, stop, step in [(0, 0, 1, 1), (1, 1, 3, 1), (2, 3, -1, -2), (2, 2, 2, 1)]:
+        key = [slice(None)] * 3
+        key[axis] = slice(start, None if stop < 0 else stop, step)
+        assert mx.array_equal(kernels.slice_axis(F, axis, start, stop, step), F[tuple(key)])
+    for axis in (-1, 3):
+        with pytest.raises(IndexError, match=r"\[slice_axis\] Axis"):
+            kernels.slice_axis(F, axis, 0, 1)
+
+
 def values(dtype: mx.Dtype) -> mx.array:
     return mx.array(np.arange(24).reshape(2, 3, 4) % 7).astype(dtype)
 

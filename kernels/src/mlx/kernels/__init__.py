@@ -47,6 +47,7 @@ from mlx.kernels._array import (
     reshape,
     set_hook,
     set_index_ops,
+    slice_axis,
     source_line,
     structural,
 )
@@ -208,6 +209,7 @@ __all__ = [
     "set_memory_limit",
     "set_thread_count",
     "set_wired_limit",
+    "slice_axis",
     "source_line",
     "stream_idle",
     "stream_info",

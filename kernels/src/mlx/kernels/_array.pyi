@@ -361,6 +361,9 @@ def set_index_ops(
     reshape: int,
     slice_update: int,
 ) -> None: ...
+def slice_axis(
+    a: array, axis: int, start: int, stop: int, step: int = 1, *, stream: _Stream = None
+) -> array: ...
 def assign(a: array, key: Any, value: array) -> bool: ...
 
 class NodeMaker:

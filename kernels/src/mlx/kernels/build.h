@@ -34,7 +34,7 @@ inline Node* build_structural(const Op& op, PyObject* inputs, const Params& valu
 
 // (..., m, k) @ (..., k, n) of one inexact dtype. False where the general rule is needed, errors
 // included.
-inline bool matmul_node(const Op& op, const Edge& a, const Edge& b, StreamId stream, Edge* out) {
+inline bool product_shape(const Edge& a, const Edge& b, Dims* shape) {
   const Dims& left = a.shape();
   const Dims& right = b.shape();
   const size_t m = left.size(), n = right.size();
@@ -42,21 +42,43 @@ inline bool matmul_node(const Op& op, const Edge& a, const Edge& b, StreamId str
   if (m < 2 || n < 2 || left[m - 1] != right[n - 2] || dtype != b.dtype() || !is_inexact(dtype)) {
     return false;
   }
-  Dims shape;
   if (n == 2) {
     int64_t sizes[16];
     if (m > 16) return false;
     std::copy(left.begin(), left.end(), sizes);
     sizes[m - 1] = right[1];
-    shape = Dims(sizes, m);
+    *shape = Dims(sizes, m);
   } else {
     const Dims batch = broadcast(Dims(left.data(), m - 2), Dims(right.data(), n - 2), "matmul");
     std::vector<int64_t> sizes(batch.begin(), batch.end());
     sizes.insert(sizes.end(), {left[m - 2], right[n - 1]});
-    shape = Dims(sizes.data(), sizes.size());
+    *shape = Dims(sizes.data(), sizes.size());
   }
+  return true;
+}
+
+inline bool matmul_node(const Op& op, const Edge& a, const Edge& b, StreamId stream, Edge* out) {
+  Dims shape;
+  if (!product_shape(a, b, &shape)) return false;
   const Edge inputs[2] = {a, b};
+  const Dtype dtype = a.dtype();
   *out = Edge::adopt(structural(op, inputs, 2, Params(), &shape, &dtype, 1, stream), 0);
+  return true;
+}
+
+// alpha a @ b + beta c, where c broadcasts to the product.
+inline bool addmm_node(const Op& op, const Edge& c, const Edge& a, const Edge& b, Params params,
+                       StreamId stream, Edge* out) {
+  Dims shape;
+  const Dtype dtype = a.dtype();
+  const Dims& added = c.shape();
+  if (c.dtype() != dtype || !product_shape(a, b, &shape) || added.size() > shape.size()) {
+    return false;
+  }
+  const auto fits = [](int64_t own, int64_t wanted) { return own == 1 || own == wanted; };
+  if (!std::equal(added.begin(), added.end(), shape.end() - added.size(), fits)) return false;
+  const Edge inputs[3] = {c, a, b};
+  *out = Edge::adopt(structural(op, inputs, 3, std::move(params), &shape, &dtype, 1, stream), 0);
   return true;
 }
 

@@ -340,6 +340,9 @@ cdef extern from "index.h" namespace "mlxk::face":
         const Op* slice_update
     IndexOps index_ops
     cbool basic_index(const Edge&, PyObject*, Edge*) except +raise_python
+    Edge c_slice_axis "mlxk::face::slice_axis"(
+        const Edge&, size_t, int64_t, int64_t, int64_t, StreamId
+    ) except +raise_python
     cbool basic_update(const Edge&, PyObject*, const Edge&, Edge*) except +raise_python
 
 
@@ -357,6 +360,18 @@ def set_index_ops(
     index_ops.broadcast_to = op_of(broadcast_to)
     index_ops.reshape = op_of(reshape)
     index_ops.slice_update = op_of(slice_update)
+
+
+def slice_axis(
+    array a not None, Py_ssize_t axis, int64_t start, int64_t stop, int64_t step=1, *, stream=None
+):
+    """``a[..., start:stop:step, ...]`` at one axis; the bounds are resolved already."""
+    if not 0 <= axis < a.ndim:
+        raise IndexError(f"[slice_axis] Axis {axis} is out of range for {a.ndim} dimensions.")
+    if index_ops.slice == NULL:
+        raise RuntimeError("[slice_axis] slices have no meaning yet: import mlx.core.")
+    note_source()
+    return wrap(c_slice_axis(a.edge, axis, start, stop, step, stream_id(stream)))
 
 
 def assign(array a not None, key, array value not None):

@@ -255,6 +255,46 @@ static PyObject* call_product(PyObject* self, PyObject* const* args, size_t flag
   return call_otherwise(function, args, flags, names);
 }
 
+// A Python float or int as a parameter.
+inline bool read_factor(PyObject* object, Value* out) {
+  if (!is_plain_number(object)) return false;
+  const double factor = PyFloat_AsDouble(object);
+  if (factor == -1 && PyErr_Occurred()) {
+    PyErr_Clear();
+    return false;
+  }
+  *out = Value(factor);
+  return true;
+}
+
+// f(c, a, b, alpha, beta, stream=None) of matrices a and b, and c of their dtype.
+static PyObject* call_sum_of_product(PyObject* self, PyObject* const* args, size_t flags,
+                                     PyObject* names) {
+  const auto* function = reinterpret_cast<FunctionObject*>(self);
+  PyObject* places[most_arguments];
+  if (bind(function, args, flags, names, places) &&
+      std::all_of(places, places + 3, [](PyObject* place) { return place && is_array(place); })) {
+    Params params(2);
+    bool fits = true;
+    for (Py_ssize_t i = 0; i < 2; ++i) {
+      PyObject* given = places[3 + i] ? places[3 + i] : PyTuple_GET_ITEM(function->defaults, 3 + i);
+      fits = fits && read_factor(given, &params.at(i));
+    }
+    note_source();
+    try {
+      Edge made;
+      if (fits && addmm_node(*function->op, edge_of(places[0]), edge_of(places[1]),
+                             edge_of(places[2]), std::move(params), stream_of(places[5]), &made)) {
+        return wrap(std::move(made));
+      }
+    } catch (const PythonError&) { return nullptr; } catch (...) {
+      raise_python();
+      return nullptr;
+    }
+  }
+  return call_otherwise(function, args, flags, names);
+}
+
 // ---- along an axis ---------------------------------------------------------------------------------------------
 
 // One axis, counted from the front; false where the object is none of an array's.
@@ -411,6 +451,7 @@ constexpr Form forms[] = {
     {"integers", Kind::movement, 3, false, call_movement<true>},
     {"several", Kind::movement, 2, false, call_movement_method},
     {"product", Kind::structural, 3, false, call_product},
+    {"sum of product", Kind::structural, 6, true, call_sum_of_product},
     {"joined", Kind::structural, 3, true, call_joined},
     {"along", Kind::structural, 0, true, call_along<Along::like>},
     {"along last", Kind::structural, 0, true, call_along<Along::like_last>},

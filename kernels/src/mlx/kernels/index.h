@@ -122,6 +122,20 @@ inline bool basic_index(const Edge& array, PyObject* index, Edge* out) {
   return true;
 }
 
+// One axis cut to bounds that are resolved already.
+inline Edge slice_axis(const Edge& array, size_t axis, int64_t start, int64_t stop, int64_t step,
+                       StreamId stream) {
+  const Dims& shape = array.shape();
+  std::vector<int64_t> starts(shape.size(), 0), stops(shape.begin(), shape.end()),
+      steps(shape.size(), 1);
+  starts[axis] = start;
+  stops[axis] = stop;
+  steps[axis] = step;
+  const auto dims = [](const std::vector<int64_t>& v) { return Dims(v.data(), v.size()); };
+  return movement(*index_ops.slice, array, Params::of(dims(starts), dims(stops), dims(steps)),
+                  stream);
+}
+
 inline int64_t slice_length(int64_t start, int64_t stop, int64_t step) {
   if (step > 0) return stop > start ? (stop - start - 1) / step + 1 : 0;
   return start > stop ? (start - stop - 1) / -step + 1 : 0;

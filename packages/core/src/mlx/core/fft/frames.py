@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 
-from mlx.kernels import array
+from mlx.kernels import array, slice_axis
 
 from ..dtypes import complex64
 from ..ops.axes import as_int, check_array
@@ -13,7 +13,7 @@ from ..ops.create import ones
 from ..ops.join import pad
 from ..ops.shape import broadcast_to, flatten, reshape, swapaxes, unflatten
 from ..ops.unary import real, square
-from ..ops.views import as_strided, slice_axis
+from ..ops.views import as_strided
 from ..stream import StreamOrDevice
 from .transforms import fft, ifft, irfft, power_of, rfft
 

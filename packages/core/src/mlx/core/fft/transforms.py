@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlx.kernels import Dtype, array
+from mlx.kernels import Dtype, array, slice_axis
 
 from ..dtypes import complex64, float32
 from ..op import Op, Shape
@@ -18,7 +18,6 @@ from ..ops.cast import astype
 from ..ops.join import pad
 from ..ops.shape import Batched
 from ..ops.unary import conjugate, real
-from ..ops.views import slice_axis
 from ..stream import StreamOrDevice
 
 Sizes = Sequence[int] | None

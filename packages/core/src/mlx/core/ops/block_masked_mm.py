@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import compress
 
 from mlx import kernels
-from mlx.kernels import Dtype, array
+from mlx.kernels import Dtype, array, slice_axis
 
 from ..dtypes import bool_, float32, float64, floating
 from ..op import Op, Shape, added, public
@@ -14,7 +14,7 @@ from .axes import as_int, broadcast_shape, check_array, factors
 from .binary import multiply
 from .matmul import matmul
 from .shape import Batched, broadcast_to, expand_dims, reshape, squeeze, swapaxes
-from .views import both_batched, slice_axis
+from .views import both_batched
 
 # Inputs a, b and those of the masks of the result, of a and of b that there are: bool, with the
 # batch axes of a and b, which are the same.

@@ -18,7 +18,8 @@ from .shape import Batched, broadcast_to, expand_dims, moveaxis, reshape, swapax
 Maybe = tuple[array | None, ...]
 Sizes = int | Sequence[int]
 
-_PARAMS = ("strides", "low", "high", "kernel_dilation", "input_dilation", "groups", "flip")
+_SPATIAL = ("strides", "low", "high", "kernel_dilation", "input_dilation")
+_PARAMS = (*_SPATIAL, "groups", "flip")
 
 # ---- checks ------------------------------------------------------------------------------------
 
@@ -32,36 +33,34 @@ def _per_axis(name: str, what: str, value: Any, spatial: int, least: int) -> Sha
         sizes = sizes * spatial
     if len(sizes) != spatial:
         raise ValueError(f"[{name}] {what} {sizes} has not one value for {spatial} spatial axes.")
-    if any(not least <= size <= _LARGEST for size in sizes):
+    if min(sizes) < least or max(sizes) > _LARGEST:
         raise ValueError(f"[{name}] {what} {sizes} must be in [{least}, {_LARGEST}].")
     return sizes
 
 
-def _factors(
-    name: str, x: array, w: array, spatial: int | None, groups: int, stream: StreamOrDevice
-) -> list[array]:
+def _factors(name: str, x: array, w: array, groups: int, stream: StreamOrDevice) -> list[array]:
     """Input and weight in their common dtype, their shapes checked."""
     check_array(name, x, w)
-    wanted = f"{spatial}" if spatial else "one to three"
-    if x.ndim - 2 != spatial if spatial else not 3 <= x.ndim <= 5:
+    image, kernel = x.shape, w.shape
+    if not 3 <= len(image) <= 5:
         raise ValueError(
-            f"[{name}] The input of shape {x.shape} must be (batch, ..., channels) with {wanted} "
-            "spatial axes."
+            f"[{name}] The input of shape {image} must be (batch, ..., channels) with one to "
+            "three spatial axes."
         )
-    if w.ndim != x.ndim:
+    if len(kernel) != len(image):
         raise ValueError(
-            f"[{name}] The weight of shape {w.shape} has {w.ndim} dimensions; "
-            f"(filters, ..., channels) has {x.ndim} for an input of shape {x.shape}."
+            f"[{name}] The weight of shape {kernel} has {len(kernel)} dimensions; "
+            f"(filters, ..., channels) has {len(image)} for an input of shape {image}."
         )
-    channels, filters = x.shape[-1], w.shape[0]
+    channels, filters, seen = image[-1], kernel[0], kernel[-1]
     if groups < 1 or channels % groups or filters % groups:
         raise ValueError(
             f"[{name}] {groups} groups do not divide {channels} channels and {filters} filters."
         )
-    if channels != w.shape[-1] * groups:
+    if channels != seen * groups:
         raise ValueError(
-            f"[{name}] Input {x.shape} and weight {w.shape} do not agree: the input has {channels} "
-            f"channels, the weight {w.shape[-1]} in each of {groups} groups."
+            f"[{name}] Input {image} and weight {kernel} do not agree: the input has {channels} "
+            f"channels, the weight {seen} in each of {groups} groups."
         )
     common = kernels.promote(x.dtype, w.dtype)
     if not issubdtype(common, floating):
@@ -119,7 +118,7 @@ def conv_general(
     """
     name = "conv_general"
     groups = as_int(groups, "groups", name)
-    x, w = _factors(name, input, weight, None, groups, stream)
+    x, w = _factors(name, input, weight, groups, stream)
     spatial = x.ndim - 2
     low = high = padding
     if isinstance(padding, (list, tuple)) and any(isinstance(p, (list, tuple)) for p in padding):
@@ -133,7 +132,7 @@ def conv_general(
         "kernel_dilation": _per_axis(name, "kernel_dilation", kernel_dilation, spatial, 1),
         "input_dilation": _per_axis(name, "input_dilation", input_dilation, spatial, 1),
     }
-    _check_sizes(name, x, w, params)
+    _places(name, x.shape[1:-1], w.shape[1:-1], params)
     return _conv(x, w, groups=groups, flip=bool(flip), stream=stream, **params)
 
 
@@ -141,32 +140,28 @@ def _dilated(size: int, dilation: int) -> int:
     return (size - 1) * dilation + 1 if size else 0
 
 
-def _room(x: array, w: array, axis: int, params: dict[str, Any]) -> int:
-    """How far the weight can move along a spatial axis of the padded input."""
-    padded = _dilated(x.shape[1 + axis], params["input_dilation"][axis])
-    padded += params["low"][axis] + params["high"][axis]
-    return padded - _dilated(w.shape[1 + axis], params["kernel_dilation"][axis])
-
-
-def _check_sizes(name: str, x: array, w: array, params: dict[str, Any]) -> None:
-    for axis in range(x.ndim - 2):
-        if w.shape[1 + axis] == 0:
-            raise ValueError(f"[{name}] Spatial axis {axis} of the weight {w.shape} is empty.")
-        if _room(x, w, axis, params) < 0:
+def _places(name: str, image: Shape, kernel: Shape, params: dict[str, Any]) -> list[int]:
+    """How many places the weight has along each spatial axis of the padded input."""
+    places = []
+    spatial = zip(image, kernel, *[params[size] for size in _SPATIAL], strict=True)
+    for axis, (size, taps, stride, low, high, spread, apart) in enumerate(spatial):
+        if taps == 0:
+            raise ValueError(f"[{name}] Spatial axis {axis} of the weight is empty.")
+        room = _dilated(size, apart) + low + high - _dilated(taps, spread)
+        if room < 0:
             raise ValueError(
-                f"[{name}] Spatial axis {axis} of the input {x.shape}, padded by "
-                f"{params['low'][axis]} and {params['high'][axis]}, is smaller than that of the "
-                f"weight {w.shape}."
+                f"[{name}] Spatial axis {axis} of the input has {size} elements; padded by {low} "
+                f"and {high} it is smaller than that of the weight, which has {taps}."
             )
+        places.append(room // stride + 1)
+    return places
 
 
 @_conv.infer
 def _conv_infer(x: array, w: array, **params: Any) -> tuple[Shape, Dtype]:
-    _check_sizes("conv", x, w, params)
-    places = [
-        _room(x, w, axis, params) // stride + 1 for axis, stride in enumerate(params["strides"])
-    ]
-    return (x.shape[0], *places, w.shape[0]), x.dtype
+    image, kernel = x.shape, w.shape
+    places = _places("conv", image[1:-1], kernel[1:-1], params)
+    return (image[0], *places, kernel[0]), x.dtype
 
 
 def _turned(w: array, groups: int, first: int = 0) -> array:

@@ -25,7 +25,7 @@ def _check_spatial(name: str, spatial: int, x: array, **sizes: Any) -> None:
             f"{spatial} spatial, channels."
         )
     for what, value in sizes.items():
-        if len(as_ints(value, what, name)) != 1 and len(as_ints(value, what, name)) != spatial:
+        if len(as_ints(value, what, name)) not in (1, spatial):
             raise TypeError(f"[{name}] {what} {value} is neither an integer nor {spatial} of them.")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlx import kernels
-from mlx.kernels import Dtype, array
+from mlx.kernels import Dtype, array, slice_axis
 
 from ..dtypes import integer, issubdtype
 from ..op import Op, Shape, full, full_like, public
@@ -16,7 +16,7 @@ from ..stream import StreamOrDevice
 from .axes import Numeric, as_array, as_int, axis_of, broadcast_shape, check_array
 from .create import arange
 from .shape import Batched, broadcast_to, flatten, moveaxis, reshape, squeeze
-from .views import both_batched, slice_axis
+from .views import both_batched
 
 Tangents = tuple[Any, ...]
 
@@ -239,6 +239,8 @@ def take_along_axis(
 
 def _along(shape_a: Shape, shape_i: Shape, axis: int, name: str) -> tuple[Shape, Shape]:
     """Both shapes broadcast together except along an axis."""
+    if shape_a[:axis] == shape_i[:axis] and shape_a[axis + 1 :] == shape_i[axis + 1 :]:
+        return shape_a, shape_i
     others = broadcast_shape(
         name,
         (*shape_a[:axis], 1, *shape_a[axis + 1 :]),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 from mlx import kernels
-from mlx.kernels import Dtype, array
+from mlx.kernels import Dtype, array, slice_axis
 
 from ..op import Op, Shape, fix_shapes, full_like, method, native, public
 from ..op import expand_dims as _expanded
@@ -28,9 +27,7 @@ from .axes import (
 from .binary import subtract
 from .compare import not_equal
 from .shape import Batched, broadcast_to, expand_dims, flatten, reshape, squeeze
-from .views import both_batched, slice_axis
-
-_expand_dims = Op.named["expand_dims"]
+from .views import both_batched
 
 # ---- concatenate and its relatives -------------------------------------------------------------
 
@@ -122,12 +119,13 @@ def stack(arrays: Sequence[array], axis: int | None = 0, *, stream: StreamOrDevi
     check_array("stack", *parts)
     if not parts:
         raise ValueError("[stack] There is no array to join.")
-    for a in parts[1:]:
-        if a.shape != parts[0].shape:
-            raise ValueError(f"[stack] Shapes {parts[0].shape} and {a.shape} differ.")
-    axis = 0 if axis is None else axis_of(axis, parts[0].ndim + 1, "stack")
-    rows = [_expand_dims(a, axes=(axis,), stream=stream) for a in promoted(parts, stream)]
-    return rows[0] if len(rows) == 1 else _concatenate(*rows, axis=axis, stream=stream)
+    shape = parts[0].shape
+    for a in parts:
+        if a.shape != shape:
+            raise ValueError(f"[stack] Shapes {shape} and {a.shape} differ.")
+    axis = 0 if axis is None else axis_of(axis, len(shape) + 1, "stack")
+    rows = [expand_dims(a, axis, stream=stream) for a in promoted(parts, stream)]
+    return rows[0] if len(rows) == 1 else concatenate(rows, axis, stream=stream)
 
 
 kernels.set_hook("stack", stack)
@@ -159,9 +157,7 @@ def split(
     check_array("split", a)
     axis = axis_of(axis, a.ndim, "split")
     size = a.shape[axis]
-    if is_sequence(indices_or_sections):
-        cuts = list(as_ints(indices_or_sections, "an index", "split"))
-    else:
+    if not is_sequence(indices_or_sections):
         sections = as_int(indices_or_sections, "indices_or_sections", "split")
         if sections <= 0:
             raise ValueError(f"[split] {sections} parts: at least one is needed.")
@@ -169,12 +165,16 @@ def split(
             raise ValueError(
                 f"[split] Axis {axis} of shape {a.shape} does not divide into {sections} parts."
             )
-        cuts = [size // sections * i for i in range(1, sections)]
-    bounds = [0, *[min(max(i + size if i < 0 else i, 0), size) for i in cuts], size]
-    return [
-        slice_axis(a, axis, start, max(start, stop), stream=stream)
-        for start, stop in pairwise(bounds)
-    ]
+        part = size // sections
+        return [
+            slice_axis(a, axis, part * i, part * (i + 1), stream=stream) for i in range(sections)
+        ]
+    parts, start = [], 0
+    for cut in (*as_ints(indices_or_sections, "an index", "split"), size):
+        stop = min(max(cut + size if cut < 0 else cut, 0), size)
+        parts.append(slice_axis(a, axis, start, max(start, stop), stream=stream))
+        start = stop
+    return parts
 
 
 def unstack(x: array, /, *, axis: int = 0, stream: StreamOrDevice = None) -> tuple[array, ...]:
@@ -382,8 +382,8 @@ def _pad_vmap(batched: Batched, a: array, value: array, low: Shape, high: Shape)
 PadWidth = Any  # int, (n,), (low, high), or one such pair for each axis
 
 
-def _pad_widths(pad_width: PadWidth, ndim: int) -> list[tuple[int, int]]:
-    """A pair of widths for each axis."""
+def _pad_widths(pad_width: PadWidth, ndim: int) -> tuple[Shape, Shape]:
+    """The widths before and those after each axis."""
     if is_sequence(pad_width):
         pairs = list(pad_width)
         if pairs and all(is_sequence(pair) for pair in pairs):
@@ -393,15 +393,19 @@ def _pad_widths(pad_width: PadWidth, ndim: int) -> list[tuple[int, int]]:
             widths = [as_ints(pairs, "pad_width", "pad")] * ndim
     else:
         widths = [(as_int(pad_width, "pad_width", "pad"),)] * ndim
-    full = [pair * 2 if len(pair) == 1 else pair for pair in widths]
-    if len(full) != ndim or any(len(pair) != 2 for pair in full):
+    low, high = [], []
+    for axis, pair in enumerate(widths):
+        if len(widths) != ndim or len(pair) not in (1, 2):
+            break
+        if min(pair) < 0:
+            raise ValueError(f"[pad] pad_width {pair} of axis {axis} is negative.")
+        low.append(pair[0])
+        high.append(pair[-1])
+    if len(low) != ndim:
         raise ValueError(
             f"[pad] pad_width {pad_width} does not give a pair of widths for each of {ndim} axes."
         )
-    for axis, pair in enumerate(full):
-        if min(pair) < 0:
-            raise ValueError(f"[pad] pad_width {pair} of axis {axis} is negative.")
-    return [(pair[0], pair[1]) for pair in full]
+    return tuple(low), tuple(high)
 
 
 def pad(
@@ -434,10 +438,9 @@ def pad(
         array([0, 1, 2, 0, 0], dtype=int32)
     """
     check_array("pad", a)
-    widths = _pad_widths(pad_width, a.ndim)
+    low, high = _pad_widths(pad_width, a.ndim)
     if mode == "constant":
         value = kernels.cast(as_array(constant_values, "pad"), a.dtype, stream)
-        low, high = tuple(w[0] for w in widths), tuple(w[1] for w in widths)
         if value.ndim == 0:
             return _pad(a, value, low=low, high=high, stream=stream)
         zero, one = array(0, a.dtype), array(1, a.dtype)
@@ -448,9 +451,9 @@ def pad(
         raise ValueError(
             f"[pad] The mode '{mode}' is unknown; known are constant, edge, reflect, symmetric."
         )
-    for axis, (low_width, high_width) in enumerate(widths):
-        if low_width or high_width:
-            a = _mirrored(a, axis, low_width, high_width, mode, stream)
+    for axis, (before, after) in enumerate(zip(low, high, strict=True)):
+        if before or after:
+            a = _mirrored(a, axis, before, after, mode, stream)
     return a
 
 

@@ -133,6 +133,7 @@ def _matmul_vmap(batched: Batched, a: array, b: array) -> array:
 _addmm = Op("addmm", params=("alpha", "beta"), sized=False)
 
 
+@native(_addmm, form="sum of product")
 def addmm(
     c: array,
     a: array,

@@ -11,7 +11,7 @@ import builtins
 from collections.abc import Sequence
 
 from mlx import kernels
-from mlx.kernels import Dtype, array
+from mlx.kernels import Dtype, array, slice_axis
 
 from ..dtypes import int32, int64
 from ..op import Op, Shape, fix_shapes, public
@@ -24,7 +24,6 @@ from .join import stack
 from .reduce import sum
 from .shape import Batched, reshape
 from .ternary import where
-from .views import slice_axis
 
 Fill = Numeric | Sequence[Numeric] | None
 

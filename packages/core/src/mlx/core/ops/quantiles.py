@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from mlx import kernels
-from mlx.kernels import array
+from mlx.kernels import array, slice_axis
 
 from ..dtypes import float64
 from ..op import public
@@ -20,7 +20,6 @@ from .shape import broadcast_to, moveaxis, reshape, transpose
 from .sort import sort
 from .ternary import where
 from .unary import ceil, floor, round
-from .views import slice_axis
 
 Fractions = float | Sequence[float] | array
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlx import kernels
-from mlx.kernels import array
+from mlx.kernels import array, slice_axis
 
 from ..dtypes import complex64, int32, int64, integer, issubdtype
 from ..op import conjugate, public
@@ -26,7 +26,7 @@ from .shape import expand_dims, flatten, swapaxes
 from .sort import argsort
 from .ternary import where
 from .unary import sqrt
-from .views import diagonal, slice_axis
+from .views import diagonal
 
 # ---- counts ------------------------------------------------------------------------------------
 

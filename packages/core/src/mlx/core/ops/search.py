@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mlx import kernels
-from mlx.kernels import array
+from mlx.kernels import array, slice_axis
 
 from ..dtypes import int32, uint32
 from ..op import Op, public
@@ -21,7 +21,6 @@ from .scan import cumsum
 from .shape import flatten, reshape
 from .sort import argsort, sort
 from .ternary import where
-from .views import slice_axis
 
 
 def searchsorted(

@@ -173,8 +173,12 @@ def flatten(
         return _expand_dims(a, axes=(0,), stream=stream)
     start = as_int(start_axis, "start_axis", "flatten")
     end = as_int(end_axis, "end_axis", "flatten")
-    start = max(start + ndim if start < 0 else start, 0)
-    end = min(end + ndim if end < 0 else end, ndim - 1)
+    if start < 0:
+        start = max(start + ndim, 0)
+    if end < 0:
+        end += ndim
+    elif end >= ndim:
+        end = ndim - 1
     if start > end:
         raise ValueError(
             f"[flatten] start_axis {start_axis} comes after end_axis {end_axis} "
@@ -304,7 +308,7 @@ def squeeze(a: array, /, axis: Axes = None, *, stream: StreamOrDevice = None) ->
     check_array("squeeze", a)
     if axis is None:
         fix_shapes()
-        axes = tuple(i for i, size in enumerate(a.shape) if size == 1)
+        axes = tuple([i for i, size in enumerate(a.shape) if size == 1])
     else:
         axes = axes_of(axis, a.ndim, "squeeze")
         for one in axes:
@@ -562,11 +566,12 @@ def moveaxis(a: array, /, source: int, destination: int, *, stream: StreamOrDevi
         (3, 4, 2)
     """
     check_array("moveaxis", a)
-    source = axis_of(source, a.ndim, "moveaxis")
-    destination = axis_of(destination, a.ndim, "moveaxis")
-    order = [axis for axis in range(a.ndim) if axis != source]
-    order.insert(destination, source)
-    return _transpose(a, axes=tuple(order), stream=stream)
+    ndim = a.ndim
+    source = axis_of(source, ndim, "moveaxis")
+    destination = axis_of(destination, ndim, "moveaxis")
+    order = list(range(ndim))
+    order.insert(destination, order.pop(source))
+    return kernels.reshape(_transpose.id, a, order, stream)
 
 
 # ---- broadcasting ------------------------------------------------------------------------------

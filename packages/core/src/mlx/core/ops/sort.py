@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlx.kernels import Dtype, array
+from mlx.kernels import Dtype, array, slice_axis
 
 from ..dtypes import uint32
 from ..op import Op, Shape, fix_shapes, full_like, native, public
@@ -10,7 +10,7 @@ from ..stream import StreamOrDevice
 from .axes import as_int, axis_of, check_array
 from .binary import subtract
 from .shape import Batched, flatten
-from .views import flip, slice_axis
+from .views import flip
 
 _sort = Op("sort", params=("axis",), like=0, sized=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from mlx.kernels import Dtype, array
+from mlx.kernels import Dtype, array, slice_axis
 
 from ..dtypes import complex64
 from ..op import Op, Shape, element_count, method, public, restored
@@ -17,7 +17,6 @@ from .shape import Batched, expand_dims, flatten, squeeze, transpose
 from .sort import sort
 from .ternary import where
 from .unary import imag, real, sqrt
-from .views import slice_axis
 
 
 @method

@@ -40,18 +40,6 @@ def _slice_vmap(batched: Batched, x: array, start: Shape, stop: Shape, strides: 
     return _slice(x, start=(0, *start), stop=(x.shape[0], *stop), strides=(1, *strides))
 
 
-def slice_axis(
-    a: array, axis: int, start: int, stop: int, step: int = 1, *, stream: StreamOrDevice = None
-) -> array:
-    """``a[..., start:stop:step, ...]`` at one axis; the bounds are resolved already."""
-    stops = list(a.shape)
-    starts, strides = [0] * len(stops), [1] * len(stops)
-    starts[axis], stops[axis], strides[axis] = start, stop, step
-    return _slice(a, start=tuple(starts), stop=tuple(stops), strides=tuple(strides), stream=stream)
-
-
-slice_axis.__module__ = "mlx.core.ops"  # for other ops; no public name
-
 _slice_update = Op("slice_update", params=("start", "stop", "strides"), like=0)
 
 
