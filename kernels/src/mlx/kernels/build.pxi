@@ -363,15 +363,14 @@ def set_index_ops(
 
 
 def slice_axis(
-    array a not None, Py_ssize_t axis, int64_t start, int64_t stop, int64_t step=1, *, stream=None
+    array a not None, axis, int64_t start, int64_t stop, int64_t step=1, *, stream=None
 ):
     """``a[..., start:stop:step, ...]`` at one axis; the bounds are resolved already."""
-    if not 0 <= axis < a.ndim:
-        raise IndexError(f"[slice_axis] Axis {axis} is out of range for {a.ndim} dimensions.")
+    cdef Py_ssize_t place = place_of(axis, a.ndim, "slice_axis")
     if index_ops.slice == NULL:
         raise RuntimeError("[slice_axis] slices have no meaning yet: import mlx.core.")
     note_source()
-    return wrap(c_slice_axis(a.edge, axis, start, stop, step, stream_id(stream)))
+    return wrap(c_slice_axis(a.edge, place, start, stop, step, stream_id(stream)))
 
 
 def assign(array a not None, key, array value not None):
