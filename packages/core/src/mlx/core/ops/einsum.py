@@ -257,8 +257,9 @@ def _simplified(x: array, labels: Labels, sizes: dict[str, int], stream: StreamO
         second = labels.index(label, first + 1)
         x = diagonal(x, 0, first, second, stream=stream)
         labels = (*(k for i, k in enumerate(labels) if i not in (first, second)), label)
-    if 1 in x.shape:
-        fix_shapes()
+    if 1 not in x.shape:
+        return x, labels
+    fix_shapes()
     ones = [i for i, k in enumerate(labels) if x.shape[i] == 1 and sizes[k] != 1]
     if ones:
         x = squeeze(x, ones, stream=stream)
@@ -266,20 +267,56 @@ def _simplified(x: array, labels: Labels, sizes: dict[str, int], stream: StreamO
     return x, labels
 
 
-def _summed(term: Term, needed: frozenset[str], stream: StreamOrDevice) -> Term:
-    """The operand without the subscripts that nothing else needs."""
-    x, labels = term
-    gone = [i for i, label in enumerate(labels) if label not in needed]
-    if gone:
-        x = sum(x, gone, stream=stream)
-    return x, tuple(label for label in labels if label in needed)
+class _Arrangement(NamedTuple):
+    """What brings an operand into the order of some subscripts."""
+
+    summed: list[int]  # axes that nothing else needs
+    order: list[int]  # of the axes that are left; none where they stay
+    labels: Labels
+
+    def of(self, x: array, stream: StreamOrDevice) -> array:
+        """A handle of its own on the operand so arranged."""
+        if self.summed:
+            x = sum(x, self.summed, stream=stream)
+        return transpose(x, self.order, stream=stream) if self.order else handle(x)
 
 
-def _ordered(term: Term, labels: Sequence[str], stream: StreamOrDevice) -> array:
-    """The operand with its axes in the order of the subscripts."""
-    x, own = term
-    axes = [own.index(label) for label in labels]
-    return handle(x) if axes == list(range(x.ndim)) else transpose(x, axes, stream=stream)
+def _arrangement(own: Labels, wanted: Labels) -> _Arrangement:
+    left = [label for label in own if label in wanted]
+    order = [left.index(label) for label in wanted]
+    summed = [i for i, label in enumerate(own) if label not in wanted]
+    return _Arrangement(summed, [] if order == list(range(len(order))) else order, wanted)
+
+
+class _Contraction(NamedTuple):
+    """Two operands as one: (batch, rows, inner) @ (batch, inner, columns), or a plain product."""
+
+    left: _Arrangement
+    right: _Arrangement
+    batch: int  # how many subscripts each group has
+    rows: int
+    inner: int
+    columns: int
+    labels: Labels
+
+
+@lru_cache(maxsize=256)
+def _contraction(a: Labels, b: Labels, needed: frozenset[str]) -> _Contraction:
+    """How operands of these subscripts are summed over those that nothing else needs."""
+    shared = [label for label in a if label in b]
+    batch = [label for label in shared if label in needed]
+    inner = [label for label in shared if label not in needed]
+    rows = [label for label in a if label not in shared and label in needed]
+    columns = [label for label in b if label not in shared and label in needed]
+    return _Contraction(
+        _arrangement(a, (*batch, *rows, *inner)),
+        _arrangement(b, (*batch, *inner, *columns)),
+        len(batch),
+        len(rows),
+        len(inner),
+        len(columns),
+        (*batch, *rows, *columns),
+    )
 
 
 def _grouped(x: array, counts: Sequence[int], stream: StreamOrDevice) -> array:
@@ -294,40 +331,29 @@ def _grouped(x: array, counts: Sequence[int], stream: StreamOrDevice) -> array:
 
 def _contracted(a: Term, b: Term, needed: frozenset[str], stream: StreamOrDevice) -> Term:
     """Two operands as one, summed over the subscripts that nothing else needs."""
-    a = _summed(a, needed | set(b[1]), stream)
-    b = _summed(b, needed | set(a[1]), stream)
-    shared = [label for label in a[1] if label in b[1]]
-    batch = [label for label in shared if label in needed]
-    inner = [label for label in shared if label not in needed]
-    rows = [label for label in a[1] if label not in shared]
-    columns = [label for label in b[1] if label not in shared]
-    labels = (*batch, *rows, *columns)
+    plan = _contraction(a[1], b[1], needed)
+    batch, rows, inner, columns = plan.batch, plan.rows, plan.inner, plan.columns
+    x, y = plan.left.of(a[0], stream), plan.right.of(b[0], stream)
     if not inner:
-        x = _ordered(a, (*batch, *rows), stream)
-        y = _ordered(b, (*batch, *columns), stream)
         if columns:
-            x = expand_dims(x, tuple(range(x.ndim, x.ndim + len(columns))), stream=stream)
+            x = expand_dims(x, tuple(range(x.ndim, x.ndim + columns)), stream=stream)
         if rows:
-            first = len(batch)
-            y = expand_dims(y, tuple(range(first, first + len(rows))), stream=stream)
-        return multiply(x, y, stream=stream), labels
-    # (batch, rows, inner) @ (batch, inner, columns)
-    x = _ordered(a, (*batch, *rows, *inner), stream)
-    y = _ordered(b, (*batch, *inner, *columns), stream)
-    sizes = dict(zip((*batch, *rows, *inner), x.shape, strict=True))
-    sizes.update(zip((*batch, *inner, *columns), y.shape, strict=True))
-    left, right = [len(rows), len(inner)], [len(inner), len(columns)]
-    if batch:
-        left, right = [len(batch), *left], [len(batch), *right]
-    product = matmul(_grouped(x, left, stream), _grouped(y, right, stream), stream=stream)
-    groups = [batch, rows, columns] if batch else [rows, columns]
-    for axis in range(len(groups) - 1, -1, -1):
-        group = groups[axis]
-        if not group:
+            y = expand_dims(y, tuple(range(batch, batch + rows)), stream=stream)
+        return multiply(x, y, stream=stream), plan.labels
+    left, right = x.shape, y.shape
+    groups = [left[:batch], left[batch : batch + rows], right[batch + inner :]]
+    counts = [batch] if batch else []
+    product = matmul(
+        _grouped(x, [*counts, rows, inner], stream),
+        _grouped(y, [*counts, inner, columns], stream),
+        stream=stream,
+    )
+    for axis, sizes in reversed(list(enumerate(groups if batch else groups[1:]))):
+        if not sizes:
             product = squeeze(product, axis, stream=stream)
-        elif len(group) > 1:
-            product = unflatten(product, axis, [sizes[k] for k in group], stream=stream)
-    return product, labels
+        elif len(sizes) > 1:
+            product = unflatten(product, axis, sizes, stream=stream)
+    return product, plan.labels
 
 
 def einsum(subscripts: str, *operands: Numeric, stream: StreamOrDevice = None) -> array:
@@ -364,18 +390,15 @@ def einsum(subscripts: str, *operands: Numeric, stream: StreamOrDevice = None) -
         for x, labels in zip(arrays, equation.inputs, strict=True)
     ]
     last = terms[0]
-    for step in plan.steps:
+    for step in plan.steps[: len(terms) - 1]:  # the step of an operand alone is no pair
         rest = [term for k, term in enumerate(terms) if k not in step]
-        needed = frozenset(output).union(*(labels for _, labels in rest))
-        if len(step) == 1:
-            last = _summed(terms[step[0]], needed, stream)
-        else:
-            a, b = terms[step[0]], terms[step[1]]
-            if not rest and _leads(b[1], a[1], output):
-                a, b = b, a  # the product then has the output's order
-            last = _contracted(a, b, needed, stream)
+        a, b = terms[step[0]], terms[step[1]]
+        if not rest and _leads(b[1], a[1], output):
+            a, b = b, a  # the product then has the output's order
+        needed = frozenset(output).union(*[labels for _, labels in rest])
+        last = _contracted(a, b, needed, stream)
         terms = [*rest, last]
-    return _ordered(last, output, stream)
+    return _arrangement(last[1], output).of(last[0], stream)
 
 
 def _leads(b: Labels, a: Labels, output: Labels) -> bool:
