@@ -24,6 +24,7 @@ from cases import Case, load
 HERE = Path(__file__).parent
 BUILD = HERE.parent / "build" / "bench"
 PEERS = ("mlx", "torch", "jax", "numpy")
+FEW_BYTES = 4096  # a smaller workspace holds single numbers
 
 
 class Worker:
@@ -146,6 +147,8 @@ def measure(case: Case, workers: list[Worker], rounds: int) -> Measured:
         worker.ask(do="forget")
     peaks = {w.name: peak for w in chosen if case.peak and (peak := peak_of(case, w.name))}
     remarks += [f"{key} gives another answer" for key in agree(samples, case.tolerance)]
+    if has_large_workspace(memory) and not case.workspace:
+        remarks.append("ours holds more beside its result than in it, and no reason is given")
     seconds = {key: statistics.median(values) for key, values in times.items()}
     limit = statistics.median(limits) if limits else 0.0
     return Measured(seconds, memory, peaks, limit, remarks)
@@ -167,12 +170,28 @@ def shown_bytes(count: int) -> str:
     return f"{count} B"
 
 
-def shown_memory(measured: Measured) -> str:
-    """Peak above the import, or result + workspace of ours, of the mode that holds more."""
+def largest_memory(memory: dict[str, list[int]]) -> tuple[int, int]:
+    """Bytes of the result and beside it, of the mode of ours that takes most."""
+    ours = [pair for key, pair in memory.items() if key.startswith("ours")]
+    result, beside = max(ours, key=sum, default=(0, 0))
+    return result, beside
+
+
+def has_large_workspace(memory: dict[str, list[int]]) -> bool:
+    """Whether ours holds more beside its result than in it."""
+    result, beside = largest_memory(memory)
+    return beside > max(result, FEW_BYTES)
+
+
+def shown_memory(case: Case, measured: Measured) -> str:
+    """Peak above the import, or result + workspace of ours and what a larger one is for."""
     if measured.peaks:
         return "peak " + ", ".join(f"{n} {shown_bytes(b)}" for n, b in measured.peaks.items())
-    ours = [pair for key, pair in measured.memory.items() if key.startswith("ours")]
-    return " + ".join(map(shown_bytes, max(ours, key=sum))) if ours else "–"
+    if not measured.memory:
+        return "–"
+    shown = " + ".join(map(shown_bytes, largest_memory(measured.memory)))
+    reason = case.workspace if has_large_workspace(measured.memory) else ""
+    return f"{shown}: {reason}" if reason else shown
 
 
 def row(case: Case, measured: Measured) -> list[str]:
@@ -195,7 +214,7 @@ def row(case: Case, measured: Measured) -> list[str]:
         reached = "yes" if best_ours <= case.target_us * 1e-6 else "no"
     cells = [" / ".join(shown(t) for t in ours.values()) or "–"]
     cells += [f"{shown(peers[peer])} ({peer})" if peer else "–", ratio, limit, target, reached]
-    cells.append(shown_memory(measured))
+    cells.append(shown_memory(case, measured))
     return [case.name, *cells, ", ".join(f"{key} {shown(t)}" for key, t in peers.items())]
 
 

@@ -19,7 +19,8 @@ class Case:
     ``factor`` is the figure to reach, as a multiple of the time at that limit. ``host`` cases time
     Python itself: the function is called as it is and never compiled; it gives seconds, or seconds
     and numbers that must agree. With ``peak`` each library also runs the case once in a process of
-    its own, for the most memory that it holds above what its import takes.
+    its own, for the most memory that it holds above what its import takes. ``workspace`` says why
+    ours holds more beside its result than the result takes.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Case:
     tolerance: float = 2e-3
     random: bool = False
     peak: bool = False
+    workspace: str = ""
     modes: tuple[str, ...] = field(default=())
 
 

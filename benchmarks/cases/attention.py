@@ -77,6 +77,7 @@ for dtype, size in (("float32", 4.0), ("bfloat16", 2.0)):
         name,
         one_token(dtype),
         **forward(**by_library),
+        workspace="results of pieces of the keys, until they are joined",
         amount=size * 2 * math.prod(KEYS),
         limit="read",
         tolerance=tolerance,

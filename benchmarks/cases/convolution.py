@@ -161,13 +161,18 @@ class Convolution:
         """A case for the convolution and one for each gradient."""
         options = {"amount": self.flops(), "limit": "fma", "tolerance": 1e-2}
         forward = {library: self._forward(library) for library in ("mlx", "torch", "jax")}
-        case(self.name, self.inputs, **forward, **options)
+        turned = "the weight, transformed for fewer products"
+        case(self.name, self.inputs, **forward, **options, workspace=turned)
         for which, of in enumerate(("input", "weight")):
             gradients = {
                 library: getattr(self, f"{library}_gradient")(which)
                 for library in ("mlx", "torch", "jax")
             }
-            case(f"{self.name}, gradient of {of}", self.inputs, **gradients, **options)
+            reason = (
+                turned if which == 0 else "sums over pieces of the images, until they are added"
+            )
+            name = f"{self.name}, gradient of {of}"
+            case(name, self.inputs, **gradients, **options, workspace=reason)
 
 
 IMAGE = (8, 56, 56, 64)

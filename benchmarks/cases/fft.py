@@ -31,7 +31,15 @@ def transform(name: str, op: str, inputs: Any, amount: int, limit: str = "copy")
         return getattr(scipy.fft, op)(x, workers=2)
 
     functions = {library: lambda m, x: getattr(m.fft, op)(x) for library in ("mlx", "torch", "jax")}
-    case(name, inputs, **functions, numpy=scipy, amount=amount, limit=limit)
+    case(
+        name,
+        inputs,
+        **functions,
+        numpy=scipy,
+        amount=amount,
+        limit=limit,
+        workspace="the line while its parts are transformed, tables, and what pads a prime length",
+    )
 
 
 transform("fft 2^20", "fft", numbers(2**20), 16 * 2**20)

@@ -90,6 +90,13 @@ def left_vectors(m: Any, a: Any) -> Any:
 
 
 EVERY = ("mlx", "torch", "jax", "numpy")
+WORKSPACES = {  # a batch is worked on in up to 64 places at once
+    "inv": "the inverses at work, until their columns are in order",
+    "solve": "the factors of the matrices at work",
+    "qr": "R, and the reflections of the matrices at work",
+    "eigh": "the eigenvalues, and LAPACK's memory for the matrices at work",
+    "svd": "the other factors, and LAPACK's memory for the matrices at work",
+}
 CALLS = {
     "cholesky": (definite, every("cholesky")),
     "inv": (plain, every("inv")),
@@ -102,4 +109,10 @@ CALLS = {
 for name, (inputs, functions) in CALLS.items():
     for label, shape in SHAPES.items():
         single = {"numpy": direct(name)} if len(shape) == 2 else {}
-        case(f"{name} {label}", inputs(shape), **{**functions, **single}, tolerance=5e-2)
+        case(
+            f"{name} {label}",
+            inputs(shape),
+            **{**functions, **single},
+            tolerance=5e-2,
+            workspace=WORKSPACES.get(name, ""),
+        )

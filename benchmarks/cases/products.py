@@ -36,6 +36,7 @@ for rows in (1, 8):
         **EVERY,
         amount=4 * 4096**2,
         limit="read",
+        workspace="the rows, copied side by side",
     )
 case(
     "matmul 2048 bfloat16",
@@ -54,6 +55,7 @@ case(
     limit="fma",
     factor=1 / 0.8,
     tolerance=2e-2,
+    workspace="the right factor in float32",
 )
 
 BATCH = (64, 128, 64, 128)
@@ -128,4 +130,5 @@ for in_order in (False, True):
         amount=2 * TOKENS * SIZE**2,
         limit="fma",
         tolerance=1e-2,
+        workspace="the rows and the products, in the order of the experts",
     )

@@ -83,6 +83,7 @@ case(
     jax=by_jax("bernoulli", 0.3, (N,)),
     numpy=lambda m, key: generator(m).random(N, dtype="float32") < 0.3,
     random=True,
+    workspace="the random numbers that are compared",
 )
 case(
     "categorical",
@@ -93,4 +94,5 @@ case(
     numpy=categories,
     random=True,
     tolerance=0.1,
+    workspace="noise for every logit",
 )

@@ -99,6 +99,7 @@ case(
     numpy=lambda m, x: x.sum(0),
     tolerance=1e-2,
     **READ,
+    workspace="results of pieces of the rows, until they are joined",
 )
 case(
     "var columns",
@@ -108,6 +109,7 @@ case(
     jax=lambda m, x: x.var(0),
     numpy=lambda m, x: x.var(0),
     **READ,
+    workspace="results of pieces of the rows, until they are joined",
 )
 case(
     "argmax",
@@ -135,6 +137,7 @@ case(
     jax=lambda m, x: m.argmax(x, axis=0),
     numpy=lambda m, x: m.argmax(x, axis=0),
     **READ,
+    workspace="results of pieces of the rows, until they are joined",
 )
 case(
     "softmax",

@@ -31,6 +31,7 @@ case(
     torch=lambda m, x: m.sort(x).values,
     jax=lambda m, x: m.sort(x),
     numpy=lambda m, x: m.sort(x),
+    workspace="the keys as integers, and room for a pass to move them to",
 )
 case(
     "argsort",
@@ -39,6 +40,7 @@ case(
     torch=lambda m, x: m.argsort(x),
     jax=lambda m, x: m.argsort(x),
     numpy=lambda m, x: m.argsort(x),
+    workspace="keys and indices, and room for a pass to move them to",
 )
 case(
     "sort rows",
@@ -78,6 +80,7 @@ def top(name: str, inputs: Any, k: int) -> None:
         torch=lambda m, x: m.topk(x, k, sorted=False).values.sum(-1),
         jax=top_by_jax(k),
         numpy=lambda m, x: m.partition(x, -k, axis=-1)[..., -k:].sum(-1),
+        workspace="the partitioned array, its keys, and room to move them to",
     )
 
 
@@ -92,6 +95,7 @@ case(
     torch=lambda m, x: m.topk(x, N // 2, sorted=False).values.sum(),
     jax=lambda m, x: m.partition(x, N // 2)[N // 2 :].sum(),
     numpy=lambda m, x: m.partition(x, N // 2)[N // 2 :].sum(),
+    workspace="the partitioned array, its keys, and room to move them to",
 )
 case(
     "argpartition",
@@ -100,4 +104,5 @@ case(
     torch=lambda m, x: x[m.topk(x, N // 2, sorted=False).indices].sum(),
     jax=lambda m, x: x[m.argpartition(x, N // 2)[N // 2 :]].sum(),
     numpy=lambda m, x: x[m.argpartition(x, N // 2)[N // 2 :]].sum(),
+    workspace="the indices, the keys, and room to move both to",
 )
