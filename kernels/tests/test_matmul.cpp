@@ -1,4 +1,5 @@
 // matmul and addmm against a naive product in double: shapes, layouts, batches, dtypes.
+#include <algorithm>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -83,14 +84,10 @@ Array row_major_array(Dtype dtype, std::vector<int64_t> shape, unsigned seed) {
   return make(dtype, shape, strides, size, 0, seed);
 }
 
-void compare(const char* op, Array* c, Array a, Array b, double alpha, double beta) {
-  const size_t nd = a.shape.size();
-  const int64_t m = a.shape[nd - 2], k = a.shape[nd - 1], n = b.shape[b.shape.size() - 1];
-  std::vector<int64_t> shape(a.shape.begin(), a.shape.end() - 2);
-  int64_t batch = 1;
-  for (int64_t s : shape) batch *= s;
-  shape.push_back(m);
-  shape.push_back(n);
+// alpha a @ b + beta c, or a @ b without c.
+Array run(const char* op, Array* c, Array& a, Array& b, double alpha, double beta) {
+  std::vector<int64_t> shape(a.shape.begin(), a.shape.end() - 1);
+  shape.push_back(b.shape.back());
   Array out = row_major_array(a.dtype, shape, 9);
   for (char& byte : out.bytes) byte = static_cast<char>(0xff);  // NaN: nothing may be read
   std::vector<Tensor> inputs;
@@ -106,6 +103,15 @@ void compare(const char* op, Array* c, Array a, Array b, double alpha, double be
   std::vector<char> workspace(kernel->workspace(call) + 64);
   call.workspace = workspace.data() + (64 - reinterpret_cast<size_t>(workspace.data()) % 64);
   kernel->run(call);
+  return out;
+}
+
+void compare(const char* op, Array* c, Array a, Array b, double alpha, double beta) {
+  const Array out = run(op, c, a, b, alpha, beta);
+  const size_t nd = a.shape.size();
+  const int64_t m = a.shape[nd - 2], k = a.shape[nd - 1], n = b.shape[b.shape.size() - 1];
+  int64_t batch = 1;
+  for (size_t i = 0; i + 2 < nd; ++i) batch *= a.shape[i];
   double worst = 0;
   const bool complex = a.dtype == Dtype::complex64;
   for (int64_t x = 0; x < batch; ++x) {
@@ -242,6 +248,26 @@ TEST(addmm_adds) {
               make(d, {1100, 30}, {1, 1100}, 33000, 0, 2), 1, 1);
       compare("addmm", &full, row_major_array(d, {m, 1100}, 1), row_major_array(d, {1100, 30}, 2),
               0.5, 2);
+    }
+  }
+}
+
+TEST(a_row_does_not_depend_on_how_many_there_are) {
+  constexpr int64_t n = 37;
+  for (Dtype d : {Dtype::float32, Dtype::bfloat16, Dtype::float16}) {
+    for (int64_t k : {40, 301}) {
+      for (bool transposed : {false, true}) {
+        Array b =
+            make(d, {k, n}, transposed ? std::vector<int64_t>{1, k} : std::vector<int64_t>{n, 1},
+                 k * n, 0, 2);
+        Array all = row_major_array(d, {8, k}, 1);
+        const Array eight = run("matmul", nullptr, all, b, 1, 0);
+        for (int64_t m = 1; m < 8; ++m) {
+          Array few = row_major_array(d, {m, k}, 1);
+          const Array out = run("matmul", nullptr, few, b, 1, 0);
+          CHECK(std::equal(out.bytes.begin(), out.bytes.end(), eight.bytes.begin()));
+        }
+      }
     }
   }
 }

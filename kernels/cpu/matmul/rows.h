@@ -66,39 +66,63 @@ void rows_by_columns(const float* x, int64_t k, const Matrix& b, int64_t begin, 
   }
 }
 
-// Rows contiguous (a transposed weight): one dot product per column and row.
+// Rows contiguous (a transposed weight): one dot product per column and row. C columns are under
+// way at once, and each product is one chain of sums along k, so that a result does not depend on
+// how many rows there are.
+template <Dtype D, int M, int C>
+void dots(const float* x, int64_t k, const Matrix& b, int64_t row, int64_t col, const Target& out) {
+  constexpr int64_t size = itemsize(D);
+  const float alpha = static_cast<float>(out.alpha), beta = static_cast<float>(out.beta);
+  const int64_t next = b.col_stride * size;
+  const char* column = b.data + col * next;
+  x += row * k;
+  vec sums[C][M] = {};
+  int64_t i = 0;
+  for (; i + lanes <= k; i += lanes) {
+    vec v[C];
+    for (int c = 0; c < C; ++c) v[c] = load<D>(column + c * next + i * size);
+    for (int r = 0; r < M; ++r) {
+      vec a;
+      memcpy(&a, x + r * k + i, sizeof a);
+      for (int c = 0; c < C; ++c) sums[c][r] += a * v[c];
+    }
+  }
+  float total[C][M];
+  for (int c = 0; c < C; ++c) {
+    for (int r = 0; r < M; ++r) total[c][r] = sum_lanes(sums[c][r]);
+  }
+  for (; i < k; ++i) {
+    for (int c = 0; c < C; ++c) {
+      const float v = load_one<D>(column + c * next + i * size);
+      for (int r = 0; r < M; ++r) total[c][r] += x[r * k + i] * v;
+    }
+  }
+  for (int c = 0; c < C; ++c) {
+    for (int r = 0; r < M; ++r)
+      finish_one<D>(place<D>(out, row + r, col + c), total[c][r], alpha, beta);
+  }
+}
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int registers = 32, dot_rows = max_rows;
+#else
+constexpr int registers = 16, dot_rows = 6;
+#endif
 template <Dtype D, int M>
 void rows_by_dots(const float* x, int64_t k, const Matrix& b, int64_t begin, int64_t end,
                   const Target& out) {
-  constexpr int64_t size = itemsize(D);
-  constexpr int unroll = M <= 2 ? 4 : M <= 4 ? 2 : 1;
-  const int64_t step = lanes * unroll;
-  const float alpha = static_cast<float>(out.alpha), beta = static_cast<float>(out.beta);
-  for (int64_t j = begin; j < end; ++j) {
-    const char* column = b.data + j * b.col_stride * size;
-    vec sums[M][unroll] = {};
-    int64_t i = 0;
-    for (; i + step <= k; i += step) {
-      for (int u = 0; u < unroll; ++u) {
-        const vec v = load<D>(column + (i + u * lanes) * size);
-        for (int r = 0; r < M; ++r) {
-          vec a;
-          memcpy(&a, x + r * k + i + u * lanes, sizeof a);
-          sums[r][u] += a * v;
-        }
-      }
-    }
-    float total[M];
-    for (int r = 0; r < M; ++r) {
-      vec s = sums[r][0];
-      for (int u = 1; u < unroll; ++u) s += sums[r][u];
-      total[r] = sum_lanes(s);
-    }
-    for (; i < k; ++i) {
-      const float v = load_one<D>(column + i * size);
-      for (int r = 0; r < M; ++r) total[r] += x[r * k + i] * v;
-    }
-    for (int r = 0; r < M; ++r) finish_one<D>(place<D>(out, r, j), total[r], alpha, beta);
+  // Of many rows a half at a time: the columns come from the cache again.
+  constexpr int top = M > dot_rows ? (M + 1) / 2 : M, rest = M - top;
+  // The sums, an element of each column, and one of a row; more than four columns are no faster.
+  constexpr int fitting = (registers - 1) / (top + 1), columns = fitting < 4 ? fitting : 4;
+  int64_t j = begin;
+  for (; j + columns <= end; j += columns) {
+    dots<D, top, columns>(x, k, b, 0, j, out);
+    if constexpr (rest > 0) dots<D, rest, columns>(x, k, b, top, j, out);
+  }
+  for (; j < end; ++j) {
+    dots<D, top, 1>(x, k, b, 0, j, out);
+    if constexpr (rest > 0) dots<D, rest, 1>(x, k, b, top, j, out);
   }
 }
 
