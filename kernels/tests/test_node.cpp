@@ -85,18 +85,6 @@ TEST(a_chain_of_ten_million_is_built_and_freed) {
               (freed - built) / length * 1e9);
 }
 
-TEST(a_small_node_is_quick) {
-  const Edge a = leaf();
-  const Edge b = leaf();
-  double best = 1e9;
-  for (int round = 0; round < 5; ++round) {
-    const double start = seconds();
-    for (int i = 0; i < 1'000'000; ++i) add(a, b);
-    best = std::min(best, (seconds() - start) * 1e3);
-  }
-  std::printf("0-d binary op, made and freed: %.1f ns\n", best);
-}
-
 TEST(equal_constants_are_one_node) {
   CHECK(constant(1, 0, 0, Dtype::float32) == constant(1, 0, 0, Dtype::float32));
   CHECK(!(constant(0.0, 0, 0, Dtype::float32) == constant(-0.0, 0, 0, Dtype::float32)));

@@ -46,12 +46,17 @@ struct Views {
   }
 };
 
-template <Dtype D> void few_rows_of(const Matrix& a, const Matrix& b, const Target& out, float* x) {
+// The rows of a in float32, side by side.
+template <Dtype D> void widen_rows(const Matrix& a, float* x) {
   for (int64_t r = 0; r < a.rows; ++r) {
     const Matrix row = a.block(r, 1, 0, a.cols);
     const int64_t step = row.col_stride * static_cast<int64_t>(itemsize(D));
     for (int64_t i = 0; i < a.cols; ++i) x[r * a.cols + i] = load_one<D>(row.data + i * step);
   }
+}
+
+template <Dtype D> void few_rows_of(const Matrix& a, const Matrix& b, const Target& out, float* x) {
+  widen_rows<D>(a, x);
   few_rows<D>(x, a.rows, a.cols, b, out);
 }
 
@@ -59,6 +64,24 @@ inline void few_rows_by_dtype(const Matrix& a, const Matrix& b, const Target& ou
   if (a.dtype == Dtype::float32) return few_rows_of<Dtype::float32>(a, b, out, x);
   if (a.dtype == Dtype::bfloat16) return few_rows_of<Dtype::bfloat16>(a, b, out, x);
   few_rows_of<Dtype::float16>(a, b, out, x);
+}
+
+// Some more rows of 16-bit floats: packing and converting the right factor would take longer than
+// reading it twice.
+constexpr int64_t some_rows = 2 * max_rows;
+inline bool is_some(int64_t m, int64_t k, Dtype dtype) {
+  return is_half(dtype) && m <= some_rows && k > 0 && m * k <= dots_left_elements;
+}
+
+template <Dtype D>
+void some_rows_of(const Matrix& a, const Matrix& b, const Target& out, float* x) {
+  widen_rows<D>(a, x);
+  if (b.row_stride == 1) return dots_product<D>(x, a.cols, a.rows, b, out);
+  const int64_t upper = (a.rows + 1) / 2;
+  Target below = out;
+  below.data = place<D>(out, upper, 0);
+  few_rows<D>(x, upper, a.cols, b, out);
+  few_rows<D>(x + upper * a.cols, a.rows - upper, a.cols, b, below);
 }
 
 // Cuts the longer side of the product into one strip a thread.
@@ -103,20 +126,24 @@ inline void empty_sum(int64_t m, int64_t n, const Target& out) {
 
 }  // namespace
 
+static size_t float_bytes(int64_t count) { return static_cast<size_t>(round_up(count * 4, 64)); }
 size_t pair_workspace(int64_t m, int64_t n, int64_t k, Dtype dtype) {
-  if (few(m, n, k, dtype, n))
-    return static_cast<size_t>(round_up((m <= max_rows ? m : 1) * k * 4, 64));
+  if (few(m, n, k, dtype, n)) return float_bytes((m <= max_rows ? m : 1) * k);
   if (!is_half(dtype)) return 0;
+  const size_t rows = float_bytes(is_some(m, k, dtype) ? m * k : 0);
+  size_t all;
   if (const Kernel* dot = dot_kernel(dtype)) {
     const Matrix a{nullptr, m, k, k, 1, dtype}, b{nullptr, k, n, n, 1, dtype};
-    return dot->workspace(Views(a, b, {nullptr, n, dtype, 1, 0}, nullptr).call);
+    all = dot->workspace(Views(a, b, {nullptr, n, dtype, 1, 0}, nullptr).call);
+  } else {
+    all = static_cast<size_t>(Workspace<FloatTile<Dtype::bfloat16>>(m, n, k).bytes());
   }
-  return static_cast<size_t>(Workspace<FloatTile<Dtype::bfloat16>>(m, n, k).bytes());
+  return rows > all ? rows : all;
 }
 
 size_t largest_pair_workspace(int64_t m, int64_t n, int64_t k, Dtype dtype) {
-  const size_t rows = static_cast<size_t>(round_up(max_rows * k * 4, 64)),
-               all = pair_workspace(m, n, k, dtype);
+  const int64_t some = smaller(some_rows * k, dots_left_elements);
+  const size_t rows = float_bytes(larger(max_rows * k, some)), all = pair_workspace(m, n, k, dtype);
   return rows > all ? rows : all;
 }
 
@@ -132,6 +159,13 @@ void multiply(const Matrix& a, const Matrix& b, const Target& out, void* memory)
     few_rows_by_dtype(b.transposed(), a.transposed(), row, x);
   } else if (fits_strips(a, b)) {
     strip_product(a, b, out);
+  } else if (fits_dots(a, b)) {
+    dots_product<Dtype::float32>(reinterpret_cast<const float*>(a.data), a.row_stride, a.rows, b,
+                                 out);
+  } else if (is_some(a.rows, a.cols, dtype)) {
+    float* x = static_cast<float*>(memory);
+    if (dtype == Dtype::bfloat16) return some_rows_of<Dtype::bfloat16>(a, b, out, x);
+    some_rows_of<Dtype::float16>(a, b, out, x);
   } else if (!is_half(dtype)) {
     parallel_blas(a, b, out);
   } else if (const Kernel* dot = dot_kernel(dtype)) {

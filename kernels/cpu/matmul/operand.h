@@ -69,12 +69,6 @@ template <Dtype D> MLXK_FN void store_one(char* p, float x) {
   memcpy(p, &y, sizeof y);
 }
 
-__attribute__((always_inline)) inline float sum_lanes(vec v) {
-  float total = 0;
-  for (int i = 0; i < lanes; ++i) total += v[i];
-  return total;
-}
-
 // Writes one value; `alpha` and `beta` are the target's.
 template <Dtype D>
 __attribute__((always_inline)) inline void finish_one(char* p, float value, float alpha,

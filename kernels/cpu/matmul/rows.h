@@ -70,12 +70,13 @@ void rows_by_columns(const float* x, int64_t k, const Matrix& b, int64_t begin, 
 // way at once, and each product is one chain of sums along k, so that a result does not depend on
 // how many rows there are.
 template <Dtype D, int M, int C>
-void dots(const float* x, int64_t k, const Matrix& b, int64_t row, int64_t col, const Target& out) {
+void dots(const float* x, int64_t step, int64_t k, const Matrix& b, int64_t row, int64_t col,
+          const Target& out) {
   constexpr int64_t size = itemsize(D);
   const float alpha = static_cast<float>(out.alpha), beta = static_cast<float>(out.beta);
   const int64_t next = b.col_stride * size;
   const char* column = b.data + col * next;
-  x += row * k;
+  x += row * step;
   vec sums[C][M] = {};
   int64_t i = 0;
   for (; i + lanes <= k; i += lanes) {
@@ -83,18 +84,18 @@ void dots(const float* x, int64_t k, const Matrix& b, int64_t row, int64_t col, 
     for (int c = 0; c < C; ++c) v[c] = load<D>(column + c * next + i * size);
     for (int r = 0; r < M; ++r) {
       vec a;
-      memcpy(&a, x + r * k + i, sizeof a);
+      memcpy(&a, x + r * step + i, sizeof a);
       for (int c = 0; c < C; ++c) sums[c][r] += a * v[c];
     }
   }
   float total[C][M];
   for (int c = 0; c < C; ++c) {
-    for (int r = 0; r < M; ++r) total[c][r] = sum_lanes(sums[c][r]);
+    for (int r = 0; r < M; ++r) total[c][r] = sum_lanes<float>(sums[c][r]);
   }
   for (; i < k; ++i) {
     for (int c = 0; c < C; ++c) {
       const float v = load_one<D>(column + c * next + i * size);
-      for (int r = 0; r < M; ++r) total[c][r] += x[r * k + i] * v;
+      for (int r = 0; r < M; ++r) total[c][r] += x[r * step + i] * v;
     }
   }
   for (int c = 0; c < C; ++c) {
@@ -117,12 +118,12 @@ void rows_by_dots(const float* x, int64_t k, const Matrix& b, int64_t begin, int
   constexpr int fitting = (registers - 1) / (top + 1), columns = fitting < 4 ? fitting : 4;
   int64_t j = begin;
   for (; j + columns <= end; j += columns) {
-    dots<D, top, columns>(x, k, b, 0, j, out);
-    if constexpr (rest > 0) dots<D, rest, columns>(x, k, b, top, j, out);
+    dots<D, top, columns>(x, k, k, b, 0, j, out);
+    if constexpr (rest > 0) dots<D, rest, columns>(x, k, k, b, top, j, out);
   }
   for (; j < end; ++j) {
-    dots<D, top, 1>(x, k, b, 0, j, out);
-    if constexpr (rest > 0) dots<D, rest, 1>(x, k, b, top, j, out);
+    dots<D, top, 1>(x, k, k, b, 0, j, out);
+    if constexpr (rest > 0) dots<D, rest, 1>(x, k, k, b, top, j, out);
   }
 }
 

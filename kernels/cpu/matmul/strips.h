@@ -10,6 +10,7 @@
 
 #include "cpu/integers.h"
 #include "cpu/matmul/operand.h"
+#include "cpu/matmul/rows.h"
 #include "mlxk/threads.h"
 
 namespace mlxk::cpu::MLXK_ISA {
@@ -105,6 +106,49 @@ inline void strip_product(const Matrix& a, const Matrix& b, const Target& out) {
         }
         target.beta = 1;
       }
+    }
+  });
+}
+
+// ---- with a transposed right factor --------------------------------------------------------------
+
+// Of more rows, a BLAS that packs its factors is as fast.
+constexpr int64_t dots_rows = 32;
+// The rows stay in L2 while the columns, which lie along k, pass by.
+constexpr int64_t dots_left_elements = 1 << 17;
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int dots_tile = 6, dots_cols = 4;  // 24 of 32 registers hold sums
+#else
+constexpr int dots_tile = 4, dots_cols = 3;  // 12 of 16
+#endif
+
+inline bool fits_dots(const Matrix& a, const Matrix& b) {
+  return a.dtype == Dtype::float32 && a.cols > 0 && a.col_stride == 1 && b.row_stride == 1 &&
+         a.rows <= dots_rows && a.rows * a.cols <= dots_left_elements;
+}
+
+template <Dtype D, int cols, int rows = dots_tile, class... Args>
+void dots_of_height(int64_t wanted, Args... args) {
+  if (wanted == rows) return dots<D, rows, cols>(args...);
+  if constexpr (rows > 1) dots_of_height<D, cols, rows - 1>(wanted, args...);
+}
+
+// x: m rows of float32, `step` apart.
+template <Dtype D>
+void dots_product(const float* x, int64_t step, int64_t m, const Matrix& b, const Target& out) {
+  const int64_t k = b.rows, n = b.cols, tiles = ceil_div(m, dots_tile);
+  parallel_for(n, strip_flops / (2 * m * k) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t col = begin; col < end;) {
+      const bool whole = end - col >= dots_cols;
+      for (int64_t t = 0, row = 0; t < tiles; ++t) {
+        const int64_t rows = (m - row) / (tiles - t);
+        if (whole)
+          dots_of_height<D, dots_cols>(rows, x, step, k, b, row, col, out);
+        else
+          dots_of_height<D, 1>(rows, x, step, k, b, row, col, out);
+        row += rows;
+      }
+      col += whole ? dots_cols : 1;
     }
   });
 }
