@@ -38,6 +38,15 @@ for rows in (1, 8):
         limit="read",
         workspace="the rows, copied side by side",
     )
+for rows in (1, 8, 16):
+    case(
+        f"linear {rows} x 4096 x 4096",
+        pair(rows, 4096, 4096),
+        **{library: lambda m, a, b: a @ b.T for library in ("mlx", "torch", "jax", "numpy")},
+        amount=4 * 4096**2,
+        limit="read",
+        workspace="the rows, copied side by side",
+    )
 case(
     "matmul 2048 bfloat16",
     pair(2048, 2048, 2048, "bfloat16"),
