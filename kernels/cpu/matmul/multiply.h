@@ -49,9 +49,8 @@ struct Views {
 // The rows of a in float32, side by side.
 template <Dtype D> void widen_rows(const Matrix& a, float* x) {
   for (int64_t r = 0; r < a.rows; ++r) {
-    const Matrix row = a.block(r, 1, 0, a.cols);
-    const int64_t step = row.col_stride * static_cast<int64_t>(itemsize(D));
-    for (int64_t i = 0; i < a.cols; ++i) x[r * a.cols + i] = load_one<D>(row.data + i * step);
+    load_row<Storage<D>, float>(a.block(r, 1, 0, a.cols).data, a.col_stride, a.cols,
+                                x + r * a.cols);
   }
 }
 

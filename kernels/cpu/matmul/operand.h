@@ -35,6 +35,11 @@ namespace {
 
 using vec = Vec<float>;  // every product sums in float32
 constexpr int lanes = ::lanes<float>;
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int registers = 32;  // that hold a vector
+#else
+constexpr int registers = 16;
+#endif
 
 // What every product reads: rows or columns whose elements lie side by side, without overlap.
 inline bool readable(int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride) {

@@ -104,11 +104,7 @@ void dots(const float* x, int64_t step, int64_t k, const Matrix& b, int64_t row,
   }
 }
 
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int registers = 32, dot_rows = max_rows;
-#else
-constexpr int registers = 16, dot_rows = 6;
-#endif
+constexpr int dot_rows = registers == 32 ? max_rows : 6;
 template <Dtype D, int M>
 void rows_by_dots(const float* x, int64_t k, const Matrix& b, int64_t begin, int64_t end,
                   const Target& out) {

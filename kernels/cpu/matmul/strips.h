@@ -22,12 +22,8 @@ constexpr int64_t strip_rows = 64;
 constexpr int64_t strip_right_elements = 1 << 19;
 constexpr int64_t strip_depth = 256;  // elements of k in a strip: it fills half of L1
 constexpr int64_t strip_cols = 2 * lanes;
-constexpr int64_t strip_flops = 1 << 20;  // a thread is handed at least
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int strip_tile = 12;  // rows: 24 of 32 registers hold sums
-#else
-constexpr int strip_tile = 6;  // 12 of 16
-#endif
+constexpr int64_t strip_flops = 1 << 20;              // a thread is handed at least
+constexpr int strip_tile = registers == 32 ? 12 : 6;  // rows: 24 of 32 registers hold sums, or 12
 
 inline bool fits_strips(const Matrix& a, const Matrix& b) {
   return a.dtype == Dtype::float32 && a.rows <= strip_rows && a.cols > 0 && b.col_stride == 1 &&
@@ -116,11 +112,8 @@ inline void strip_product(const Matrix& a, const Matrix& b, const Target& out) {
 constexpr int64_t dots_rows = 32;
 // The rows stay in L2 while the columns, which lie along k, pass by.
 constexpr int64_t dots_left_elements = 1 << 17;
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int dots_tile = 6, dots_cols = 4;  // 24 of 32 registers hold sums
-#else
-constexpr int dots_tile = 4, dots_cols = 3;  // 12 of 16
-#endif
+// 24 of 32 registers hold sums, or 12 of 16.
+constexpr int dots_tile = registers == 32 ? 6 : 4, dots_cols = registers == 32 ? 4 : 3;
 
 inline bool fits_dots(const Matrix& a, const Matrix& b) {
   return a.dtype == Dtype::float32 && a.cols > 0 && a.col_stride == 1 && b.row_stride == 1 &&

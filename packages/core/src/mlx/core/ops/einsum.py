@@ -267,56 +267,20 @@ def _simplified(x: array, labels: Labels, sizes: dict[str, int], stream: StreamO
     return x, labels
 
 
-class _Arrangement(NamedTuple):
+class _Arrangement:
     """What brings an operand into the order of some subscripts."""
 
-    summed: list[int]  # axes that nothing else needs
-    order: list[int]  # of the axes that are left; none where they stay
-    labels: Labels
+    def __init__(self, own: Labels, wanted: Labels) -> None:
+        left = [label for label in own if label in wanted]
+        order = [left.index(label) for label in wanted]
+        self.summed = [i for i, label in enumerate(own) if label not in wanted]
+        self.order = [] if order == list(range(len(order))) else order
 
     def of(self, x: array, stream: StreamOrDevice) -> array:
         """A handle of its own on the operand so arranged."""
         if self.summed:
             x = sum(x, self.summed, stream=stream)
         return transpose(x, self.order, stream=stream) if self.order else handle(x)
-
-
-def _arrangement(own: Labels, wanted: Labels) -> _Arrangement:
-    left = [label for label in own if label in wanted]
-    order = [left.index(label) for label in wanted]
-    summed = [i for i, label in enumerate(own) if label not in wanted]
-    return _Arrangement(summed, [] if order == list(range(len(order))) else order, wanted)
-
-
-class _Contraction(NamedTuple):
-    """Two operands as one: (batch, rows, inner) @ (batch, inner, columns), or a plain product."""
-
-    left: _Arrangement
-    right: _Arrangement
-    batch: int  # how many subscripts each group has
-    rows: int
-    inner: int
-    columns: int
-    labels: Labels
-
-
-@lru_cache(maxsize=256)
-def _contraction(a: Labels, b: Labels, needed: frozenset[str]) -> _Contraction:
-    """How operands of these subscripts are summed over those that nothing else needs."""
-    shared = [label for label in a if label in b]
-    batch = [label for label in shared if label in needed]
-    inner = [label for label in shared if label not in needed]
-    rows = [label for label in a if label not in shared and label in needed]
-    columns = [label for label in b if label not in shared and label in needed]
-    return _Contraction(
-        _arrangement(a, (*batch, *rows, *inner)),
-        _arrangement(b, (*batch, *inner, *columns)),
-        len(batch),
-        len(rows),
-        len(inner),
-        len(columns),
-        (*batch, *rows, *columns),
-    )
 
 
 def _grouped(x: array, counts: Sequence[int], stream: StreamOrDevice) -> array:
@@ -329,31 +293,51 @@ def _grouped(x: array, counts: Sequence[int], stream: StreamOrDevice) -> array:
     return x
 
 
-def _contracted(a: Term, b: Term, needed: frozenset[str], stream: StreamOrDevice) -> Term:
-    """Two operands as one, summed over the subscripts that nothing else needs."""
-    plan = _contraction(a[1], b[1], needed)
-    batch, rows, inner, columns = plan.batch, plan.rows, plan.inner, plan.columns
-    x, y = plan.left.of(a[0], stream), plan.right.of(b[0], stream)
-    if not inner:
-        if columns:
-            x = expand_dims(x, tuple(range(x.ndim, x.ndim + columns)), stream=stream)
-        if rows:
-            y = expand_dims(y, tuple(range(batch, batch + rows)), stream=stream)
-        return multiply(x, y, stream=stream), plan.labels
-    left, right = x.shape, y.shape
-    groups = [left[:batch], left[batch : batch + rows], right[batch + inner :]]
-    counts = [batch] if batch else []
-    product = matmul(
-        _grouped(x, [*counts, rows, inner], stream),
-        _grouped(y, [*counts, inner, columns], stream),
-        stream=stream,
-    )
-    for axis, sizes in reversed(list(enumerate(groups if batch else groups[1:]))):
-        if not sizes:
-            product = squeeze(product, axis, stream=stream)
-        elif len(sizes) > 1:
-            product = unflatten(product, axis, sizes, stream=stream)
-    return product, plan.labels
+class _Contraction:
+    """Operands of these subscripts as one, summed over those that nothing else needs.
+
+    (batch, rows, inner) @ (batch, inner, columns), or a plain product where there is no inner one.
+    """
+
+    def __init__(self, a: Labels, b: Labels, needed: frozenset[str]) -> None:
+        shared = [label for label in a if label in b]
+        batch = [label for label in shared if label in needed]
+        inner = [label for label in shared if label not in needed]
+        rows = [label for label in a if label not in shared and label in needed]
+        columns = [label for label in b if label not in shared and label in needed]
+        self.left = _Arrangement(a, (*batch, *rows, *inner))
+        self.right = _Arrangement(b, (*batch, *inner, *columns))
+        self.batch, self.rows, self.inner = len(batch), len(rows), len(inner)
+        self.columns = len(columns)
+        self.labels = (*batch, *rows, *columns)
+
+    def of(self, x: array, y: array, stream: StreamOrDevice) -> array:
+        """The contracted operands, with the axes of ``labels``."""
+        batch, rows, inner, columns = self.batch, self.rows, self.inner, self.columns
+        x, y = self.left.of(x, stream), self.right.of(y, stream)
+        if not inner:
+            if columns:
+                x = expand_dims(x, tuple(range(x.ndim, x.ndim + columns)), stream=stream)
+            if rows:
+                y = expand_dims(y, tuple(range(batch, batch + rows)), stream=stream)
+            return multiply(x, y, stream=stream)
+        left, right = x.shape, y.shape
+        groups = [left[:batch], left[batch : batch + rows], right[batch + inner :]]
+        counts = [batch] if batch else []
+        product = matmul(
+            _grouped(x, [*counts, rows, inner], stream),
+            _grouped(y, [*counts, inner, columns], stream),
+            stream=stream,
+        )
+        for axis, sizes in reversed(list(enumerate(groups if batch else groups[1:]))):
+            if not sizes:
+                product = squeeze(product, axis, stream=stream)
+            elif len(sizes) > 1:
+                product = unflatten(product, axis, sizes, stream=stream)
+        return product
+
+
+_contraction = lru_cache(maxsize=256)(_Contraction)  # a loop makes the same ones again
 
 
 def einsum(subscripts: str, *operands: Numeric, stream: StreamOrDevice = None) -> array:
@@ -396,9 +380,10 @@ def einsum(subscripts: str, *operands: Numeric, stream: StreamOrDevice = None) -
         if not rest and _leads(b[1], a[1], output):
             a, b = b, a  # the product then has the output's order
         needed = frozenset(output).union(*[labels for _, labels in rest])
-        last = _contracted(a, b, needed, stream)
+        contraction = _contraction(a[1], b[1], needed)
+        last = contraction.of(a[0], b[0], stream), contraction.labels
         terms = [*rest, last]
-    return _arrangement(last[1], output).of(last[0], stream)
+    return _Arrangement(last[1], output).of(last[0], stream)
 
 
 def _leads(b: Labels, a: Labels, output: Labels) -> bool:
