@@ -40,7 +40,8 @@ __attribute__((always_inline)) inline void add_rows(const float* x, int64_t k, c
     for (int u = 0; u < U; ++u) {
       const float v = load_one<D>(row[u] + j * size);
 #pragma GCC unroll 1
-      for (int r = 0; r < M; ++r) sums[r * lead + j] += x[r * k + u] * v;
+      for (int r = 0; r < M; ++r)
+        sums[r * lead + j] = MLXK_FMA(x[r * k + u], v, sums[r * lead + j]);
     }
   }
 }
@@ -68,7 +69,7 @@ void rows_by_columns(const float* x, int64_t k, const Matrix& b, int64_t begin, 
 
 // Rows contiguous (a transposed weight): one dot product per column and row. C columns are under
 // way at once, and each product is one chain of sums along k, so that a result does not depend on
-// how many rows there are.
+// how many rows there are; MLXK_FMA, for a compiler may round the last few products by themselves.
 template <Dtype D, int M, int C>
 void dots(const float* x, int64_t step, int64_t k, const Matrix& b, int64_t row, int64_t col,
           const Target& out) {
@@ -95,7 +96,7 @@ void dots(const float* x, int64_t step, int64_t k, const Matrix& b, int64_t row,
   for (; i < k; ++i) {
     for (int c = 0; c < C; ++c) {
       const float v = load_one<D>(column + c * next + i * size);
-      for (int r = 0; r < M; ++r) total[c][r] += x[r * step + i] * v;
+      for (int r = 0; r < M; ++r) total[c][r] = MLXK_FMA(x[r * step + i], v, total[c][r]);
     }
   }
   for (int c = 0; c < C; ++c) {
