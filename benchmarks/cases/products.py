@@ -29,20 +29,14 @@ for size, factor in ((2048, 1.11), (512, 0.0), (128, 0.0)):
         limit="fma",
         factor=factor,
     )
-for rows in (1, 8):
+TRANSPOSED = {library: lambda m, a, b: a @ b.T for library in EVERY}
+FEW = [("matmul", EVERY, rows) for rows in (1, 8)]
+FEW += [("linear", TRANSPOSED, rows) for rows in (1, 8, 16)]
+for name, functions, rows in FEW:
     case(
-        f"matmul {rows} x 4096 x 4096",
+        f"{name} {rows} x 4096 x 4096",
         pair(rows, 4096, 4096),
-        **EVERY,
-        amount=4 * 4096**2,
-        limit="read",
-        workspace="the rows, copied side by side",
-    )
-for rows in (1, 8, 16):
-    case(
-        f"linear {rows} x 4096 x 4096",
-        pair(rows, 4096, 4096),
-        **{library: lambda m, a, b: a @ b.T for library in ("mlx", "torch", "jax", "numpy")},
+        **functions,
         amount=4 * 4096**2,
         limit="read",
         workspace="the rows, copied side by side",

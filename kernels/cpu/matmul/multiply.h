@@ -126,18 +126,16 @@ inline void empty_sum(int64_t m, int64_t n, const Target& out) {
 }  // namespace
 
 static size_t float_bytes(int64_t count) { return static_cast<size_t>(round_up(count * 4, 64)); }
+
 size_t pair_workspace(int64_t m, int64_t n, int64_t k, Dtype dtype) {
   if (few(m, n, k, dtype, n)) return float_bytes((m <= max_rows ? m : 1) * k);
   if (!is_half(dtype)) return 0;
-  const size_t rows = float_bytes(is_some(m, k, dtype) ? m * k : 0);
-  size_t all;
+  if (is_some(m, k, dtype)) return float_bytes(m * k);
   if (const Kernel* dot = dot_kernel(dtype)) {
     const Matrix a{nullptr, m, k, k, 1, dtype}, b{nullptr, k, n, n, 1, dtype};
-    all = dot->workspace(Views(a, b, {nullptr, n, dtype, 1, 0}, nullptr).call);
-  } else {
-    all = static_cast<size_t>(Workspace<FloatTile<Dtype::bfloat16>>(m, n, k).bytes());
+    return dot->workspace(Views(a, b, {nullptr, n, dtype, 1, 0}, nullptr).call);
   }
-  return rows > all ? rows : all;
+  return static_cast<size_t>(Workspace<FloatTile<Dtype::bfloat16>>(m, n, k).bytes());
 }
 
 size_t largest_pair_workspace(int64_t m, int64_t n, int64_t k, Dtype dtype) {
