@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar, overload
 
 from mlx import kernels
+from mlx.kernels.hints import Any, TypeVar, overload
 
 _array = kernels.array
 

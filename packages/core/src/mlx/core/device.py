@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from typing import Any
 
 from mlx import kernels
+from mlx.kernels.hints import Any
 
 
 class DeviceType(enum.Enum):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import Any, TypeVar
 
 from mlx import kernels
+from mlx.kernels.hints import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import builtins
 from operator import index as as_index
-from typing import Any, NamedTuple
 
 from mlx import kernels
 from mlx.kernels import Dtype, array
+from mlx.kernels.hints import Any, NamedTuple
 
 from .dtypes import bool_, int32, int64, integer, issubdtype
 from .op import Op, fix_shapes, full_like

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import Any, Protocol, runtime_checkable
 
 from mlx import kernels
 from mlx.kernels import Dtype, array
+from mlx.kernels.hints import Any, Protocol
 
 from .dtypes import float32, float64
 
 
-@runtime_checkable
 class DLPackCompatible(Protocol):
     """An object whose memory other libraries may read by way of DLPack."""
 
     def __dlpack__(self, **options: Any) -> Any: ...
 
     def __dlpack_device__(self) -> tuple[int, int]: ...
+
+
+def _knows_dlpack(x: Any) -> bool:
+    return hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")
 
 
 class ArrayLike:
@@ -84,7 +87,7 @@ def from_dlpack(x: DLPackCompatible, /, *, copy: bool | None = None) -> array:
 
 def _shared(name: str, x: Any, dtype: Dtype | None, copy: bool | None) -> array:
     """The array of a DLPack object in a dtype."""
-    if not isinstance(x, DLPackCompatible):
+    if not _knows_dlpack(x):
         raise TypeError(f"[{name}] {type(x).__name__} has no method __dlpack__.")
     shared = array(x) if isinstance(x, array) else _imported(name, x, copy)
     if dtype is None:
@@ -132,7 +135,7 @@ def asarray(a: Any, dtype: Dtype | None = None, *, copy: bool | None = None) -> 
     """
     if dtype is not None and not isinstance(dtype, Dtype):
         raise TypeError(f"[asarray] dtype is {type(dtype).__name__}, not a dtype.")
-    if isinstance(a, DLPackCompatible):
+    if _knows_dlpack(a):
         return _shared("asarray", a, dtype, copy)
     if copy is False:
         raise _needs_copy("asarray", f"{type(a).__name__} has no memory to share")

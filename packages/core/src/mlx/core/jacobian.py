@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 from mlx.kernels import array
+from mlx.kernels.hints import Any
 
 from .ops.axes import as_int, check_array
 from .ops.create import eye

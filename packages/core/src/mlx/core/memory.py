@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mlx import kernels
 from mlx.kernels import array
+from mlx.kernels.hints import Any
 
 
 def _bytes(name: str, limit: Any) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from mlx.kernels.hints import Any
 
 from . import device, memory
 

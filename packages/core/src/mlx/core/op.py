@@ -22,10 +22,10 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from mlx import kernels
 from mlx.kernels import array
+from mlx.kernels.hints import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from .dtypes import Dtype

@@ -12,10 +12,10 @@ import math
 import threading
 from collections.abc import Iterator, Sequence
 from operator import index
-from typing import Any, NoReturn, SupportsIndex
 
 from mlx import kernels
 from mlx.kernels import Dtype, array
+from mlx.kernels.hints import Any, NoReturn, SupportsIndex
 
 from . import linalg
 from .dtypes import (

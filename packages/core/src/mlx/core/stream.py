@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any
 
 from mlx import kernels
+from mlx.kernels.hints import Any
 
 from .device import Device, DeviceType, available_kind
 

@@ -11,10 +11,10 @@ pulled back, a step for a batch) and record those in turn, so they nest with all
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
 
 from mlx import kernels
 from mlx.kernels import Graph, array
+from mlx.kernels.hints import Any, NamedTuple
 
 from ..dtypes import inexact, issubdtype
 from ..op import Aval, Op

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
 
 from mlx import kernels
 from mlx.kernels import Graph, array
+from mlx.kernels.hints import Any, TypeVar
 
 from ..dtypes import bool_
 from ..op import Aval, broadcast_to, expand_dims, full_like

@@ -8,10 +8,10 @@ the carry that the scan forward kept for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
 
 from mlx import kernels
 from mlx.kernels import Graph, array
+from mlx.kernels.hints import Any, TypeVar
 
 from ..op import Aval, broadcast_to, expand_dims, full_like
 from ..transforms.jvp import push_forward

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mlx import kernels
 from mlx.kernels import Dtype, array
+from mlx.kernels.hints import Any
 
 from ..dtypes import bool_, finfo, float32, float64, floating, issubdtype
 from ..op import Op, Shape, fix_shapes, public

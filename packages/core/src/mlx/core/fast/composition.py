@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from mlx.kernels import array
+from mlx.kernels.hints import Any
 
 from ..op import Op
 from ..ops.shape import Batched

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mlx.kernels import Dtype, array
+from mlx.kernels.hints import Any
 
 from ..dtypes import float32, float64, floating, issubdtype
 from ..op import Op, Shape, public

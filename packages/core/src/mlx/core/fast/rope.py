@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from operator import index
-from typing import Any
 
 from mlx.kernels import Dtype, array
+from mlx.kernels.hints import Any
 
 from ..dtypes import float32, float64, floating, int64, integer, issubdtype
 from ..op import Op, Shape, public

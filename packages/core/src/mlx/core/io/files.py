@@ -12,10 +12,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
 
 from mlx import kernels
 from mlx.kernels import Dtype, array
+from mlx.kernels.hints import Any, BinaryIO
 
 from ..dtypes import bool_, complex64, uint8
 from ..ops.binary import bitwise_or

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal, overload
 
 from mlx.kernels import array
+from mlx.kernels.hints import Any, Literal, overload
 
 from ..stream import StreamOrDevice
 from .files import path_of, source_of

@@ -7,13 +7,12 @@ and the elements. bfloat16, which NumPy does not have, is written as ``<V2``, as
 from __future__ import annotations
 
 import math
-import re
 import struct
 import sys
-from typing import Any, BinaryIO
 
 from mlx import kernels
 from mlx.kernels import Dtype, array
+from mlx.kernels.hints import Any, BinaryIO
 
 from .. import dtypes
 from ..ops.axes import check_array
@@ -40,9 +39,7 @@ _CODES = {
 }
 _DTYPES = {code[1:]: dtype for dtype, code in _CODES.items()}
 _ALIGNMENT = 64  # of the first element, as NumPy has it
-_FIELD = re.compile(
-    r"\s*'(descr|fortran_order|shape)'\s*:\s*('[^']*'|True|False|\([\d\s,]*\))\s*(?:,|$)\s*"
-)
+_FIELD = r"\s*'(descr|fortran_order|shape)'\s*:\s*('[^']*'|True|False|\([\d\s,]*\))\s*(?:,|$)\s*"
 
 
 def save(file: Any, arr: array) -> None:
@@ -108,6 +105,8 @@ def read_npy(source: Source, stream: StreamOrDevice = None) -> array:
 
 def _read_header(source: Source) -> tuple[str, bool, tuple[int, ...]]:
     """The type of the elements, whether they lie in column-major order, and the shape."""
+    import re  # not for every import of mlx.core
+
     start = source.take(len(_MAGIC) + 2, "npy magic")
     if start[: len(_MAGIC)] != _MAGIC:
         raise malformed(source.name, "it does not begin like an npy file.")
@@ -121,8 +120,8 @@ def _read_header(source: Source) -> tuple[str, bool, tuple[int, ...]]:
         "utf-8" if version == 3 else "latin-1", "replace"
     )
     body = text.strip()
-    fields = dict(_FIELD.findall(body[1:-1]))
-    is_dict = body[:1] == "{" and body[-1:] == "}" and not _FIELD.sub("", body[1:-1]).strip()
+    fields = dict(re.findall(_FIELD, body[1:-1]))
+    is_dict = body[:1] == "{" and body[-1:] == "}" and not re.sub(_FIELD, "", body[1:-1]).strip()
     if not is_dict or len(fields) != 3:
         raise malformed(
             source.name, f"{body[:200]!r} is no header of descr, fortran_order and shape."

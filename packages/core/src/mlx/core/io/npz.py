@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
 
 from mlx import kernels
 from mlx.kernels import array
+from mlx.kernels.hints import TYPE_CHECKING, Any
 
 from ..stream import StreamOrDevice
 from .files import MappedSource, Source, StreamSource, malformed, mapped, name_of, path_of, writing

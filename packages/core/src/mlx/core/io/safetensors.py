@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import Any
 
 from mlx import kernels
 from mlx.kernels import Dtype, array
+from mlx.kernels.hints import Any
 
 from .. import dtypes
 from ..stream import StreamOrDevice

@@ -6,7 +6,6 @@ Those that nearly every op makes are native: see ``kernels/src/mlx/kernels/argum
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from mlx.kernels import (
     Dtype,
@@ -24,6 +23,7 @@ from mlx.kernels import (
     is_sequence,
     promoted,
 )
+from mlx.kernels.hints import Any
 
 from ..dtypes import DtypeCategory, complex64, float32, floating, inexact, issubdtype
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from mlx import kernels
 from mlx.kernels import Dtype, array
+from mlx.kernels.hints import Any
 
 from ..op import Cast, Op, Shape, method, public
 from ..stream import StreamOrDevice

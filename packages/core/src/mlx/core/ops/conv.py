@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from mlx import kernels
 from mlx.kernels import Dtype, array
+from mlx.kernels.hints import Any
 
 from ..dtypes import floating, issubdtype
 from ..op import Op, Shape, dynamic_shapes, public

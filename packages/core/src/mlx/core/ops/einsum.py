@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from mlx.kernels import array
+from mlx.kernels.hints import NamedTuple
 
 from ..op import Shape, fix_shapes, public
 from ..stream import StreamOrDevice

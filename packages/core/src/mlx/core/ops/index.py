@@ -5,10 +5,9 @@ How ``a[...]`` becomes these ops is in ``core/indexing``.
 
 from __future__ import annotations
 
-from typing import Any
-
 from mlx import kernels
 from mlx.kernels import Dtype, array, slice_axis
+from mlx.kernels.hints import Any
 
 from ..dtypes import integer, issubdtype
 from ..op import Op, Shape, full, full_like, public

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from typing import Any
 
 from mlx import kernels
 from mlx.kernels import Dtype, array, slice_axis
+from mlx.kernels.hints import Any
 
 from ..op import Op, Shape, fix_shapes, full_like, method, native, public
 from ..op import expand_dims as _expanded

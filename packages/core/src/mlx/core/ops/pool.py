@@ -5,10 +5,9 @@ MLX has no function for it, so nothing here is public: the layers of ``mlx.nn`` 
 
 from __future__ import annotations
 
-from typing import Any
-
 from mlx import kernels
 from mlx.kernels import Dtype, array
+from mlx.kernels.hints import Any
 
 from ..dtypes import float64, inexact, issubdtype
 from ..op import Op, Shape, dynamic_shapes

@@ -6,10 +6,10 @@ Names of NumPy made of public ops. No op lives here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from mlx import kernels
 from mlx.kernels import array, slice_axis
+from mlx.kernels.hints import Any
 
 from ..dtypes import complex64, int32, int64, integer, issubdtype
 from ..op import conjugate, public

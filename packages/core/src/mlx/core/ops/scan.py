@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from mlx import kernels
 from mlx.kernels import Dtype, array
+from mlx.kernels.hints import Any
 
 from ..dtypes import bool_, int32
 from ..op import Op, conjugate, full_like, method, method_named, native, public

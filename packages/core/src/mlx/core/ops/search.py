@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from mlx import kernels
 from mlx.kernels import array, slice_axis
+from mlx.kernels.hints import NamedTuple
 
 from ..dtypes import int32, uint32
 from ..op import Op, public

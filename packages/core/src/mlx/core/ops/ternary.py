@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, overload
 
 from mlx import kernels
 from mlx.kernels import array
+from mlx.kernels.hints import Any, overload
 
 from ..op import Elementwise, native, public
 from ..stream import StreamOrDevice

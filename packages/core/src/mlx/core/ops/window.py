@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from mlx import kernels
 from mlx.kernels import Dtype, array
+from mlx.kernels.hints import Any
 
 from ..dtypes import int32, int64, integer, issubdtype
 from ..op import Op, Shape, fix_shapes, full_like, public

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
 
 from mlx import kernels
 from mlx.kernels import array
+from mlx.kernels.hints import Any
 
 from ..op import Op
 from .custom import with_rules

@@ -21,11 +21,11 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
-from typing import Any
 from weakref import WeakValueDictionary
 
 from mlx import kernels
 from mlx.kernels import array
+from mlx.kernels.hints import Any
 
 from ..op import dynamic_shapes, fix_shapes, fixed_shapes, tracing_shapes
 from .tracing import captures_leaves, fresh, recorded, replayed

@@ -9,10 +9,10 @@ tangents of its outputs. Values that do not depend on x have no tangent.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from mlx import kernels
 from mlx.kernels import array
+from mlx.kernels.hints import Any
 
 from ..op import Op, full_like
 from .tracing import as_list, fresh, inputs_of, traced

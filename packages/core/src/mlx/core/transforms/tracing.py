@@ -18,10 +18,10 @@ import operator
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from mlx import kernels
 from mlx.kernels import array
+from mlx.kernels.hints import Any
 
 from ..op import Op
 

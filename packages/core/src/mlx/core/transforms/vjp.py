@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any
 
 from mlx import kernels
 from mlx.kernels import array
+from mlx.kernels.hints import Any
 
 from ..op import Op, full_like
 from .tracing import arrays_of, as_list, end_recording, fresh, inputs_of, traced

@@ -1,0 +1,22 @@
+"""What ``import mlx.core`` brings with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_typing_and_re_are_not_imported() -> None:
+    """They are a fifth of the time; ``mlx.kernels.hints`` stands for typing."""
+    program = "import sys; sys.modules.update(typing=None, re=None); import mlx.core"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_hints_can_be_evaluated() -> None:
+    """By tools that ask for them, with stand-ins for the names of typing."""
+    import typing
+
+    import mlx.core as mx
+
+    hints = typing.get_type_hints(mx.load)
+    assert hints["format"] == str | None
