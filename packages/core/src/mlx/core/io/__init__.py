@@ -1,0 +1,1 @@
+"""Arrays in files: one module for each format. See README.md."""
