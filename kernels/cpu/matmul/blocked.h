@@ -181,6 +181,13 @@ template <class Tile, Dtype D> struct BlockedProduct {
   void write(const float* tile, int64_t row, int64_t col) const {
     const int64_t rows = smaller(a.rows - row, Tile::rows);
     const int64_t cols = smaller(nc - col, Tile::cols);
+    if (rows == Tile::rows && cols == Tile::cols && out.alpha == 1 && out.beta == 0) {
+      for (int64_t r = 0; r < Tile::rows; ++r) {
+        for (int64_t i = 0; i < Tile::cols; i += lanes)
+          store<D>(place<D>(out, row + r, j0 + col + i), ::load(tile + r * Tile::cols + i));
+      }
+      return;
+    }
     for (int64_t r = 0; r < rows; ++r)
       finish<D>(out, row + r, j0 + col, tile + r * Tile::cols, cols);
   }
