@@ -43,12 +43,11 @@ template <class T> void store(Immediate* immediate, T value) {
 
 }  // namespace
 
-Immediate constant_bytes(const Node* node) {
+Immediate immediate_of(const Value& value, Dtype dtype) {
   Immediate out;
   std::memset(out.bytes, 0, sizeof out.bytes);
-  out.dtype = node->outputs[0].dtype;
-  const Value& value = node->params[0];
-  switch (out.dtype) {
+  out.dtype = dtype;
+  switch (dtype) {
     case Dtype::bool_: store<uint8_t>(&out, value.boolean()); break;
     case Dtype::float16: store(&out, to_float16(static_cast<float>(value.real()))); break;
     case Dtype::bfloat16: store(&out, to_bfloat16(static_cast<float>(value.real()))); break;
@@ -296,7 +295,7 @@ LoweredValue& Lowering::constant_value(Node* node) {
   if (value.slot >= 0) return value;
   Output& output = node->outputs[0];
   if (!output.buffer) {
-    const Immediate immediate = constant_bytes(node);
+    const Immediate immediate = immediate_of(node->params[0], output.dtype);
     BufferRef buffer = allocate(itemsize(immediate.dtype));
     std::memcpy(buffer->bytes, immediate.bytes, itemsize(immediate.dtype));
     buffer->flags &= static_cast<uint8_t>(~buffer_writable);

@@ -69,7 +69,7 @@ class ChainCache {
 
 bool is_row_major(const Dims& shape, const Dims& strides);
 size_t layout_bytes(const Layout& layout);  // of a row-major array of this shape and dtype
-Immediate constant_bytes(const Node* node);
+Immediate immediate_of(const Value& value, Dtype dtype);
 
 // Prepares the graphs that unevaluated nodes above the roots hold, as checks_nans() wants them.
 void prepare_inside(const Edge* roots, size_t count);
@@ -165,7 +165,7 @@ class Lowering {
   size_t group_prefix();
   void emit_group(size_t count);
   uint16_t chain_input(const Edge& edge, LoweredValue& value);
-  uint16_t chain_immediate(Node* node);
+  uint16_t chain_immediate(const Immediate& immediate);
 
   uint64_t epoch_ = 0;
   bool compiled_ = false;
@@ -192,7 +192,6 @@ class Lowering {
   const LoweredValue* chain_inputs_[max_fused_inputs];
   uint16_t chain_input_count_ = 0;
   Immediate immediates_[3 * max_fused_steps];
-  const Node* immediate_nodes_[3 * max_fused_steps];
   uint16_t immediate_count_ = 0;
 
   Dims last_shape_, last_strides_;  // the latest row-major strides: most nodes share a shape

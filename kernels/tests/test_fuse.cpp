@@ -1,5 +1,7 @@
 // Which nodes become one chain: bounds, further outputs, convexity, streams.
 #include <algorithm>
+#include <cmath>
+#include <string>
 
 #include "check.h"
 #include "graph/lower.h"
@@ -43,6 +45,39 @@ TEST(a_long_chain_is_cut_by_steps) {
   CHECK_EQ(shape.steps, 200u);
   CHECK_EQ(shape.outputs, 4u);
   CHECK(values<float>(x) == std::vector<float>({201, 202}));
+}
+
+TEST(division_by_a_power_of_two_is_multiplication) {
+  const float tiny = 1e-45f, large = 3e38f, inf = INFINITY;
+  const Edge x = floats({3, -0.0f, tiny, large, inf});
+  const auto formula = [&](const Edge& y) {
+    Lowering lowering;
+    Program program;
+    program.keep_chains = true;
+    lowering.lower_roots(&y, 1, &program);
+    return std::string(scalar_formula(program.chain_steps[0].formula).name);
+  };
+  for (const double divisor : {0.5, -4.0, 16384.0, 1.0}) {
+    const Edge y = ew("divide", x, scalar(divisor));
+    CHECK_EQ(formula(y), "multiply");
+    const auto d = static_cast<float>(divisor);
+    CHECK(values<float>(y) == std::vector<float>({3 / d, -0.0f / d, tiny / d, large / d, inf / d}));
+    CHECK_EQ(std::signbit(values<float>(y)[1]), d > 0);
+  }
+  for (const double divisor : {3.0, 0.0, 65536.0, HUGE_VAL})
+    CHECK_EQ(formula(ew("divide", x, scalar(divisor))), "divide");
+  CHECK_EQ(formula(ew("divide", scalar(2), x)), "divide");
+}
+
+TEST(equal_constants_are_one_immediate) {
+  Edge x = floats({1});
+  for (int i = 0; i < 20; ++i) x = ew("add", x, scalar(1));
+  x = ew("multiply", x, ew("add", x, scalar(2)));
+  Lowering lowering;
+  Program program;
+  program.keep_chains = true;
+  lowering.lower_roots(&x, 1, &program);
+  CHECK_EQ(program.chain_immediates.size(), 2u);
 }
 
 TEST(many_inputs_are_cut) {

@@ -70,8 +70,8 @@ class Edge {  // owns one reference to its node
 
 struct Output {
   Dims shape;
-  Dims strides;        // in elements; set together with buffer
-  BufferRef buffer;    // null until the node is scheduled
+  Dims strides;             // in elements; set together with buffer
+  BufferRef buffer;         // null until the node is scheduled
   int64_t offset : 56 = 0;  // bytes from buffer->bytes to the first element
   Dtype dtype : 8 = Dtype::float32;
 };

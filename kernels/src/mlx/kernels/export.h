@@ -88,8 +88,7 @@ void copy_run(const char* from, Py_ssize_t step, int64_t count, char* to) {
   }
 }
 
-template <bool swapped>
-CopyRun copy_run_of(const SourceType& source, bool halve) {
+template <bool swapped> CopyRun copy_run_of(const SourceType& source, bool halve) {
   if (halve) return copy_run<double, float, 1, swapped>;
   if (source.wide_complex) return copy_run<double, float, 2, swapped>;
   if (source.dtype == Dtype::complex64) return copy_run<uint32_t, uint32_t, 2, swapped>;
@@ -115,8 +114,8 @@ inline void copy_strided(const Py_buffer& view, const Py_ssize_t* strides, int a
   }
 }
 
-// The strides of a buffer in bytes. An exporter of rows in order may leave them out, even where they are asked for:
-// ctypes does.
+// The strides of a buffer in bytes. An exporter of rows in order may leave them out, even where
+// they are asked for: ctypes does.
 inline std::vector<Py_ssize_t> strides_of(const Py_buffer& view) {
   std::vector<Py_ssize_t> strides(view.ndim);
   Py_ssize_t step = view.itemsize;
@@ -155,8 +154,8 @@ inline Edge from_view(const Py_buffer& view, bool narrow, int dtype_or_none) {
   } else if (same_bytes && PyBuffer_IsContiguous(&view, 'C')) {
     std::memcpy(to, from, static_cast<size_t>(count) * item);
   } else {
-    CopyRun run = source.swapped ? copy_run_of<true>(source, halve)
-                                 : copy_run_of<false>(source, halve);
+    CopyRun run =
+        source.swapped ? copy_run_of<true>(source, halve) : copy_run_of<false>(source, halve);
     if (view.ndim == 0) {
       run(from, 0, 1, to);
     } else {
