@@ -1,6 +1,6 @@
 """The array API standard: docs/guide/array-api.md lists what is missing, and nothing else.
 
-The names are those of the standard's version 2024.12.
+The names are those of the standard's version 2025.12.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64
 __array_api_version__ __array_namespace_info__
 arange asarray empty empty_like eye from_dlpack full full_like linspace meshgrid ones ones_like tril
 triu zeros zeros_like
-astype broadcast_arrays broadcast_to can_cast finfo iinfo isdtype result_type
+astype broadcast_arrays broadcast_shapes broadcast_to can_cast finfo iinfo isdtype result_type
 abs acos acosh add asin asinh atan atan2 atanh bitwise_and bitwise_left_shift bitwise_invert
 bitwise_or bitwise_right_shift bitwise_xor ceil clip conj copysign cos cosh divide equal exp expm1
 floor floor_divide greater greater_equal hypot imag isfinite isinf isnan less less_equal log log1p
@@ -31,15 +31,16 @@ square sqrt subtract tan tanh trunc
 take take_along_axis
 matmul matrix_transpose tensordot vecdot
 concat expand_dims flip moveaxis permute_dims repeat reshape roll squeeze stack tile unstack
-argmax argmin count_nonzero nonzero searchsorted where
+argmax argmin count_nonzero isin nonzero searchsorted where
 unique_all unique_counts unique_inverse unique_values
 argsort sort
 cumulative_prod cumulative_sum max mean min prod std sum var all any diff
 """
 
 LINALG = """
-cholesky cross det diagonal eigh eigvalsh inv matmul matrix_norm matrix_power matrix_rank
-matrix_transpose outer pinv qr slogdet solve svd svdvals tensordot trace vecdot vector_norm
+cholesky cross det diagonal eig eigh eigvals eigvalsh inv matmul matrix_norm matrix_power
+matrix_rank matrix_transpose outer pinv qr slogdet solve svd svdvals tensordot trace vecdot
+vector_norm
 """
 
 FFT = """

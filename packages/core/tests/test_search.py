@@ -1,4 +1,4 @@
-"""searchsorted, unique, hadamard_transform, to_fp8 and from_fp8: against NumPy and definitions."""
+"""searchsorted, isin, unique, hadamard_transform, 8-bit floats: against NumPy and definitions."""
 
 from __future__ import annotations
 
@@ -44,6 +44,30 @@ def test_searchsorted_errors() -> None:
         mx.searchsorted(mx.array([1, 2]), mx.array(1), side="x")
     with pytest.raises(TypeError, match="int, not an array"):
         mx.searchsorted(mx.array([1, 2]), 1)
+
+
+@pytest.mark.parametrize("dtype", [mx.bool_, mx.uint8, mx.int64, mx.bfloat16, mx.complex64])
+@pytest.mark.parametrize("n", [0, 1, 3, 50])
+def test_isin_as_numpy(dtype: mx.Dtype, n: int) -> None:
+    rng = np.random.default_rng(n)
+    x, y = (mx.array(rng.integers(0, 60, shape)).astype(dtype) for shape in ((6, 7), (n,)))
+    want = np.isin(*(np.array(v.astype(mx.complex64)) for v in (x, y)))
+    for invert in (False, True):
+        got = mx.isin(x, y.reshape(1, n, 1), invert=invert)
+        assert got.dtype == mx.bool_
+        np.testing.assert_array_equal(np.array(got), want ^ invert)
+    np.testing.assert_array_equal(np.array(mx.compile(mx.isin)(x, y)), want)
+
+
+def test_isin_of_numbers_nan_and_zeros() -> None:
+    assert mx.isin(mx.array([NAN, -0.0, math.inf]), mx.array([NAN, 0.0])).tolist() == [0, 1, 0]
+    assert mx.isin(2, mx.array([[1, 2]], mx.uint8)).item() is True
+    assert mx.isin(300, mx.array([44], mx.uint8)).item() is False
+    assert mx.isin(mx.array([2, 2.5]), 2.5).tolist() == [False, True]
+    rows = mx.array([[1, 2], [2, 3]])
+    assert mx.vmap(mx.isin)(rows, mx.array([[1, 7], [3, 3]])).tolist() == [[1, 0], [0, 1]]
+    with pytest.raises(ValueError, match=r"\[isin\]"):
+        mx.isin("a", mx.array([1]))
 
 
 def _lists(results: tuple[mx.array, ...]) -> list[object]:

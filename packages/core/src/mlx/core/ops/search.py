@@ -6,13 +6,13 @@ from mlx import kernels
 from mlx.kernels import array, slice_axis
 from mlx.kernels.hints import NamedTuple
 
-from ..dtypes import int32, uint32
+from ..dtypes import bool_, int32, uint32
 from ..op import Op, public
 from ..stream import StreamOrDevice
 from .axes import Numeric, as_array, as_int, check_array, promoted
 from .binary import maximum, minimum
-from .compare import greater_equal, less, less_equal, logical_and, logical_or, not_equal
-from .create import ones, zeros
+from .compare import equal, greater_equal, less, less_equal, logical_and, logical_or, not_equal
+from .create import full, ones, zeros
 from .index import take
 from .join import concatenate
 from .nonzero import count_true, places_of
@@ -80,6 +80,41 @@ def searchsorted(
         place = where(logical_and(further <= n, before, stream=stream), further, place)
         step >>= 1
     return kernels.cast(place, uint32, stream)
+
+
+def isin(
+    x1: Numeric, x2: Numeric, /, *, invert: bool = False, stream: StreamOrDevice = None
+) -> array:
+    """Whether each element of an array is an element of another.
+
+    NaN is in nothing, and 0 is -0. The second array is sorted once, so that one look takes
+    logarithmic time.
+
+    Args:
+        x1: Array of any shape, or a number.
+        x2: Array of any shape, or a number.
+        invert: Whether to give the opposite.
+        stream: Stream or device to run on.
+
+    Returns:
+        The shape of ``x1``; bool.
+
+    Raises:
+        ValueError: If one is neither a number nor an array.
+
+    Example:
+        >>> mx.isin(mx.array([[1, 2], [3, 4]]), mx.array([2, 4, 6]))
+        array([[False, True],
+               [False, True]], dtype=bool)
+    """
+    elements, among = promoted([as_array(x1, "isin"), as_array(x2, "isin")], stream)
+    among = sort(flatten(among, stream=stream), stream=stream)
+    if among.size == 0:
+        return full(elements.shape, invert, bool_, stream=stream)
+    place = minimum(searchsorted(among, elements, stream=stream), among.size - 1, stream=stream)
+    met = take(among, place, stream=stream)
+    compared = not_equal if invert else equal
+    return compared(met, elements, stream=stream)
 
 
 def unique(
