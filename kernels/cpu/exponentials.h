@@ -7,6 +7,13 @@
 
 namespace {
 
+// Asks for what lies a row further while the exponentials of a row are computed: most likely the
+// next row, which then need not be waited for.
+template <class T> MLXK_FN void prefetch_two(const T* vectors) {
+  const char* p = reinterpret_cast<const char*>(vectors);
+  for (int line = 0; line < 2 * vector_bytes; line += 64) __builtin_prefetch(p + line);
+}
+
 template <class T> struct Exponentials {
   struct State {
     T greatest = -__builtin_inf();
@@ -64,6 +71,7 @@ template <class T> struct Exponentials {
     Vec<T> sum[2] = {};
     int64_t i = 0;
     for (; i + 2 * width <= n; i += 2 * width) {
+      prefetch_two(p + n + i);
       sum[0] += ms::exp_of_nonpositive(load(p + i) - m);
       sum[1] += ms::exp_of_nonpositive(load(p + i + width) - m);
     }

@@ -105,6 +105,7 @@ template <class S, class T> static void softmax_row(const S* x, S* out, int64_t 
   const Vec<T> m = ms::splat<Vec<T>>(greatest_lane<T>(ms::maximum(greatest[0], greatest[1])));
   Vec<T> sum[2] = {};
   for (i = 0; i + 2 * width <= n; i += 2 * width) {
+    prefetch_two(x + n + i);
     const Vec<T> a = ms::exp_of_nonpositive(load_as(x + i) - m),
                  b = ms::exp_of_nonpositive(load_as(x + i + width) - m);
     store(e + i, a);
