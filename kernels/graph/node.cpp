@@ -269,7 +269,8 @@ void detach(Node* node) {
 uint32_t open_trace() {
   Traces& all = traces();
   if (all.open == 0x7fffffffu) {
-    raise(ErrorKind::runtime, "[trace] 31 transforms are open inside each other: no more fit.");
+    raise(ErrorKind::runtime,
+          "[trace] 31 transforms are open, of all threads together: no more fit.");
   }
   // Round robin, so that a bit is taken again as late as can be.
   while (all.open >> all.next_bit & 1) all.next_bit = (all.next_bit + 1) % 31;

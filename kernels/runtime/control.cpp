@@ -8,7 +8,7 @@ namespace mlxk {
 
 namespace {
 
-thread_local bool interruptible = false;
+thread_local Interrupt interruptible_from = Interrupt::beyond;
 
 void copy_bytes(void* to, const void* from, size_t bytes) {
   if (bytes && to != from) std::memcpy(to, from, bytes);
@@ -175,11 +175,13 @@ void run_loop(const Control& control, const Inside& test, const Inside& body, co
 
 }  // namespace
 
-Interruptible::Interruptible(bool allowed) : former_(interruptible) { interruptible = allowed; }
-Interruptible::~Interruptible() { interruptible = former_; }
+Interruptible::Interruptible(Interrupt least) : former_(interruptible_from) {
+  interruptible_from = least;
+}
+Interruptible::~Interruptible() { interruptible_from = former_; }
 
 void look_for_interrupt() {
-  if (interruptible && interrupt_requested()) raise_interrupted();
+  if (interrupted_from(interruptible_from)) raise_interrupted();
 }
 
 void run_control(const Program& program, const Instruction& instruction, const Tensor* inputs,

@@ -77,8 +77,8 @@ struct Job {
   std::vector<Tensor> tensors;     // room for one instruction, for each stream, at least
   std::vector<EventRef> waits;     // writers of inputs and constants that were not through
   std::vector<EventRef> records;
-  std::vector<EventRef> done;     // of each stream
-  bool overwrote = false;         // an input's buffer was taken over: the run is not interrupted
+  std::vector<EventRef> done;              // of each stream
+  Interrupt ends_at = Interrupt::of_main;  // beyond where an input's buffer was taken over
   std::atomic<int> elsewhere{0};  // streams that run on other threads and may still look at this
 
   void clear() {
@@ -87,7 +87,6 @@ struct Job {
     waits.clear();
     records.clear();
     done.clear();
-    overwrote = false;
   }
 };
 
@@ -97,11 +96,11 @@ void run_stream(Job& job, size_t stream_index, const Instruction** failing) {
   const bool alone = program.streams.size() == 1;
   const StreamId stream = program.streams[stream_index];
   const Frame frame{job.bases.data(), job.tensors.data() + stream_index * program.max_operands};
-  const Interruptible here(!job.overwrote);
+  const Interruptible here(job.ends_at);
   for (const EventRef& event : job.waits) event->wait();
   for (const Instruction& instruction : program.instructions) {
     if (!alone && instruction.stream != stream) continue;
-    if (!job.overwrote && interrupt_requested()) raise_interrupted();
+    if (interrupted_from(job.ends_at)) raise_interrupted();
     *failing = &instruction;
     if (instruction.kind == Instruction::Kind::record) {
       job.records[instruction.index]->signal();
@@ -160,6 +159,8 @@ bool always_verify() {
   return on;
 }
 
+bool on_main_thread() { return !graph_lock.is_main || graph_lock.is_main(); }
+
 class Evaluation {
  public:
   Evaluation() : lowering_(take_lowering()), job_(take_job()) {}
@@ -174,6 +175,7 @@ class Evaluation {
 
   void run(const Edge* roots, size_t count, bool async) {
     Program& program = job_->program;
+    job_->ends_at = on_main_thread() ? Interrupt::of_main : Interrupt::of_all;
     program.checked = checks_nans();
     program.keep_chains = always_verify() || program.checked;
     if (program.checked) prepare_inside(roots, count);
@@ -219,7 +221,7 @@ class Evaluation {
         if (buffer->size >= slot.bytes && buffer->size / 2 <= slot.bytes + 4096 &&
             donatable(donor)) {
           job.buffers[input_count + i] = buffer;
-          job.overwrote = true;
+          job.ends_at = Interrupt::beyond;
           continue;
         }
       }
@@ -419,7 +421,8 @@ class Evaluation {
 void set_graph_lock(GraphLock lock) { graph_lock = lock; }
 
 void eval(const Edge* roots, size_t count, bool async) {
-  if (interrupt_requested()) clear_interrupt();  // it was for what ran before
+  // It was for what ran before.
+  if (interrupt_requested() && on_main_thread()) clear_interrupt();
   for (size_t i = 0; i < count; ++i) {
     if (roots[i].node()->evaluated()) continue;
     Evaluation().run(roots, count, async);

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "mlxk/program.h"
+#include "runtime/internal.h"
 
 namespace mlxk {
 
@@ -19,15 +20,15 @@ Frame make_frame(const Program& program, void* memory);
 // frame_bytes: its inputs and outputs lie where these lists say.
 void run_program(const Program& program, void* memory, void* const* inputs, void* const* outputs);
 
-// Loops look for an interrupt while this thread holds one of these that says so.
+// From which interrupt on loops on this thread end, while it holds one of these.
 class Interruptible {
  public:
-  explicit Interruptible(bool allowed);
+  explicit Interruptible(Interrupt least);
   ~Interruptible();
   Interruptible(const Interruptible&) = delete;
 
  private:
-  const bool former_;
+  const Interrupt former_;
 };
 void look_for_interrupt();  // raises if there is one and it may be delivered
 

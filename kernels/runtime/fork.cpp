@@ -34,7 +34,7 @@ void runtime_after_fork_child() {
 }
 
 void runtime_shutdown() {
-  request_interrupt();
+  interrupt_all();
   stop_streams();
   clear_interrupt();
   stop_pool();

@@ -35,6 +35,11 @@ class SpinLock {
   std::atomic<bool> locked_{false};
 };
 
+// Which runs are to end: of the main thread, or of all. A run that no interrupt ends is beyond.
+enum class Interrupt : uint8_t { none, of_main, of_all, beyond };
+bool interrupted_from(Interrupt least);
+void interrupt_all();
+
 // Each subsystem's part of fork: its locks are held across it, so that the child finds its tables
 // whole.
 void allocator_before_fork();

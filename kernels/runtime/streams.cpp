@@ -82,7 +82,7 @@ struct Returned {
 };
 thread_local Returned returned;
 
-constinit std::atomic<bool> interrupted{false};
+constinit std::atomic<Interrupt> interrupted{Interrupt::none};
 constinit std::atomic<DeviceKind> the_default_device{DeviceKind::cpu};
 
 const char* device_name(DeviceKind device) { return device == DeviceKind::cpu ? "cpu" : "gpu"; }
@@ -145,7 +145,9 @@ void stop_queue(Queue& queue, std::chrono::steady_clock::time_point deadline) {
   if (!queue.thread.joinable() || running == &queue) return;
   queue.stop = true;
   queue.changed.notify_all();
-  if (!queue.changed.wait_until(lock, deadline, [&] { return queue.ended; })) return;
+  // What was enqueued since may have begun another thread, which was not told to stop.
+  queue.changed.wait_until(lock, deadline, [&] { return queue.ended || !queue.stop; });
+  if (!queue.ended) return;
   std::thread thread = std::move(queue.thread);
   lock.unlock();
   thread.join();
@@ -280,9 +282,13 @@ void synchronize(StreamId stream) {
   }
 }
 
-void request_interrupt() { interrupted.store(true, std::memory_order_relaxed); }
-bool interrupt_requested() { return interrupted.load(std::memory_order_relaxed); }
-void clear_interrupt() { interrupted.store(false, std::memory_order_relaxed); }
+void request_interrupt() { interrupted.store(Interrupt::of_main, std::memory_order_relaxed); }
+void interrupt_all() { interrupted.store(Interrupt::of_all, std::memory_order_relaxed); }
+void clear_interrupt() { interrupted.store(Interrupt::none, std::memory_order_relaxed); }
+bool interrupt_requested() { return interrupted_from(Interrupt::of_main); }
+bool interrupted_from(Interrupt least) {
+  return interrupted.load(std::memory_order_relaxed) >= least;
+}
 
 void streams_before_fork() { table().mutex.lock(); }
 void streams_after_fork() { table().mutex.unlock(); }

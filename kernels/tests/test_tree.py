@@ -1,7 +1,9 @@
 """Trees and the keys of compiled functions."""
 
+import copy
 import gc
 import math
+import pickle
 import sys
 from collections import OrderedDict, namedtuple
 
@@ -108,15 +110,25 @@ def test_keys():
         key(a), key(k.array([1.0])), key(k.array([1, 2])), key([a]), key((a,)), key({"x": a}),
         key({"y": a}), key(1), key(2), key(1.0), key(True), key(None), key(0.0), key(-0.0),
         key("a"), key("b"), key(2**80), key(print), key(Point(1, 1)), key((1, 1)), key(k.int8),
-        key(Box(1, "x")), key(Box(1, "y")), key(), key([], []), key([[]]),
+        key(0j), key(-0j), key(complex(0, -0.0)), key(Box(1, "x")), key(Box(1, "y")), key(),
+        key([], []), key([[]]),
     ]  # fmt: skip
     assert len(set(different)) == len(different)
     assert key(math.nan) == key(math.nan)
+    assert key(complex(math.nan, 1)) == key(complex(math.nan, 1))
     assert key(a, shapeless=True) == key(k.array([1.0]), shapeless=True)
     assert key(a, shapeless=True) != key(k.array([[1.0]]), shapeless=True)
     with pytest.raises(TypeError, match="unhashable"):
         key(set())
     assert k.flatten_key([k.placeholder((), k.int8, "f")])[2]
+
+
+def test_structures_copy_and_pickle():
+    _, structure = k.tree_flatten({"a": [1, (2, None)]})
+    for other in (copy.deepcopy(structure), pickle.loads(pickle.dumps(structure))):
+        assert other == structure
+        assert repr(other) == repr(structure)
+        assert k.tree_unflatten(other, [3, 4]) == {"a": [3, (4, None)]}
 
 
 def test_references_are_given_back():

@@ -166,6 +166,7 @@ void verify(const Program& program);  // raises a runtime error naming the broke
 struct GraphLock {
   void* (*unlock)();
   void (*lock)(void* state);
+  bool (*is_main)() = nullptr;  // whether this is the thread that takes signals; none: all are
 };
 void set_graph_lock(GraphLock lock);  // the face installs PyEval_SaveThread / RestoreThread
 // A run that sees interrupt_requested() ends with a runtime error "[eval] interrupted."; the face

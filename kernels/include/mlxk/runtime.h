@@ -65,7 +65,7 @@ void synchronize(
     StreamId stream);  // waits for what was queued so far; rethrows the first unreported error
 
 // Set by the signal handler of the face; the executor looks between instructions and long kernels
-// between tiles.
+// between tiles. Only what the main thread evaluates ends: a signal is that thread's matter.
 void request_interrupt();
 bool interrupt_requested();
 void clear_interrupt();

@@ -326,6 +326,77 @@ PROCESSES = {
         mx.eval(mx.ones((300, 300)) @ mx.ones((300, 300)))
         print("done", flush=True)
     """,
+    "reading what another thread rebinds": """
+        import threading
+        import mlx.core as mx
+        m = mx.random.normal((1200, 1200), key=mx.random.key(0)) / 40
+        def pending():
+            x = m
+            for _ in range(4):
+                x = x @ m
+            return x
+        readers = {
+            "tolist": lambda a: a.tolist(),
+            "item": lambda a: a.item(),
+            "memoryview": lambda a: memoryview(a).tobytes(),
+            "dlpack": lambda a: mx.from_dlpack(a).sum().item(),
+            "pickle": lambda a: a.__reduce__(),
+        }
+        for name, read in readers.items():
+            for start in (mx.async_eval, lambda a: None):
+                a = pending() if name != "item" else pending().sum()
+                start(a)
+                timer = threading.Timer(0.02, lambda: a.__iadd__(1))
+                timer.start()
+                read(a)
+                timer.join()
+        print("done")
+    """,
+    "operands and loops that are rebound": """
+        import numpy as np
+        import mlx.core as mx
+        rows = []
+        a = mx.ones((3, 3))
+        for row in a:
+            rows.append(row)
+            a @= mx.ones((3, 3))
+            a = mx.sum(a)
+            break
+        b = mx.array([1.0, 2.0, 3.0])
+        for row in b:
+            b._rebind(mx.array(0.0))
+            rows.append(row)
+        assert [r.tolist() for r in rows] == [[1, 1, 1], 1, 2, 3]
+        c = mx.ones((3,))
+        class Rebinds:
+            def __array__(self, *args, **kwargs):
+                c.__iadd__(1)
+                mx.eval(c)
+                self.others = [mx.zeros((4,)) for _ in range(50)]
+                mx.eval(self.others)
+                return np.ones(3, np.float32)
+        class Axis:
+            def __index__(self):
+                c._rebind(mx.array(1.0))
+                return 0
+        assert mx.add(c, Rebinds()).tolist() == [3, 3, 3]
+        assert mx.where(Rebinds(), c, 0).tolist() == [3, 3, 3]
+        assert mx.sum(c, axis=Axis()).item() == 9
+        print("done")
+    """,
+    "objects without an init": """
+        import mlx.core as mx
+        from mlx import kernels
+        assert list(mx.ArrayIterator.__new__(mx.ArrayIterator)) == []
+        graph = kernels.Graph.__new__(kernels.Graph)
+        assert graph.inputs == graph.outputs == graph.simplify().outputs == []
+        graph.print(), graph.serialise(), graph.closed(), graph.prepare()
+        program = kernels.Program.__new__(kernels.Program)
+        program.print(), program.verify()
+        node = kernels.Node.__new__(kernels.Node)
+        repr(node), node.op, node.inputs, node.outputs, node.params, node.stream, node.id
+        print("done")
+    """,
     "arrays that outlive the module": """
         import atexit, sys
         import mlx.core as mx
@@ -348,8 +419,15 @@ def test_process(code: str) -> None:
 
 
 INTERRUPTED = """
-    import time
+    import sys, threading, time
     import mlx.core as mx
+    def evaluate():
+        z = mx.zeros(4)
+        while True:
+            z = z + 1
+            mx.eval(z)
+    if sys.argv[1] == "beside another thread":
+        threading.Thread(target=evaluate, daemon=True).start()
     x = mx.random.normal((512, 512), key=mx.random.key(0))
     mx.eval(x)
     before = x.tolist()
@@ -370,10 +448,11 @@ INTERRUPTED = """
 """
 
 
-def test_interrupt() -> None:
+@pytest.mark.parametrize("where", ["alone", "beside another thread"])
+def test_interrupt(where: str) -> None:
     """Ctrl-C ends a long evaluation and leaves arrays as they were."""
     process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(INTERRUPTED)],
+        [sys.executable, "-c", textwrap.dedent(INTERRUPTED), where],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -15,7 +15,7 @@ cdef class array:
 
 cdef object wrap_edge(const Edge& edge)
 cdef object dtype_of(CDtype dtype)
-cdef int wait_ready(array handle) except -1
+cdef int wait_ready(const Edge& edge) except -1
 cdef int stream_id(object stream) except -1
 cdef const Op* op_of(int op_id) except NULL
 cdef int params_of(object values, Params* out) except -1

@@ -125,14 +125,15 @@ cdef object wrap_edge(const Edge& edge):
     return wrap(edge)
 
 
-# Evaluates the array where that has not happened, and waits until its bytes are there.
-cdef int wait_ready(array handle) except -1:
-    cdef Buffer* buffer = mlxk_output(handle.edge).buffer.get()
+# Evaluates an array where that has not happened, and waits until its bytes are there. The edge is
+# the caller's own, and what the caller reads then: another thread may rebind a handle meanwhile.
+cdef int wait_ready(const Edge& edge) except -1:
+    cdef Buffer* buffer = mlxk_output(edge).buffer.get()
     cdef Event* writer
     cdef cbool ended = False
     if buffer == NULL:
-        c_eval(&handle.edge, 1, False)
-        buffer = mlxk_output(handle.edge).buffer.get()
+        c_eval(&edge, 1, False)
+        buffer = mlxk_output(edge).buffer.get()
         if buffer == NULL:
             raise RuntimeError("[eval] the array has no value after its evaluation.")
     writer = buffer.writer
@@ -141,7 +142,6 @@ cdef int wait_ready(array handle) except -1:
     if writer.done():
         writer.wait()  # rethrows the error of a failed program
         return 0
-    # Another thread may rebind the handle meanwhile.
     writer.retain()
     try:
         while not ended:
@@ -158,20 +158,15 @@ cdef extern from "Python.h":
     int check_signals "PyErr_CheckSignals"() except -1
 
 
-cdef const char* element_at(array handle) except NULL:
-    """The one element of an array of size one."""
-    if element_count(handle.edge.shape()) != 1:
+cdef object item_of(array handle):
+    cdef Edge edge = handle.edge
+    if element_count(edge.shape()) != 1:
         raise ValueError(
             f"[item] an array of shape {handle.shape} has no single value: it must have size 1."
         )
-    wait_ready(handle)
-    cdef const Output* output = &mlxk_output(handle.edge)
-    return <const char*>output.buffer.get().bytes + output.offset
-
-
-cdef object item_of(array handle):
-    cdef const char* at = element_at(handle)
-    return element_object(at, handle.edge.dtype())
+    wait_ready(edge)
+    cdef const Output* output = &mlxk_output(edge)
+    return element_object(<const char*>output.buffer.get().bytes + output.offset, edge.dtype())
 
 
 cdef class ArrayIterator:
@@ -184,7 +179,7 @@ cdef class ArrayIterator:
         return self
 
     def __next__(self):
-        if self.position >= self.source.edge.shape()[0]:
+        if self.source is None or self.position >= self.source.edge.shape()[0]:
             raise StopIteration
         self.position += 1
         return array.__getitem__(self.source, self.position - 1)
@@ -263,8 +258,9 @@ cdef class array:
 
     def tolist(self):
         """The values as nested lists of Python scalars; of a 0-d array, the scalar."""
-        wait_ready(self)
-        return to_list(mlxk_output(self.edge))
+        cdef Edge edge = self.edge
+        wait_ready(edge)
+        return to_list(mlxk_output(edge))
 
     def __len__(self):
         cdef const Dims* shape = &self.edge.shape()
@@ -298,7 +294,7 @@ cdef class array:
             raise TypeError("iter() 0-dimensional array.")
         cdef ArrayIterator iterator = ArrayIterator.__new__(ArrayIterator)
         hook("getitem")
-        iterator.source = self
+        iterator.source = <array>wrap(self.edge)  # the loop may rebind this one
         return iterator
 
     # ---- arithmetic: see operators.h -----------------------------------------------------------
@@ -445,8 +441,8 @@ cdef class array:
     # ---- other libraries -----------------------------------------------------------------------
 
     def __getbuffer__(self, Py_buffer* view, int flags):
-        own_memory(self)
-        fill_view(self, mlxk_output(self.edge), view, flags)
+        cdef Edge edge = own_memory(self)
+        fill_view(self, mlxk_output(edge), view, flags)
 
     def __releasebuffer__(self, Py_buffer* view):
         release_view(view)
@@ -480,13 +476,15 @@ cdef class array:
                     f"[array.__dlpack__] max_version is {max_version!r}, not (major, minor)."
                 )
             versioned = int(max_version[0]) >= 1
+        cdef Edge edge = self.edge
         if copy:
-            wait_ready(self)
-            return export_dlpack(mlxk_output(copied(mlxk_output(self.edge), False)), versioned, True)
-        if copy is False and not is_plain(self):
+            wait_ready(edge)
+            edge = copied(mlxk_output(edge), False)
+        elif copy is False and not is_plain(edge):
             raise BufferError("[array.__dlpack__] no other library can share this array's memory.")
-        plain_memory(self)
-        return export_dlpack(mlxk_output(self.edge), versioned, False)
+        else:
+            edge = plain_memory(self)
+        return export_dlpack(mlxk_output(edge), versioned, bool(copy))
 
     def __dlpack_device__(self):
         """(device type, device id): the CPU is (1, 0)."""
@@ -505,11 +503,10 @@ cdef class array:
 
     def __getstate__(self):
         """The state for pickling: bytes, shape and dtype name."""
-        wait_ready(self)
-        cdef array whole = row_major_copy(self)
+        cdef array whole = row_major_copy(self.edge)
         cdef const Output* output = &mlxk_output(whole.edge)
         cdef const char* first = <const char*>output.buffer.get().bytes + output.offset
-        return first[: <size_t>whole.nbytes], self.shape, dtype_names[mlxk_code(self.edge.dtype())]
+        return first[: <size_t>whole.nbytes], whole.shape, dtype_names[mlxk_code(output.dtype)]
 
     def __setstate__(self, state):
         if isinstance(state, tuple) and len(state) == 2:

@@ -94,11 +94,16 @@ cdef extern from *:
 
 # ---- nodes -------------------------------------------------------------------------------------
 
+cdef array nothing = array.__new__(array)  # for views that Python code makes past __init__
+
 
 cdef class NodeView:
     """A node of the graph: one op on some inputs. Alive as long as the view."""
 
     cdef Edge held  # output 0
+
+    def __cinit__(self):
+        self.held = nothing.edge
 
     def __init__(self):
         raise TypeError("[Node] nodes are made by ops.")
@@ -364,9 +369,15 @@ cdef Graph graph_object(const shared_ptr[const CGraph]& held):
     return graph
 
 
+cdef shared_ptr[const CGraph] no_graph = <shared_ptr[const CGraph]>make_shared[CGraph]()
+
+
 @cython.final
 cdef class Graph:
     """A recorded function: from input arrays (placeholders or leaves) to output arrays."""
+
+    def __cinit__(self, *arguments, **options):
+        self.held = no_graph
 
     def __init__(self, inputs, outputs):
         cdef shared_ptr[CGraph] made = make_shared[CGraph]()
@@ -446,9 +457,15 @@ cdef cbool read_graph(PyObject* value, Value* out) noexcept:
 read_graphs_with(read_graph)
 
 
+cdef ProgramRef no_program = c_lower(no_graph.get()[0])
+
+
 @cython.final
 cdef class Program:
     """What a graph is lowered to: a flat list of instructions. Made by ``lower``."""
+
+    def __cinit__(self):
+        self.held = no_program
 
     def __init__(self):
         raise TypeError("[Program] programs are made by lower().")

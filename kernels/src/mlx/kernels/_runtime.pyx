@@ -121,7 +121,8 @@ def checks_nans(on=None):
 
 def wait(array a not None):
     """Computes one array where needed and waits until its bytes are there."""
-    wait_ready(a)
+    cdef Edge edge = a.edge
+    wait_ready(edge)
 
 
 def synchronize(stream=None):
@@ -216,7 +217,7 @@ def peak_memory():
 
 
 def reset_peak_memory():
-    """Sets the peak to the bytes now in use."""
+    """Sets the peak back to 0; it counts from the next allocation on."""
     c_reset_peak()
 
 

@@ -8,6 +8,7 @@ named tuple comes back as a plain one. Everything else is a leaf.
 
 cimport cython
 from cpython.dict cimport PyDict_Check, PyDict_Next, PyDict_Size
+from cpython.complex cimport PyComplex_CheckExact, PyComplex_ImagAsDouble, PyComplex_RealAsDouble
 from cpython.float cimport PyFloat_CheckExact
 from cpython.list cimport PyList_Check
 from cpython.long cimport PyLong_CheckExact
@@ -90,7 +91,7 @@ cdef inline bint is_builtin(object kind):
     return kind is dict or kind is list or kind is tuple
 
 
-cdef object leaf_mark = object()
+cdef object leaf_mark = Ellipsis  # what copies and pickles as itself
 
 
 @cython.final
@@ -297,7 +298,7 @@ def tree_unflatten(TreeDef treedef not None, leaves):
 
 cdef enum:
     word_none, word_array, word_dict, word_list, word_tuple, word_object, word_int, word_float
-    word_true, word_false
+    word_complex, word_true, word_false
 
 
 @cython.final
@@ -305,8 +306,8 @@ cdef enum:
 cdef class TreeKey:
     """What a compiled function was called with, but for the values of its arrays.
 
-    Structure, shapes, dtypes and traits of the arrays, and every other leaf by type and value
-    (floats by their bits). Equal keys may share a program.
+    Structure, shapes and dtypes of the arrays, and every other leaf by type and value (floats and
+    complex numbers by their bits). Equal keys may share a program.
     """
 
     cdef KeyWords words
@@ -364,6 +365,15 @@ cdef int key_into(
         real = tree
         memcpy(&bits, &real, 8)
         key.words.push_back(word_float)
+        key.words.push_back(bits)
+        return 0
+    if PyComplex_CheckExact(tree):
+        key.words.push_back(word_complex)
+        real = PyComplex_RealAsDouble(tree)
+        memcpy(&bits, &real, 8)
+        key.words.push_back(bits)
+        real = PyComplex_ImagAsDouble(tree)
+        memcpy(&bits, &real, 8)
         key.words.push_back(bits)
         return 0
     if tree is True or tree is False:

@@ -34,7 +34,7 @@ inline Node* build_structural(const Op& op, PyObject* inputs, const Params& valu
 
 // (..., m, k) @ (..., k, n) of one inexact dtype. False where the general rule is needed, errors
 // included.
-inline bool product_shape(const Edge& a, const Edge& b, Dims* shape) {
+inline bool product_shape(const Op& op, const Edge& a, const Edge& b, Dims* shape) {
   const Dims& left = a.shape();
   const Dims& right = b.shape();
   const size_t m = left.size(), n = right.size();
@@ -49,7 +49,8 @@ inline bool product_shape(const Edge& a, const Edge& b, Dims* shape) {
     sizes[m - 1] = right[1];
     *shape = Dims(sizes, m);
   } else {
-    const Dims batch = broadcast(Dims(left.data(), m - 2), Dims(right.data(), n - 2), "matmul");
+    const Dims batch =
+        broadcast(Dims(left.data(), m - 2), Dims(right.data(), n - 2), op.name.c_str());
     std::vector<int64_t> sizes(batch.begin(), batch.end());
     sizes.insert(sizes.end(), {left[m - 2], right[n - 1]});
     *shape = Dims(sizes.data(), sizes.size());
@@ -59,7 +60,7 @@ inline bool product_shape(const Edge& a, const Edge& b, Dims* shape) {
 
 inline bool matmul_node(const Op& op, const Edge& a, const Edge& b, StreamId stream, Edge* out) {
   Dims shape;
-  if (!product_shape(a, b, &shape)) return false;
+  if (!product_shape(op, a, b, &shape)) return false;
   const Edge inputs[2] = {a, b};
   const Dtype dtype = a.dtype();
   *out = Edge::adopt(structural(op, inputs, 2, Params(), &shape, &dtype, 1, stream), 0);
@@ -72,7 +73,7 @@ inline bool addmm_node(const Op& op, const Edge& c, const Edge& a, const Edge& b
   Dims shape;
   const Dtype dtype = a.dtype();
   const Dims& added = c.shape();
-  if (c.dtype() != dtype || !product_shape(a, b, &shape) || added.size() > shape.size()) {
+  if (c.dtype() != dtype || !product_shape(op, a, b, &shape) || added.size() > shape.size()) {
     return false;
   }
   const auto fits = [](int64_t own, int64_t wanted) { return own == 1 || own == wanted; };

@@ -294,9 +294,10 @@ def reduction(int op_id, a, axes=None, bint keepdims=False, stream=None):
         raise TypeError(
             f"[{op.name.decode()}] An argument is {type(a).__name__}, not an array."
         )
-    normalise_axes(axes, (<array>a).edge.shape().size(), &normalised, op.name.c_str())
+    cdef Edge edge = (<array>a).edge
+    normalise_axes(axes, edge.shape().size(), &normalised, op.name.c_str())
     note_source()
-    return wrap(c_reduction(op[0], (<array>a).edge, normalised, keepdims, stream_id(stream)))
+    return wrap(c_reduction(op[0], edge, normalised, keepdims, stream_id(stream)))
 
 
 def movement(int op_id, array a not None, params=(), stream=None):
@@ -366,11 +367,12 @@ def slice_axis(
     array a not None, axis, int64_t start, int64_t stop, int64_t step=1, *, stream=None
 ):
     """``a[..., start:stop:step, ...]`` at one axis; the bounds are resolved already."""
-    cdef Py_ssize_t place = place_of(axis, a.ndim, "slice_axis")
+    cdef Edge edge = a.edge
+    cdef Py_ssize_t place = place_of(axis, edge.shape().size(), "slice_axis")
     if index_ops.slice == NULL:
         raise RuntimeError("[slice_axis] slices have no meaning yet: import mlx.core.")
     note_source()
-    return wrap(c_slice_axis(a.edge, place, start, stop, step, stream_id(stream)))
+    return wrap(c_slice_axis(edge, place, start, stop, step, stream_id(stream)))
 
 
 def assign(array a not None, key, array value not None):

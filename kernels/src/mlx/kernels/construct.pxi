@@ -148,34 +148,39 @@ cdef Edge edge_of_mlx(object values, int number) except *:
 
 
 # Rows in order, in memory of their own or shared where they are already.
-cdef array row_major_copy(array source):
-    wait_ready(source)
-    if is_row_major(mlxk_output(source.edge)):
-        return source
-    return wrap(copied(mlxk_output(source.edge), False))
+cdef array row_major_copy(Edge edge):
+    wait_ready(edge)
+    return wrap(edge if is_row_major(mlxk_output(edge)) else copied(mlxk_output(edge), False))
+
+
+# A copy, which the handle holds from now on if it still held the original.
+cdef Edge copied_within(array handle, const Edge& original) except *:
+    cdef Edge copy = copied(mlxk_output(original), False)
+    if handle.edge == original:
+        handle.edge = copy
+    return copy
 
 
 # What another library may write to: not the memory of a constant that many handles share, nor one element that stands
 # for many, as in mx.zeros.
-cdef int own_memory(array handle) except -1:
-    wait_ready(handle)
-    if handle.edge.node().op == op_constant or repeats(mlxk_output(handle.edge)):
-        handle.edge = copied(mlxk_output(handle.edge), False)
-    return 0
+cdef Edge own_memory(array handle) except *:
+    cdef Edge edge = handle.edge
+    wait_ready(edge)
+    if edge.node().op == op_constant or repeats(mlxk_output(edge)):
+        return copied_within(handle, edge)
+    return edge
 
 
 # What any library may take: not a mapped file, for DLPack 0.8 knows no read-only memory, and no negative strides, which
 # end the process in PyTorch.
-cdef int plain_memory(array handle) except -1:
-    own_memory(handle)
-    if not is_plain(handle):
-        handle.edge = copied(mlxk_output(handle.edge), False)
-    return 0
+cdef Edge plain_memory(array handle) except *:
+    cdef Edge edge = own_memory(handle)
+    return edge if is_plain(edge) else copied_within(handle, edge)
 
 
-cdef bint is_plain(array handle) except -1:
-    wait_ready(handle)
-    cdef const Output* output = &mlxk_output(handle.edge)
+cdef bint is_plain(const Edge& edge) except -1:
+    wait_ready(edge)
+    cdef const Output* output = &mlxk_output(edge)
     return bool(output.buffer.get().flags & buffer_writable) and not is_backwards(output[0])
 
 

@@ -129,7 +129,7 @@ static PyObject* call_reduction(PyObject* self, PyObject* const* args, size_t fl
   PyObject* places[most_arguments];
   if (bind(function, args, flags, names, places) && places[0] && is_array(places[0]) &&
       std::all_of(places + 3, places + stream, [](PyObject* place) { return !place; })) {
-    const Edge& edge = edge_of(places[0]);
+    const Edge edge = edge_of(places[0]);  // counted: reading the arguments may run Python code
     const Dims& shape = edge.shape();
     const int keepdims = places[2] ? PyObject_IsTrue(places[2]) : 0;
     Dims axes;
@@ -178,12 +178,13 @@ inline bool read_list(PyObject* object, Dims* out) {
 inline PyObject* movement_of(const Op& op, PyObject* array, const Dims* integers,
                              PyObject* stream) {
   const MovementRule& rule = movement_rule(op.movement);
-  const Edge& edge = edge_of(array);
   note_source();
   try {
+    const StreamId id = stream_of(stream);  // may run Python code: before the array is read
+    const Edge& edge = edge_of(array);
     Params params;
     if (!rule.given(edge.shape(), integers, &params)) return nullptr;
-    return wrap(movement(op, edge, std::move(params), stream_of(stream)));
+    return wrap(movement(op, edge, std::move(params), id));
   } catch (const PythonError&) {
   } catch (...) { raise_python(); }
   return nullptr;
@@ -371,7 +372,7 @@ static PyObject* call_along(PyObject* self, PyObject* const* args, size_t flags,
   Params params;
   Dims shape;
   if (bind(function, args, flags, names, places) && places[0] && is_array(places[0])) {
-    const Edge& edge = edge_of(places[0]);
+    const Edge edge = edge_of(places[0]);  // counted: reading the stream may run Python code
     if (read_along(function, places, edge.shape().size(), &params) &&
         shape_along(form, edge.shape(), params, &shape)) {
       PyObject* stream = places[PyTuple_GET_SIZE(function->arguments) - 1];

@@ -93,7 +93,7 @@ inline int adopt_type(PyTypeObject* type) {
 }
 
 // Up to three inputs of an elementwise op. Arrays are borrowed, not counted: the caller's arguments
-// outlive the call.
+// outlive the call, and no Python code that could rebind them runs until the node is made.
 class Operands {
  public:
   Operands() : owned_(0) {}

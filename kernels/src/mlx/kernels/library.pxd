@@ -64,6 +64,7 @@ cdef extern from "mlxk/node.h" namespace "mlxk" nogil:
         Edge(const Edge&)
         CNode* node()
         uint32_t output()
+        cbool operator==(const Edge&)
         const Dims& shape()
         CDtype dtype()
     cdef cppclass Output:

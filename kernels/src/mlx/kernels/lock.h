@@ -42,8 +42,10 @@ inline void watch_interrupt() {
   sigaction(SIGINT, &ours, nullptr);
 }
 
+static bool is_main_thread() { return PyThread_get_thread_ident() == main_thread; }
+
 static void* unlock_graph() {
-  if (PyThread_get_thread_ident() == main_thread) {
+  if (is_main_thread()) {
     clear_interrupt();  // one that came while Python ran is Python's matter
     watch_interrupt();
   }
@@ -69,7 +71,7 @@ static void lock_graph(void* state) {
 
 inline void install_lock(unsigned long main_thread_ident) {
   main_thread = main_thread_ident;
-  set_graph_lock({unlock_graph, lock_graph});
+  set_graph_lock({unlock_graph, lock_graph, is_main_thread});
 }
 
 }  // namespace mlxk::face

@@ -68,10 +68,9 @@ inline bool read_operands(PyObject* const* objects, int count, const char* funct
   Dtype common = Dtype::bool_;
   for (int i = 0; i < count; ++i) {
     if (!is_array(objects[i])) continue;
-    const Edge& edge = edge_of(objects[i]);
-    inputs->borrow(i, edge);
     if (condition && i == 0) continue;
-    common = first_array < 0 ? edge.dtype() : promote(common, edge.dtype());
+    const Dtype dtype = edge_of(objects[i]).dtype();
+    common = first_array < 0 ? dtype : promote(common, dtype);
     first_array = i;
   }
   for (int i = 0; i < count; ++i) {
@@ -94,7 +93,10 @@ inline bool read_operands(PyObject* const* objects, int count, const char* funct
       return false;
     }
     keep[i] = made;
-    inputs->borrow(i, edge_of(made));
+  }
+  // Last, for the Python code that made an operand may have rebound others.
+  for (int i = 0; i < count; ++i) {
+    if (is_array(objects[i]) || keep[i]) inputs->borrow(i, edge_of(keep[i] ? keep[i] : objects[i]));
   }
   return true;
 }
@@ -107,9 +109,10 @@ inline PyObject* build_elementwise(const Op& op, PyObject* const* objects, int c
   PyObject* result = nullptr;
   note_source();
   try {
+    const StreamId id = stream_of(stream);  // may run Python code: before operands are borrowed
     Operands inputs;
     if (read_operands(objects, count, op.name.c_str(), op.condition, &inputs, keep)) {
-      result = wrap(elementwise(op, inputs.data(), count, stream_of(stream)));
+      result = wrap(elementwise(op, inputs.data(), count, id));
     } else {
       result = Py_NotImplemented;
       Py_INCREF(result);

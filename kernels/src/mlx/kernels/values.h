@@ -20,6 +20,7 @@ namespace mlxk::face {
 struct DroppedObjects {
   std::mutex mutex;
   std::vector<PyObject*> objects;
+  bool scheduled = false;  // Python was asked to release them
 };
 inline DroppedObjects& dropped_objects() {
   static DroppedObjects* const all = new DroppedObjects;  // outlives every thread
@@ -32,6 +33,7 @@ inline int release_dropped(void* = nullptr) {
     DroppedObjects& dropped = dropped_objects();
     std::lock_guard<std::mutex> guard(dropped.mutex);
     objects.swap(dropped.objects);
+    dropped.scheduled = false;
   }
   for (PyObject* object : objects) Py_DECREF(object);
   return 0;
@@ -44,14 +46,11 @@ inline void drop_object(PyObject* object) noexcept {
     Py_DECREF(object);
     return;
   }
-  bool first;
-  {
-    DroppedObjects& dropped = dropped_objects();
-    std::lock_guard<std::mutex> guard(dropped.mutex);
-    first = dropped.objects.empty();
-    dropped.objects.push_back(object);
-  }
-  if (first) Py_AddPendingCall(release_dropped, nullptr);
+  DroppedObjects& dropped = dropped_objects();
+  std::lock_guard<std::mutex> guard(dropped.mutex);
+  dropped.objects.push_back(object);
+  // Python's list of such calls may be full: then the next object asks again.
+  if (!dropped.scheduled) dropped.scheduled = Py_AddPendingCall(release_dropped, nullptr) == 0;
 }
 
 struct PythonObject : Opaque {
