@@ -502,7 +502,7 @@ cdef object make_node(object callee, PyObject* const* args, size_t flags, PyObje
         return build(self.id, <PyObject**>args, given, stream)
     if kind == kind_movement:
         check_count(op, given, 1)
-        to_named_params(args + given, names, self.names, &values)
+        named_params(self, op, args + given, names, &values)
         note_source()
         return wrap(
             c_movement(op[0], (<array?><object>args[0]).edge, values, stream_id(stream))
@@ -520,6 +520,17 @@ cdef object make_node(object callee, PyObject* const* args, size_t flags, PyObje
         check_count(op, given, 1)
         return cast(<object>args[0], param_of(args + given, names, "dtype"), stream)
     return structural_call(self, op, args, given, names, at, stream)
+
+
+# The parameters of a call, by name.
+cdef int named_params(
+    NodeMaker self, const Op* op, PyObject* const* given, PyObject* names, Params* values
+) except -1:
+    try:
+        to_named_params(given, names, self.names, values)
+    except OverflowError:
+        raise ValueError(f"[{op.name.decode()}] A parameter has more than 64 bits.") from None
+    return 0
 
 
 cdef int check_count(const Op* op, Py_ssize_t given, Py_ssize_t arity) except -1:
@@ -552,11 +563,11 @@ cdef object structural_call(
     else:
         found = call_without(self.inference, args, given, names, at)
         if not isinstance(found, tuple):
-            to_named_params(args + given, names, self.names, &values)
+            named_params(self, op, args + given, names, &values)
             return structural_node(op, inputs, values, found, stream, self.as_tuple)
         to_dims(found[0], &shape, op.name.c_str())
         dtype = mlxk_dtype((<Dtype?>found[1]).code)
-    to_named_params(args + given, names, self.names, &values)
+    named_params(self, op, args + given, names, &values)
     note_source()
     return outputs_of(
         build_structural(op[0], inputs, values, &shape, &dtype, 1, stream_id(stream)),

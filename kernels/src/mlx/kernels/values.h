@@ -242,6 +242,20 @@ inline bool has_items(PyObject* values) {
   return false;
 }
 
+// One integer of 64 bits. `what` is the function that an error names.
+inline bool to_integer(PyObject* value, int64_t* out, const char* what) {
+  *out = PyLong_CheckExact(value) ? PyLong_AsSsize_t(value)
+                                  : PyNumber_AsSsize_t(value, PyExc_OverflowError);
+  if (*out != -1 || !PyErr_Occurred()) return true;
+  if (!PyIndex_Check(value)) {
+    PyErr_Format(PyExc_TypeError, "[%s] %R is %.200s, not an integer.", what, value,
+                 Py_TYPE(value)->tp_name);
+  } else if (PyErr_ExceptionMatches(PyExc_OverflowError)) {
+    PyErr_Format(PyExc_ValueError, "[%s] %R has more than 64 bits.", what, value);
+  }
+  return false;
+}
+
 // A sequence of integers, or one integer.
 inline bool to_dims(PyObject* values, Dims* out, const char* what) {
   if (PyTuple_Check(values) || PyList_Check(values)) {
@@ -254,11 +268,7 @@ inline bool to_dims(PyObject* values, Dims* out, const char* what) {
         PyErr_SetString(PyExc_ValueError, "[op] a list changed while it was read.");
         return false;
       }
-      PyObject* item = PySequence_Fast_GET_ITEM(values, i);
-      const Py_ssize_t value = PyLong_CheckExact(item) ? PyLong_AsSsize_t(item)
-                                                       : PyNumber_AsSsize_t(item, PyExc_ValueError);
-      if (value == -1 && PyErr_Occurred()) return false;
-      lengths[i] = value;
+      if (!to_integer(PySequence_Fast_GET_ITEM(values, i), lengths + i, what)) return false;
     }
     *out = Dims(lengths, count);
     return true;
@@ -270,8 +280,8 @@ inline bool to_dims(PyObject* values, Dims* out, const char* what) {
     return read;
   }
   if (PyIndex_Check(values)) {
-    const int64_t value = PyNumber_AsSsize_t(values, PyExc_ValueError);
-    if (value == -1 && PyErr_Occurred()) return false;
+    int64_t value;
+    if (!to_integer(values, &value, what)) return false;
     *out = Dims{value};
     return true;
   }
@@ -297,6 +307,9 @@ inline bool normalise_axes(PyObject* axes, int64_t ndim, Dims* out, const char* 
       *out = Dims{axis < 0 ? axis + ndim : axis};
       return true;
     }
+    PyErr_Format(PyExc_IndexError, "[%s] Axis %R is out of range for %lld dimensions.", function,
+                 axes, static_cast<long long>(ndim));
+    return false;
   }
   Dims given;
   if (!to_dims(axes, &given, function)) return false;
