@@ -81,7 +81,8 @@ def stft(
         window: Array (win_length,), with zeros on both sides to n_fft; None is ones.
         center: Whether window t is centred on element t h, for which the axis is filled up by
             n_fft // 2 elements at both ends.
-        pad_mode: With what, as in ``pad``: "reflect", "constant" or "edge".
+        pad_mode: With what, as in ``pad``: "reflect", "symmetric", "constant"
+            or "edge".
         norm: As in ``fft``.
         onesided: Whether to return the first n // 2 + 1 frequencies only; None means for real x.
         stream: Stream or device to run on.
@@ -105,9 +106,10 @@ def stft(
     window = _centred_window("stft", window, win_length, n_fft, stream)
     onesided = x.dtype != complex64 if onesided is None else onesided
     if center:
-        if pad_mode not in ("reflect", "constant", "edge"):
+        if pad_mode not in ("reflect", "symmetric", "constant", "edge"):
             raise ValueError(
-                f"[stft] The mode '{pad_mode}' is unknown; known are reflect, constant, edge."
+                f"[stft] The mode '{pad_mode}' is unknown; known are reflect, symmetric, "
+                "constant, edge."
             )
         if x.shape[-1] == 0:
             raise ValueError(f"[stft] The last axis of shape {x.shape} is empty.")

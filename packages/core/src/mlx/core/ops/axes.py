@@ -18,6 +18,7 @@ from mlx.kernels import (
     axes_of,
     axis_of,
     broadcast_shape,
+    cast,
     check_array,
     handle,
     is_sequence,
@@ -25,13 +26,14 @@ from mlx.kernels import (
 )
 from mlx.kernels.hints import Any
 
-from ..dtypes import DtypeCategory, complex64, float32, floating, inexact, issubdtype
+from ..dtypes import DtypeCategory, complex64, float32, float64, floating, inexact, issubdtype
 
 __all__ = [
     "Axes",
     "IntOrInts",
     "Numeric",
     "as_array",
+    "as_array_of",
     "as_inexact",
     "as_int",
     "as_ints",
@@ -56,6 +58,14 @@ IntOrInts = int | Sequence[int]
 def inexact_dtype(dtype: Dtype) -> Dtype:
     """The dtype itself if inexact, else float32: in what real mathematics is computed."""
     return dtype if issubdtype(dtype, inexact) else float32
+
+
+def as_array_of(dtype: Dtype, value: Numeric, name: str, stream: Any) -> array:
+    """An argument of a function as an array of a dtype; float64 keeps all digits of a float."""
+    made = as_array(value, name)
+    if dtype == float64 and made.dtype == float32 and made is not value:
+        return array(value, float64)
+    return cast(made, dtype, stream)
 
 
 def check_not_complex(name: str, *arrays: array) -> None:

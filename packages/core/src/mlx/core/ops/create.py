@@ -21,7 +21,7 @@ from ..dtypes import (
 )
 from ..op import Op, Shape, broadcast_like, dynamic_shapes, method, public
 from ..stream import StreamOrDevice
-from .axes import IntOrInts, Numeric, as_array, as_int, as_shape, check_array
+from .axes import IntOrInts, Numeric, as_array, as_array_of, as_int, as_shape, check_array
 from .binary import add, divide, multiply, subtract
 from .compare import greater_equal
 from .shape import broadcast_to, expand_dims
@@ -62,10 +62,11 @@ def full(
                [7, 7]], dtype=int32)
     """
     sizes = as_shape(shape, "full")
-    value = as_array(vals, "full")
-    if dtype is not None:
+    if dtype is None:
+        value = as_array(vals, "full")
+    else:
         dtype = _weakly_promoted(vals, _checked_dtype(dtype, "full"))
-        value = kernels.cast(value, dtype, stream)
+        value = as_array_of(dtype, vals, "full", stream)
     return broadcast_to(value, sizes, stream=stream)
 
 
@@ -189,7 +190,7 @@ def full_like(
     dtype = a.dtype if dtype is None else _checked_dtype(dtype, "full_like")
     if isinstance(vals, int):
         _check_range("full_like", vals, dtype)
-    value = kernels.cast(as_array(vals, "full_like"), dtype, stream)
+    value = as_array_of(dtype, vals, "full_like", stream)
     return _broadcast_like(value, a, stream)
 
 
@@ -318,7 +319,8 @@ def arange(
         raise ValueError("[arange] The step is zero.")
     size = max(math.ceil((stop - start) / step), 0)
     if issubdtype(dtype, integer):
-        start, step = int(start), int(step)
+        # As in NumPy: the first two elements are cast, and all others keep their distance.
+        start, step = int(start), int(start + step) - int(start)
     else:
         start, step = float(start), float(step)
     return _arange(start=start, step=step, size=size, dtype=dtype, stream=stream)
@@ -361,10 +363,9 @@ def linspace(
     dtype = dtype or float32
     if count < 0:
         raise ValueError(f"[linspace] num is {count}; it cannot be negative.")
-    low = kernels.cast(as_array(start, "linspace"), float32, stream)
-    high = kernels.cast(as_array(stop, "linspace"), float32, stream)
-    if dtype == kernels.float64:
-        low, high = (kernels.cast(as_array(v, "linspace"), dtype, stream) for v in (start, stop))
+    wide = dtype if dtype == kernels.float64 else float32
+    low = as_array_of(wide, start, "linspace", stream)
+    high = as_array_of(wide, stop, "linspace", stream)
     if count == 1:
         return kernels.cast(expand_dims(low, 0, stream=stream), dtype, stream)
     steps = count - 1 if endpoint else count

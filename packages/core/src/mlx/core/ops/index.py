@@ -12,7 +12,7 @@ from mlx.kernels.hints import Any
 from ..dtypes import integer, issubdtype
 from ..op import Op, Shape, full, full_like, public
 from ..stream import StreamOrDevice
-from .axes import Numeric, as_array, as_int, axis_of, broadcast_shape, check_array
+from .axes import Numeric, as_array_of, as_int, axis_of, broadcast_shape, check_array
 from .create import arange
 from .shape import Batched, broadcast_to, flatten, moveaxis, reshape, squeeze
 from .views import both_batched
@@ -308,7 +308,7 @@ def put_along_axis(
     """
     check_array("put_along_axis", a, indices)
     _check_indices("put_along_axis", indices)
-    values = kernels.cast(as_array(values, "put_along_axis"), a.dtype, stream)
+    values = as_array_of(a.dtype, values, "put_along_axis", stream)
     if axis is None:
         values = flatten(broadcast_to(values, indices.shape, stream=stream), stream=stream)
         flat, indices = flatten(a, stream=stream), flatten(indices, stream=stream)

@@ -15,7 +15,7 @@ from ..stream import StreamOrDevice
 from .axes import (
     IntOrInts,
     Numeric,
-    as_array,
+    as_array_of,
     as_int,
     as_ints,
     axis_of,
@@ -440,7 +440,7 @@ def pad(
     check_array("pad", a)
     low, high = _pad_widths(pad_width, a.ndim)
     if mode == "constant":
-        value = kernels.cast(as_array(constant_values, "pad"), a.dtype, stream)
+        value = as_array_of(a.dtype, constant_values, "pad", stream)
         if value.ndim == 0:
             return _pad(a, value, low=low, high=high, stream=stream)
         zero, one = array(0, a.dtype), array(1, a.dtype)

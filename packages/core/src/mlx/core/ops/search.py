@@ -9,7 +9,7 @@ from mlx.kernels.hints import NamedTuple
 from ..dtypes import bool_, int32, uint32
 from ..op import Op, public
 from ..stream import StreamOrDevice
-from .axes import Numeric, as_array, as_int, check_array, promoted
+from .axes import Numeric, as_array, as_array_of, as_int, check_array, promoted
 from .binary import maximum, minimum
 from .compare import equal, greater_equal, less, less_equal, logical_and, logical_or, not_equal
 from .create import full, ones, zeros
@@ -217,10 +217,10 @@ def _filling(
         if not a.size and size:
             raise ValueError("[unique] An empty array has no smallest value; fill_value is needed.")
         return None
-    filling = as_array(fill_value, "unique")
+    filling = as_array_of(a.dtype, fill_value, "unique", stream)
     if filling.size != 1:
         raise ValueError(f"[unique] fill_value has shape {filling.shape}, not one element.")
-    return kernels.cast(reshape(filling, (), stream=stream), a.dtype, stream)
+    return reshape(filling, (), stream=stream)
 
 
 class UniqueAll(NamedTuple):

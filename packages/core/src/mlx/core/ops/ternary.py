@@ -8,9 +8,10 @@ from mlx import kernels
 from mlx.kernels import array
 from mlx.kernels.hints import Any, overload
 
+from ..dtypes import bool_, inexact, issubdtype
 from ..op import Elementwise, native, public
 from ..stream import StreamOrDevice
-from .axes import Numeric, check_array
+from .axes import Numeric, as_array, check_array
 from .binary import maximum, minimum
 
 _select = Elementwise("select", 3, (None, None, None), condition=True)
@@ -139,7 +140,19 @@ def clip(
         return minimum(a, a_max, stream=stream)
     if a_max is None:
         return maximum(a, a_min, stream=stream)
+    if isinstance(a_min, array) is not isinstance(a_max, array):
+        # The scalar is promoted beside `a` alone, not beside the other bound.
+        a_min, a_max = _strong(a_min, a), _strong(a_max, a)
     return _clip(a, a_min, a_max, stream=stream)
+
+
+def _strong(bound: Numeric, a: array) -> Numeric:
+    """A bound as an array if it is a scalar of a larger kind than ``a``."""
+    if isinstance(bound, float):
+        larger = not issubdtype(a.dtype, inexact)
+    else:
+        larger = a.dtype == bool_ and isinstance(bound, int) and not isinstance(bound, bool)
+    return as_array(bound, "clip") if larger else bound
 
 
 __all__ = public(globals())

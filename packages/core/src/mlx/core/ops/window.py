@@ -163,8 +163,9 @@ def slice_update(
 
     Args:
         a: Array of any shape.
-        update: The window's new content; it is cast to ``a``'s dtype, and its shape, with ones put
-            before it, is that of the window.
+        update: The window's new content; it is cast to ``a``'s dtype, and its shape is that of the
+            window. Axes that it lacks in front have size 1 in the window where they are among
+            ``axes``, and ``a``'s size where they are not.
         start_indices: Integers, one for each axis of ``axes``. A window that would leave the array
             is moved inside; other axes start at 0.
         axes: The axes of the starts.
@@ -182,10 +183,13 @@ def slice_update(
         array([0, 1, 2, 0], dtype=float32)
     """
     check_array("slice_update", a, update)
-    window = (*([1] * (a.ndim - update.ndim)), *update.shape)
+    axes = as_ints(axes, "axes", "slice_update")
+    named = [axis_of(axis, a.ndim, "slice_update") for axis in axes]
+    before = (1 if i in named else a.shape[i] for i in range(a.ndim - update.ndim))
+    window = (*before, *update.shape)
     places = _checked("slice_update", a, start_indices, axes, window)
     fix_shapes()
-    update = kernels.cast(reshape(update, window, stream=stream), a.dtype, stream)
+    update = broadcast_to(kernels.cast(update, a.dtype, stream), window, stream=stream)
     return _dynamic_slice_update(a, update, start_indices, axes=places, stream=stream)
 
 
