@@ -21,7 +21,7 @@ def reference(q, k, v, gamma, beta, state=None, mask=None):
     state = np.zeros((*v.shape[::2], v.shape[3], q.shape[3])) if state is None else state
     out = np.zeros(v.shape)
     for t in range(q.shape[1]):
-        decayed = state * gamma[:, t, :, None, None]
+        decayed = state * gamma[:, t].reshape(*gamma.shape[:1], gamma.shape[2], 1, -1)
         error = (v[:, t] - np.einsum("bhvk,bhk->bhv", decayed, k[:, t])) * beta[:, t, :, None]
         after = decayed + error[..., None] * k[:, t, :, None]
         seen = np.ones(len(q), bool) if mask is None else mask[:, t]
@@ -43,6 +43,14 @@ def test_values(dtype, given):
         np.testing.assert_allclose(np.array(a), b, rtol=1e-5, atol=1e-5)
 
 
+def test_a_decay_for_each_column():
+    arrays = inputs()
+    arrays[3] = RNG.random((2, 5, 4, 3))
+    got = mx.fast.gated_delta_update(*(mx.array(x, mx.float64) for x in arrays))
+    for a, b in zip(got, reference(*arrays), strict=True):
+        np.testing.assert_allclose(np.array(a), b, rtol=1e-12, atol=1e-12)
+
+
 def test_dtypes_and_no_steps():
     arrays = [mx.array(x, mx.float16) for x in inputs()]
     out, state = mx.fast.gated_delta_update(*arrays)
@@ -59,6 +67,7 @@ def test_dtypes_and_no_steps():
         (2, (2, 4, 4, 6), "v of shape"),
         (2, (2, 5, 3, 6), "no multiple"),
         (3, (2, 5, 3), "gamma has shape"),
+        (3, (2, 5, 4, 6), "gamma has shape"),
         (4, (2, 5, 4, 1), "beta has shape"),
         (5, (2, 4, 3, 6), "initial_state has shape"),
         (6, (5,), "mask has shape"),

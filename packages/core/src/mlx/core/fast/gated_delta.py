@@ -37,7 +37,8 @@ def gated_delta_update(
         k: Keys (batch, steps, heads, width).
         v: Values (batch, steps, value heads, value width); ``heads`` divides the value heads, and
             consecutive ones share a head of q and k.
-        gamma: Factors by which states decay (batch, steps, value heads).
+        gamma: Factors by which states decay (batch, steps, value heads), or with an axis for the
+            width one for each column of the state.
         beta: Rates of correction (batch, steps, value heads).
         initial_state: The states before the first step (batch, value heads, value width, width);
             None for zeros.
@@ -92,7 +93,7 @@ def gated_delta_update(
     for query, key, value, decay, rate, kept in steps:
         before = state
         row = expand_dims(key, -2)
-        decayed = state * expand_dims(decay, (-2, -1))
+        decayed = state * expand_dims(decay, (-2, -1) if decay.ndim == 2 else -2)
         error = (value - (decayed * row).sum(-1)) * expand_dims(rate, -1)
         state = decayed + expand_dims(error, -1) * row
         out = (state * expand_dims(query, -2)).sum(-1)
@@ -114,9 +115,14 @@ def _check_shapes(q: array, k: array, v: array, gamma: array, beta: array) -> No
         raise ValueError(
             f"[{_NAME}] {v.shape[2]} value heads are no multiple of the {q.shape[2]} heads of q."
         )
-    for name, x in (("gamma", gamma), ("beta", beta)):
-        if x.shape != v.shape[:3]:
-            raise ValueError(f"[{_NAME}] {name} has shape {x.shape}; it must be {v.shape[:3]}.")
+    rates = v.shape[:3]
+    if gamma.shape not in (rates, (*rates, q.shape[3])):
+        raise ValueError(
+            f"[{_NAME}] gamma has shape {gamma.shape}; it must be {rates}, or with the width "
+            f"{(*rates, q.shape[3])}."
+        )
+    if beta.shape != rates:
+        raise ValueError(f"[{_NAME}] beta has shape {beta.shape}; it must be {rates}.")
 
 
 def _steps(x: array, dtype: Dtype | None) -> list[array]:
