@@ -339,7 +339,7 @@ def outer(a: array, b: array, /, *, stream: StreamOrDevice = None) -> array:
     return multiply(column, reshape(b, (b.size,), stream=stream), stream=stream)
 
 
-def vecdot(a: array, b: array, /, *, axis: int = -1, stream: StreamOrDevice = None) -> array:
+def vecdot(a: array, b: array, /, axis: int = -1, *, stream: StreamOrDevice = None) -> array:
     """Dot products of vectors along an axis: ``Σᵢ conj(aᵢ) bᵢ``.
 
     Args:

@@ -248,8 +248,8 @@ def median(
 def count_nonzero(
     a: array,
     /,
-    *,
     axis: Axes = None,
+    *,
     keepdims: bool = False,
     stream: StreamOrDevice = None,
 ) -> array:
