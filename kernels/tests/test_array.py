@@ -653,3 +653,8 @@ def test_nodes_die_with_their_handles():
     assert k.graph_statistics()[0] >= live + 100_000
     del a, b
     assert k.graph_statistics()[0] <= live + 1
+
+
+def test_floats_become_integers_from_all_their_digits():
+    assert k.array([1e18, -3.7], k.int64).tolist() == [10**18, -3]
+    assert k.array(16777217.0, k.int32).item() == 16777217

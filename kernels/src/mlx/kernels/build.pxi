@@ -190,6 +190,10 @@ cdef extern from "operators.h" namespace "mlxk::face":
     const char** slot_names
 
 
+cdef extern from "mlxk/runtime.h" namespace "mlxk":
+    void stream_info(StreamId) except +raise_python  # raises where there is no such stream
+
+
 # The id of a stream argument: None, an id, or what core's hook turns into one.
 cdef int stream_id(object stream) except -1:
     if stream is None:
@@ -198,6 +202,7 @@ cdef int stream_id(object stream) except -1:
         stream = hook("stream")(stream)
     if not 0 <= stream < 65535:
         raise ValueError(f"[stream] no stream has the id {stream}.")
+    stream_info(stream)
     return stream
 
 

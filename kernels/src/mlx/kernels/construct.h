@@ -96,7 +96,8 @@ inline int64_t truncated(double value) {
 
 inline int64_t as_integer(const Scalar& scalar, Dtype dtype) {
   if (scalar.kind == Scalar::boolean || scalar.kind == Scalar::integer) return scalar.whole;
-  const double value = static_cast<float>(scalar.real_part);
+  const double value =
+      scalar.kind == Scalar::complex ? static_cast<float>(scalar.real_part) : scalar.real_part;
   if (itemsize(dtype) <= 4 && !(value > -2147483649.0 && value < 4294967296.0)) {
     return INT32_MIN;
   }
