@@ -121,3 +121,8 @@ def test_a_loss_names_itself(name, arguments, kind):
 def test_a_loss_of_what_is_no_array():
     with pytest.raises(TypeError, match=r"^\[mse_loss\] Predictions and targets are array and int"):
         nn.losses.mse_loss(mx.zeros(2), 3)
+
+
+def test_the_mean_of_more_losses_than_float16_counts():
+    x = mx.full((70000,), 3.0, mx.float16)
+    assert nn.losses.l1_loss(x, mx.zeros_like(x)).item() == 3

@@ -298,3 +298,17 @@ def test_sizes_may_be_numpys_integers():
     layer = nn.Conv1d(two, three, three, stride=two, padding=two)
     assert layer(mx.ones((1, 5, 2))).shape == (1, 4, 3)
     assert nn.ConvTranspose2d(2, 3, three, stride=two)(mx.ones((1, 2, 2, 2))).shape == (1, 5, 5, 3)
+
+
+@pytest.mark.parametrize("shape", [(70000, 2), (1, 70000, 2)])
+def test_norms_of_more_places_than_float16_counts(shape: tuple[int, ...]) -> None:
+    x = (mx.random.normal(shape, key=mx.random.key(0)) + 3).astype(mx.float16)
+    layers = [nn.BatchNorm(2), nn.GroupNorm(1, 2), nn.InstanceNorm(2)]
+    for layer in layers if len(shape) == 3 else layers[:1]:
+        want = layer(x.astype(mx.float32))
+        layer.set_dtype(mx.float16)
+        got = layer(x)
+        assert got.dtype == mx.float16
+        assert mx.allclose(got.astype(mx.float32), want, 5e-3, 5e-3).item()
+        slope = mx.grad(lambda x, layer=layer: (layer(x) ** 2).mean())(x)
+        assert mx.isfinite(slope).all().item()

@@ -26,7 +26,17 @@ from mlx.kernels import (
 )
 from mlx.kernels.hints import Any
 
-from ..dtypes import DtypeCategory, complex64, float32, float64, floating, inexact, issubdtype
+from ..dtypes import (
+    DtypeCategory,
+    bfloat16,
+    complex64,
+    float16,
+    float32,
+    float64,
+    floating,
+    inexact,
+    issubdtype,
+)
 
 __all__ = [
     "Axes",
@@ -48,6 +58,7 @@ __all__ = [
     "inexact_dtype",
     "is_sequence",
     "promoted",
+    "wide",
 ]
 
 Numeric = array | bool | int | float | complex
@@ -66,6 +77,11 @@ def as_array_of(dtype: Dtype, value: Numeric, name: str, stream: Any) -> array:
     if dtype == float64 and made.dtype == float32 and made is not value:
         return array(value, float64)
     return cast(made, dtype, stream)
+
+
+def wide(x: array, stream: Any = None) -> array:
+    """The array, in float32 if it has 16-bit floats: these hold neither their sums nor counts."""
+    return cast(x, float32, stream) if x.dtype in (float16, bfloat16) else x
 
 
 def check_not_complex(name: str, *arrays: array) -> None:

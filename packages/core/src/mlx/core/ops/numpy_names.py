@@ -19,6 +19,7 @@ from .axes import (
     as_int,
     axis_of,
     check_array,
+    wide,
 )
 from .binary import divide, maximum, multiply, subtract
 from .compare import isnan, logical_not
@@ -122,8 +123,10 @@ def nanmean(
     """
     check_array("nanmean", a)
     a = as_inexact(a, stream)
-    count = sum(kernels.cast(logical_not(isnan(a, stream=stream)), a.dtype, stream), axis, keepdims)
-    return divide(nansum(a, axis, keepdims, stream=stream), count, stream=stream)
+    x = wide(a, stream)
+    count = sum(kernels.cast(logical_not(isnan(x, stream=stream)), x.dtype, stream), axis, keepdims)
+    result = divide(nansum(x, axis, keepdims, stream=stream), count, stream=stream)
+    return kernels.cast(result, a.dtype, stream)
 
 
 def nanmax(
@@ -227,10 +230,12 @@ def nanvar(
     """
     check_array("nanvar", a)
     a = as_inexact(a, stream)
-    spread = square(abs(subtract(a, nanmean(a, axis, True, stream=stream), stream=stream)))
-    count = sum(kernels.cast(logical_not(isnan(a)), spread.dtype, stream), axis, keepdims)
+    x = wide(a, stream)
+    spread = square(abs(subtract(x, nanmean(x, axis, True, stream=stream), stream=stream)))
+    count = sum(kernels.cast(logical_not(isnan(x)), spread.dtype, stream), axis, keepdims)
     left = maximum(subtract(count, ddof, stream=stream), 0, stream=stream)
-    return divide(nansum(spread, axis, keepdims, stream=stream), left, stream=stream)
+    result = divide(nansum(spread, axis, keepdims, stream=stream), left, stream=stream)
+    return result if x is a else kernels.cast(result, a.dtype, stream)
 
 
 def nanstd(

@@ -14,7 +14,17 @@ from mlx.kernels.hints import Any
 from ..dtypes import complex64, int32, int64, integer, issubdtype
 from ..op import conjugate, public
 from ..stream import StreamOrDevice
-from .axes import Numeric, as_array, as_inexact, as_int, axis_of, check_array, check_not_complex
+from .axes import (
+    Numeric,
+    as_array,
+    as_inexact,
+    as_int,
+    axis_of,
+    check_array,
+    check_not_complex,
+    promoted,
+    wide,
+)
 from .binary import divide, maximum, minimum, multiply, subtract
 from .create import linspace, zeros
 from .index import take
@@ -146,8 +156,10 @@ def histogram(
     flat = None if weights is None else flatten(weights, stream=stream)
     counts = _counted(place, flat, count, stream)
     if density:
-        widths = multiply(diff(edges, stream=stream), sum(counts), stream=stream)
-        counts = divide(counts, widths, stream=stream)
+        dtype = promoted([counts, edges])[0].dtype
+        shares = divide(counts, sum(wide(counts)), stream=stream)
+        counts = divide(shares, wide(diff(edges, stream=stream)), stream=stream)
+        counts = kernels.cast(counts, dtype, stream)
     return counts, edges
 
 
@@ -216,6 +228,18 @@ def cov(
     """
     x = _variables("cov", m, y, rowvar, stream)
     ddof = (0 if bias else 1) if ddof is None else as_int(ddof, "ddof", "cov")
+    result = _covariances(wide(x, stream), ddof, fweights, aweights, stream)
+    return kernels.cast(result, x.dtype, stream)
+
+
+def _covariances(
+    x: array,
+    ddof: int,
+    fweights: array | None,
+    aweights: array | None,
+    stream: StreamOrDevice,
+) -> array:
+    """The covariances of rows."""
     weights, factor = _weights(x, fweights, aweights, ddof)
     if weights is None:
         centred = subtract(x, x.mean(-1, True), stream=stream)
@@ -304,14 +328,15 @@ def corrcoef(
         array([[1, -1],
                [-1, 1]], dtype=float32)
     """
-    check_array("corrcoef", x)
+    x = _variables("corrcoef", x, y, rowvar, stream)
     check_not_complex("corrcoef", x)
-    c = cov(x, y, rowvar, stream=stream)
+    c = _covariances(wide(x, stream), 1, None, None, stream)
     if c.ndim == 0:
-        return divide(c, c, stream=stream)
+        return kernels.cast(divide(c, c, stream=stream), x.dtype, stream)
     deviation = sqrt(diagonal(c), stream=stream)
     c = divide(c, expand_dims(deviation, 1) * deviation, stream=stream)
-    return maximum(minimum(c, 1, stream=stream), -1, stream=stream)
+    c = maximum(minimum(c, 1, stream=stream), -1, stream=stream)
+    return kernels.cast(c, x.dtype, stream)
 
 
 # ---- functions given by values -----------------------------------------------------------------

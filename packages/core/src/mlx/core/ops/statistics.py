@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from mlx.kernels import Dtype, array, slice_axis
+from mlx.kernels import Dtype, array, cast, slice_axis
 
 from ..dtypes import complex64
 from ..op import Op, Shape, element_count, method, public, restored
 from ..stream import StreamOrDevice
-from .axes import Axes, as_inexact, axes_of, check_array, handle
+from .axes import Axes, as_inexact, axes_of, check_array, handle, wide
 from .binary import add, divide, maximum, multiply, subtract
 from .compare import isnan, not_equal
 from .reduce import sum
@@ -50,7 +50,9 @@ def mean(
     check_array("mean", a)
     axes = axes_of(axis, a.ndim, "mean")
     a = as_inexact(a, stream)
-    return divide(sum(a, axes, keepdims, stream=stream), element_count(a, axes), stream=stream)
+    x = wide(a, stream)
+    result = divide(sum(x, axes, keepdims, stream=stream), element_count(x, axes), stream=stream)
+    return cast(result, a.dtype, stream)
 
 
 @method
@@ -99,12 +101,13 @@ def var(
     _, spread = _moments(a, axes=axes, keepdims=bool(keepdims), stream=stream)
     if not ddof:
         return spread
-    count = element_count(a, axes)
+    count = element_count(wide(a, stream), axes)
     if isinstance(count, float):
         left = max(count - ddof, 0.0)
         return multiply(spread, count / left if left else math.inf, stream=stream)
     left = maximum(subtract(count, float(ddof), stream=stream), 0.0, stream=stream)
-    return multiply(spread, divide(count, left, stream=stream), stream=stream)
+    factor = cast(divide(count, left, stream=stream), a.dtype, stream)
+    return multiply(spread, factor, stream=stream)
 
 
 # Mean and variance in one reading.
@@ -134,7 +137,7 @@ def _moments_vjp(
         term = restored(c_spread, x, axes, keepdims) * centred * 2
         total = term if total is None else total + term
     assert total is not None
-    return (divide(total, element_count(x, axes)),)
+    return (cast(divide(wide(total), element_count(wide(x), axes)), x.dtype),)
 
 
 @_moments.jvp
