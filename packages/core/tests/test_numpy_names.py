@@ -51,6 +51,16 @@ def test_hypot_and_fmod() -> None:
     np.testing.assert_array_equal(np.array(mx.fmod(mx.array(f), mx.array(g))), np.fmod(f, g))
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint64"])
+def test_fmod_at_the_ends_of_integers(dtype: str) -> None:
+    least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+    values = np.array([least, least + 1, 1, 3, 5, most - 1, most], dtype)
+    a, b = np.meshgrid(values, values[values != 0])
+    got = mx.fmod(mx.array(a), mx.array(b))
+    np.testing.assert_array_equal(np.array(got), np.fmod(a, b))
+    assert str(got.dtype).endswith(dtype)
+
+
 @pytest.mark.parametrize("k", [-1, 0, 1, 2, 3, 5])
 def test_turns(k: int) -> None:
     x = np.arange(24).reshape(2, 3, 4)

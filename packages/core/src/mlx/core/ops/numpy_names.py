@@ -19,6 +19,7 @@ from .axes import (
     as_int,
     axis_of,
     check_array,
+    promoted,
     wide,
 )
 from .binary import divide, maximum, multiply, subtract
@@ -318,8 +319,12 @@ def fmod(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         array([-3, 3], dtype=int32)
     """
     x, y = as_array(a, "fmod"), as_array(b, "fmod")
-    left = abs(x, stream=stream) % abs(y, stream=stream)
-    return where(x < 0, -left if issubdtype(left.dtype, inexact) else 0 - left, left)
+    x, y = promoted([x, y], stream)
+    if issubdtype(x.dtype, inexact):
+        left = abs(x, stream=stream) % abs(y, stream=stream)
+        return where(x < 0, -left, left, stream=stream)
+    left = x % y  # the sign of y; the least integer has no absolute value
+    return where((left != 0) & ((x < 0) != (y < 0)), left - y, left, stream=stream)
 
 
 def lexsort(
