@@ -39,6 +39,14 @@ def test_reductions_of_integers_and_gradient() -> None:
     assert mx.grad(mx.nanmean)(mx.array([1.0, NAN, 3.0])).tolist() == [0.5, 0, 0.5]
 
 
+@pytest.mark.parametrize("name", ["nanmean", "nanvar", "nanstd"])
+def test_infinities_are_not_left_out(name: str) -> None:
+    x = np.array([[INF, -INF, 1, 0], [INF, NAN, 1, 0], [NAN, 2, 4, NAN]], np.float32)
+    with np.errstate(invalid="ignore"):
+        want = getattr(np, name)(x, axis=1)
+    np.testing.assert_allclose(np.array(getattr(mx, name)(mx.array(x), 1)), want)
+
+
 def test_hypot_and_fmod() -> None:
     x = np.array([3, 0, -0.0, 1e30, 1e-30, INF, NAN, NAN, -5, 0, -INF], np.float32)
     y = np.array([4, 0, 2, 1e30, 1e-30, NAN, 1, INF, 12, 7, INF], np.float32)

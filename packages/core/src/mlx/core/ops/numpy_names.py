@@ -233,9 +233,11 @@ def nanvar(
     a = as_inexact(a, stream)
     x = wide(a, stream)
     spread = square(abs(subtract(x, nanmean(x, axis, True, stream=stream), stream=stream)))
-    count = sum(kernels.cast(logical_not(isnan(x)), spread.dtype, stream), axis, keepdims)
+    missing = isnan(x, stream=stream)
+    count = sum(kernels.cast(logical_not(missing), spread.dtype, stream), axis, keepdims)
     left = maximum(subtract(count, ddof, stream=stream), 0, stream=stream)
-    result = divide(nansum(spread, axis, keepdims, stream=stream), left, stream=stream)
+    total = sum(where(missing, 0, spread), axis, keepdims, stream=stream)
+    result = divide(total, left, stream=stream)
     return result if x is a else kernels.cast(result, a.dtype, stream)
 
 
