@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 
 import ml_dtypes
@@ -332,3 +333,18 @@ def trapezoid(y, dx, axis):
 def test_errors_name_the_rule(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_interp_where_values_are_not_finite():
+    x = mx.array([1.0, 2.0])
+    assert mx.interp(x, x, mx.array([10.0, INF])).tolist() == [10, INF]
+    x = np.array([0, 1, 1.25, 2, 2.75, 3, 4], np.float32)
+    for fp in itertools.product([1, 3, INF, -INF, NAN], repeat=3):
+        with np.errstate(invalid="ignore"):
+            want = np.interp(x, [1, 2, 3], fp)
+        got = mx.interp(mx.array(x), mx.array([1.0, 2.0, 3.0]), mx.array(fp))
+        np.testing.assert_array_equal(np.array(got), want.astype(np.float32), str(fp))
+    slope = mx.grad(
+        lambda v: mx.interp(v, mx.array([1.0, 2.0, 4.0]), mx.array([10.0, 12, 20])).sum()
+    )
+    assert slope(mx.array([1.0, 2.0, 3.0])).tolist() == [2, 4, 4]

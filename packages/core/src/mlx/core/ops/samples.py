@@ -26,6 +26,7 @@ from .axes import (
     wide,
 )
 from .binary import divide, maximum, minimum, multiply, subtract
+from .compare import isfinite, isinf
 from .create import linspace, zeros
 from .index import take
 from .join import concatenate, diff
@@ -393,10 +394,12 @@ def interp(
     found = kernels.cast(searchsorted(xp, x, "right", stream=stream), int32, stream)
     high = maximum(minimum(found, last, stream=stream), 1 if last else 0, stream=stream)
     low = maximum(high - 1, 0, stream=stream)
-    x0, f0 = take(xp, low), take(fp, low)
+    x0, f0, f1 = take(xp, low), take(fp, low), take(fp, high)
     width = take(xp, high) - x0
     part = divide(x - x0, where(width == 0, 1, width), stream=stream)
-    result = f0 + part * (take(fp, high) - f0)
+    rise = f1 - f0
+    stays = (x == x0) | (f0 == f1) | (isinf(f0) & isfinite(f1))
+    result = f0 + part * where(stays & ~isfinite(rise), 0, rise)
     result = where(x < xp[0], fp[0] if left is None else left, result)
     result = where(x > xp[-1], fp[-1] if right is None else right, result)
     return where(x == xp[-1], fp[-1], result, stream=stream)
