@@ -115,6 +115,15 @@ def test_npy(text, kind, message):
     assert "a.npy" in str(raised.value)
 
 
+def test_npy_headers_of_many_blanks():
+    blanks = " " * 400_000
+    field = "'descr': '<i4',"
+    for text in ("{" + blanks + "}", "{" + field + blanks + field + blanks + "x}"):
+        npy(text, version=2)
+        with pytest.raises(RuntimeError, match="is no header of descr, fortran_order and shape"):
+            mx.load("a.npy")
+
+
 def test_npy_start():
     for content, message in [
         (b"", "npy magic of 8 bytes does not fit the 0"),

@@ -120,8 +120,12 @@ def _read_header(source: Source) -> tuple[str, bool, tuple[int, ...]]:
         "utf-8" if version == 3 else "latin-1", "replace"
     )
     body = text.strip()
-    fields = dict(re.findall(_FIELD, body[1:-1]))
-    is_dict = body[:1] == "{" and body[-1:] == "}" and not re.sub(_FIELD, "", body[1:-1]).strip()
+    content, at, field = body[1:-1], 0, re.compile(_FIELD)
+    fields = {}
+    while found := field.match(content, at):  # a search would try each of many blanks
+        fields[found[1]] = found[2]
+        at = found.end()
+    is_dict = body[:1] == "{" and body[-1:] == "}" and at == len(content)
     if not is_dict or len(fields) != 3:
         raise malformed(
             source.name, f"{body[:200]!r} is no header of descr, fortran_order and shape."
