@@ -178,12 +178,12 @@ class StreamContext:
         if s is not None and not isinstance(s, (Stream, Device, DeviceType)):
             raise TypeError(f"[StreamContext] {type(s).__name__} is no stream or device.")
         self._inside = None if s is None else _stream_id(s)
-        self._before: tuple[int, int] | None = None
+        self._before: list[tuple[int, int]] = []
 
     def __enter__(self) -> StreamContext:
         if self._inside is not None:
             kind = kernels.stream_info(self._inside)[0]
-            self._before = (kernels.default_device(), kernels.default_stream(kind))
+            self._before.append((kernels.default_device(), kernels.default_stream(kind)))
             kernels.set_default_device(kind)
             kernels.set_default_stream(self._inside)
         return self
@@ -194,11 +194,10 @@ class StreamContext:
         exc_value: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
-        if self._before is not None:
-            device, stream = self._before
+        if self._before:
+            device, stream = self._before.pop()
             kernels.set_default_stream(stream)
             kernels.set_default_device(device)
-            self._before = None
 
 
 def stream(s: StreamOrDevice) -> StreamContext:
