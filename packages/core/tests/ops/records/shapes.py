@@ -75,6 +75,12 @@ RECORDS = [
         lambda x: np.pad(x, ((1, 0), (2, 1)), "reflect"),
         (2, 3),
     ),
+    moved(
+        "pad.symmetric",
+        lambda x: mx.pad(x, ((1, 0), (2, 3)), "symmetric"),
+        lambda x: np.pad(x, ((1, 0), (2, 3)), "symmetric"),
+        (2, 3),
+    ),
     moved("tril", lambda x: mx.tril(x, 1), lambda x: np.tril(x, 1)),
     moved("triu", lambda x: mx.triu(x, -1), lambda x: np.triu(x, -1)),
     moved("diag", lambda x: mx.diag(x, 1), lambda x: np.diag(x, 1), (3,)),

@@ -24,9 +24,11 @@ from .axes import (
     is_sequence,
     promoted,
 )
-from .binary import subtract
+from .binary import minimum, remainder, subtract
 from .compare import not_equal
+from .create import arange
 from .shape import Batched, broadcast_to, expand_dims, flatten, reshape, squeeze
+from .ternary import clip
 from .views import both_batched
 
 # ---- concatenate and its relatives -------------------------------------------------------------
@@ -380,6 +382,7 @@ def _pad_vmap(batched: Batched, a: array, value: array, low: Shape, high: Shape)
 
 
 PadWidth = Any  # int, (n,), (low, high), or one such pair for each axis
+_WIDEST = 2**52  # places beyond are no whole numbers of float64, nor of any memory
 
 
 def _pad_widths(pad_width: PadWidth, ndim: int) -> tuple[Shape, Shape]:
@@ -399,6 +402,8 @@ def _pad_widths(pad_width: PadWidth, ndim: int) -> tuple[Shape, Shape]:
             break
         if min(pair) < 0:
             raise ValueError(f"[pad] pad_width {pair} of axis {axis} is negative.")
+        if max(pair) > _WIDEST:
+            raise ValueError(f"[pad] pad_width {pair} of axis {axis} is beyond 2**52.")
         low.append(pair[0])
         high.append(pair[-1])
     if len(low) != ndim:
@@ -465,19 +470,17 @@ def _mirrored(a: array, axis: int, low: int, high: int, mode: str, stream: Strea
             f"[pad] Axis {axis} of shape {a.shape} is empty and has nothing to repeat."
         )
     fix_shapes()
-    places = []
-    for place in range(-low, size + high):
-        if mode == "edge" or size == 1:
-            place = min(max(place, 0), size - 1)
-        elif mode == "reflect":
-            place %= 2 * (size - 1)
-            place = min(place, 2 * (size - 1) - place)
-        else:
-            place %= 2 * size
-            place = min(place, 2 * size - 1 - place)
-        places.append(place)
+    place = arange(-low, size + high, dtype=kernels.int64, stream=stream)
+    if mode == "edge" or size == 1:
+        place = clip(place, 0, size - 1, stream=stream)
+    else:
+        # One period goes up and down again; "symmetric" holds both ends twice.
+        twice = mode == "symmetric"
+        period = 2 * size if twice else 2 * (size - 1)
+        place = remainder(place, period, stream=stream)
+        place = minimum(place, subtract(period - twice, place, stream=stream), stream=stream)
     gather = Op.named["gather"]
-    return gather(a, array(places, kernels.int64), axes=(axis,), position=axis, stream=stream)
+    return gather(a, place, axes=(axis,), position=axis, stream=stream)
 
 
 # ---- made of these -----------------------------------------------------------------------------
