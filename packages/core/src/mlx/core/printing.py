@@ -98,10 +98,10 @@ class _PrintOptionsContext:
 
     def __init__(self, precision: int) -> None:
         self._inside = precision
-        self._before = precision
+        self._before: list[int] = []
 
     def __enter__(self) -> None:
-        self._before = _options.precision
+        self._before.append(_options.precision)
         _options.precision = self._inside
 
     def __exit__(
@@ -110,7 +110,8 @@ class _PrintOptionsContext:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _options.precision = self._before
+        if self._before:
+            _options.precision = self._before.pop()
 
 
 def printoptions(precision: int = -1) -> _PrintOptionsContext:
