@@ -171,7 +171,7 @@ def device_info(d: DeviceLike | None = None) -> dict[str, Any]:
         ['architecture', 'device_name']
     """
     device = default_device() if d is None else d
-    if not is_available(device) or kind_of("device_info", device) != DeviceType.cpu.value:
+    if kind_of("device_info", device) != DeviceType.cpu.value or not is_available(device):
         return {}
     import platform
 

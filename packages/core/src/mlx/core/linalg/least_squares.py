@@ -10,7 +10,7 @@ from mlx.kernels import array
 
 from ..dtypes import complex64, int32
 from ..op import public
-from ..ops.axes import as_int, check_array, promoted
+from ..ops.axes import as_arrays, as_int, check_array, promoted
 from ..ops.create import eye, zeros
 from ..ops.matmul import matmul
 from ..ops.reduce import any, max, sum
@@ -177,8 +177,7 @@ def multi_dot(arrays: Sequence[array], /, *, stream: StreamOrDevice = None) -> a
         >>> mx.linalg.multi_dot([mx.ones((2, 3)), mx.ones((3, 4)), mx.ones((4,))])
         array([12, 12], dtype=float32)
     """
-    chain = list(arrays)
-    check_array("multi_dot", *chain)
+    chain = as_arrays(arrays, "multi_dot")
     if len(chain) < 2:
         raise ValueError(f"[multi_dot] {len(chain)} arrays are no product; two are needed.")
     for i, x in enumerate(chain):

@@ -5,7 +5,7 @@ Those that nearly every op makes are native: see ``kernels/src/mlx/kernels/argum
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mlx.kernels import (
     Dtype,
@@ -44,6 +44,7 @@ __all__ = [
     "Numeric",
     "as_array",
     "as_array_of",
+    "as_arrays",
     "as_inexact",
     "as_int",
     "as_ints",
@@ -77,6 +78,19 @@ def as_array_of(dtype: Dtype, value: Numeric, name: str, stream: Any) -> array:
     if dtype == float64 and made.dtype == float32 and made is not value:
         return array(value, float64)
     return cast(made, dtype, stream)
+
+
+def as_arrays(arrays: Iterable[array], name: str) -> list[array]:
+    """A list of the arrays; raises TypeError unless they are some."""
+    try:
+        each = iter(arrays)
+    except TypeError:
+        raise TypeError(
+            f"[{name}] An argument is {type(arrays).__name__}, not a sequence of arrays."
+        ) from None
+    parts = list(each)
+    check_array(name, *parts)
+    return parts
 
 
 def wide(x: array, stream: Any = None) -> array:

@@ -10,7 +10,7 @@ from mlx.kernels import Dtype, array
 from mlx.kernels.hints import Any
 
 from ..dtypes import floating, issubdtype
-from ..op import Op, Shape, dynamic_shapes, public
+from ..op import Op, Shape, dynamic_shapes
 from ..stream import StreamOrDevice
 from .axes import as_int, as_ints, check_array
 from .shape import Batched, broadcast_to, expand_dims, moveaxis, reshape, swapaxes
@@ -116,7 +116,33 @@ def conv_general(
         >>> mx.conv_general(x, w, padding=([1], [0]), flip=True).flatten()
         array([1, 12, 23], dtype=float32)
     """
-    name = "conv_general"
+    return convolved(
+        "conv_general",
+        input,
+        weight,
+        stride,
+        padding,
+        kernel_dilation,
+        input_dilation,
+        groups,
+        flip,
+        stream,
+    )
+
+
+def convolved(
+    name: str,
+    input: array,
+    weight: array,
+    stride: Sizes,
+    padding: Sizes | Sequence[Sequence[int]],
+    kernel_dilation: Sizes,
+    input_dilation: Sizes,
+    groups: int,
+    flip: bool,
+    stream: StreamOrDevice,
+) -> array:
+    """``conv_general`` in the name of a function."""
     groups = as_int(groups, "groups", name)
     x, w = _factors(name, input, weight, groups, stream)
     spatial = x.ndim - 2
@@ -367,4 +393,4 @@ def _conv_input_vmap(batched: Batched, c: array, w: array, x: array, **params: A
     return _conv_vmap(batched[:2], c, w, **turned)
 
 
-__all__ = public(globals())
+__all__ = ["conv_general"]

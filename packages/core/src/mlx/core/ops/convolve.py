@@ -10,7 +10,7 @@ from mlx.kernels.hints import Any
 from ..op import fix_shapes, public
 from ..stream import StreamOrDevice
 from .axes import as_ints, check_array
-from .conv import conv_general
+from .conv import convolved
 from .shape import reshape
 
 Sizes = int | Sequence[int]
@@ -67,7 +67,7 @@ def conv1d(
         (1, 3, 4)
     """
     _check_spatial("conv1d", 1, input, stride=stride, padding=padding, dilation=dilation)
-    return conv_general(input, weight, stride, padding, dilation, 1, groups, stream=stream)
+    return convolved("conv1d", input, weight, stride, padding, dilation, 1, groups, False, stream)
 
 
 def conv2d(
@@ -107,7 +107,7 @@ def conv2d(
         (1, 3, 3, 4)
     """
     _check_spatial("conv2d", 2, input, stride=stride, padding=padding, dilation=dilation)
-    return conv_general(input, weight, stride, padding, dilation, 1, groups, stream=stream)
+    return convolved("conv2d", input, weight, stride, padding, dilation, 1, groups, False, stream)
 
 
 def conv3d(
@@ -147,7 +147,7 @@ def conv3d(
         (1, 3, 3, 3, 4)
     """
     _check_spatial("conv3d", 3, input, stride=stride, padding=padding, dilation=dilation)
-    return conv_general(input, weight, stride, padding, dilation, 1, groups, stream=stream)
+    return convolved("conv3d", input, weight, stride, padding, dilation, 1, groups, False, stream)
 
 
 def conv_transpose1d(
@@ -324,7 +324,7 @@ def _transposed(
         for i, k in enumerate(w.shape[1 : 1 + spatial])
     ]
     high = [at + more[i % len(more)] for i, at in enumerate(low)]
-    return conv_general(x, w, 1, (low, high), dilation, stride, groups, True, stream=stream)
+    return convolved(name, x, w, 1, (low, high), dilation, stride, groups, True, stream)
 
 
 def convolve(a: array, v: array, /, mode: str = "full", *, stream: StreamOrDevice = None) -> array:
@@ -356,14 +356,15 @@ def convolve(a: array, v: array, /, mode: str = "full", *, stream: StreamOrDevic
     if a.size < v.size:
         a, v = v, a
     reach = v.size - 1
-    padding = {"full": (reach, reach), "valid": (0, 0), "same": ((reach + 1) // 2, reach // 2)}
-    if mode not in padding:
+    widths = {"full": (reach, reach), "valid": (0, 0), "same": ((reach + 1) // 2, reach // 2)}
+    if mode not in widths:
         raise ValueError(f"[convolve] mode {mode!r} is none of full, valid, same.")
-    low, high = padding[mode]
+    low, high = widths[mode]
     fix_shapes()
     signal = reshape(a, (1, a.size, 1), stream=stream)
     filters = reshape(v, (1, v.size, 1), stream=stream)
-    result = conv_general(signal, filters, padding=([low], [high]), flip=True, stream=stream)
+    padding = ([low], [high])
+    result = convolved("convolve", signal, filters, 1, padding, 1, 1, 1, True, stream)
     return reshape(result, (result.size,), stream=stream)
 
 

@@ -11,7 +11,7 @@ from mlx.kernels import array
 from ..dtypes import inexact, issubdtype
 from ..op import public
 from ..stream import StreamOrDevice
-from .axes import Numeric, as_array, as_inexact, check_not_complex, promoted
+from .axes import Numeric, as_array, as_inexact, broadcast_shape, check_not_complex, promoted
 from .binary import add
 from .compare import equal, isnan, less, logical_or
 from .ternary import where
@@ -49,6 +49,7 @@ def copysign(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> arr
     """
     x, y = as_array(a, "copysign"), as_array(b, "copysign")
     check_not_complex("copysign", x, y)
+    broadcast_shape("copysign", x.shape, y.shape)
     x, y = (as_inexact(v, stream) for v in promoted([x, y], stream))
     negative = _is_negative(y, stream)
     size = abs(x, stream=stream)

@@ -16,6 +16,7 @@ from .axes import (
     IntOrInts,
     Numeric,
     as_array_of,
+    as_arrays,
     as_int,
     as_ints,
     axis_of,
@@ -59,8 +60,7 @@ def concatenate(
         >>> mx.concatenate([mx.array([1, 2]), mx.array([3])])
         array([1, 2, 3], dtype=int32)
     """
-    parts = list(arrays)
-    check_array("concatenate", *parts)
+    parts = as_arrays(arrays, "concatenate")
     if not parts:
         raise ValueError("[concatenate] There is no array to join.")
     if axis is None:
@@ -117,8 +117,7 @@ def stack(arrays: Sequence[array], axis: int | None = 0, *, stream: StreamOrDevi
         array([[1, 3],
                [2, 4]], dtype=int32)
     """
-    parts = list(arrays)
-    check_array("stack", *parts)
+    parts = as_arrays(arrays, "stack")
     if not parts:
         raise ValueError("[stack] There is no array to join.")
     shape = parts[0].shape

@@ -15,9 +15,12 @@ from .axes import (
     Axes,
     Numeric,
     as_array,
+    as_arrays,
     as_inexact,
     as_int,
+    axes_of,
     axis_of,
+    broadcast_shape,
     check_array,
     promoted,
     wide,
@@ -61,6 +64,7 @@ def nansum(
         array(4, dtype=float32)
     """
     check_array("nansum", a)
+    axis = axes_of(axis, a.ndim, "nansum")
     return sum(where(isnan(a, stream=stream), 0, a), axis, keepdims, stream=stream)
 
 
@@ -92,6 +96,7 @@ def nanprod(
         array(6, dtype=float32)
     """
     check_array("nanprod", a)
+    axis = axes_of(axis, a.ndim, "nanprod")
     return prod(where(isnan(a, stream=stream), 1, a), axis, keepdims, stream=stream)
 
 
@@ -123,6 +128,7 @@ def nanmean(
         array(2, dtype=float32)
     """
     check_array("nanmean", a)
+    axis = axes_of(axis, a.ndim, "nanmean")
     a = as_inexact(a, stream)
     x = wide(a, stream)
     count = sum(kernels.cast(logical_not(isnan(x, stream=stream)), x.dtype, stream), axis, keepdims)
@@ -158,6 +164,7 @@ def nanmax(
         array(3, dtype=float32)
     """
     check_array("nanmax", a)
+    axis = axes_of(axis, a.ndim, "nanmax")
     if not issubdtype(a.dtype, inexact):
         return max(a, axis, keepdims, stream=stream)
     known = logical_not(isnan(a, stream=stream), stream=stream)
@@ -193,6 +200,7 @@ def nanmin(
         array(1, dtype=float32)
     """
     check_array("nanmin", a)
+    axis = axes_of(axis, a.ndim, "nanmin")
     if not issubdtype(a.dtype, inexact):
         return min(a, axis, keepdims, stream=stream)
     known = logical_not(isnan(a, stream=stream), stream=stream)
@@ -230,6 +238,7 @@ def nanvar(
         array(1, dtype=float32)
     """
     check_array("nanvar", a)
+    axis = axes_of(axis, a.ndim, "nanvar")
     a = as_inexact(a, stream)
     x = wide(a, stream)
     spread = square(abs(subtract(x, nanmean(x, axis, True, stream=stream), stream=stream)))
@@ -271,6 +280,7 @@ def nanstd(
         array(1, dtype=float32)
     """
     check_array("nanstd", a)
+    axis = axes_of(axis, a.ndim, "nanstd")
     return sqrt(nanvar(a, axis, keepdims, ddof=ddof, stream=stream), stream=stream)
 
 
@@ -292,7 +302,9 @@ def hypot(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.hypot(mx.array(3.0), mx.array(4.0))
         array(5, dtype=float32)
     """
-    x, y = (abs(as_inexact(as_array(v, "hypot"), stream), stream=stream) for v in (a, b))
+    x, y = as_array(a, "hypot"), as_array(b, "hypot")
+    broadcast_shape("hypot", x.shape, y.shape)
+    x, y = (abs(as_inexact(v, stream), stream=stream) for v in (x, y))
     large = maximum(x, y, stream=stream)
     small = where(x > y, y, x)
     is_plain = (large > 0) & (large < math.inf)
@@ -321,6 +333,7 @@ def fmod(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> array:
         array([-3, 3], dtype=int32)
     """
     x, y = as_array(a, "fmod"), as_array(b, "fmod")
+    broadcast_shape("fmod", x.shape, y.shape)
     x, y = promoted([x, y], stream)
     if issubdtype(x.dtype, inexact):
         left = abs(x, stream=stream) % abs(y, stream=stream)
@@ -350,8 +363,7 @@ def lexsort(
         >>> mx.lexsort([mx.array([3, 1, 2]), mx.array([0, 1, 0])])
         array([2, 0, 1], dtype=uint32)
     """
-    every = list(keys)
-    check_array("lexsort", *every)
+    every = as_arrays(keys, "lexsort")
     if not every:
         raise ValueError("[lexsort] There are no keys; at least one is needed.")
     for one in every:

@@ -193,7 +193,9 @@ def std(
         array(1, dtype=float32)
     """
     ddof = ddof if correction is None else correction
-    return sqrt(var(a, axis, keepdims, ddof, stream=stream), stream=stream)
+    check_array("std", a)
+    axes = axes_of(axis, a.ndim, "std")
+    return sqrt(var(a, axes, keepdims, ddof, stream=stream), stream=stream)
 
 
 def median(
