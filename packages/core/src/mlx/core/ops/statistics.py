@@ -6,7 +6,7 @@ import math
 
 from mlx.kernels import Dtype, array, cast, slice_axis
 
-from ..dtypes import complex64
+from ..dtypes import complex64, float16
 from ..op import Op, Shape, element_count, method, public, restored
 from ..stream import StreamOrDevice
 from .axes import Axes, as_inexact, axes_of, check_array, handle, wide
@@ -50,8 +50,10 @@ def mean(
     check_array("mean", a)
     axes = axes_of(axis, a.ndim, "mean")
     a = as_inexact(a, stream)
-    x = wide(a, stream)
-    result = divide(sum(x, axes, keepdims, stream=stream), element_count(x, axes), stream=stream)
+    if a.dtype == float16:  # it may hold neither the sum nor the count
+        return _moments(a, axes=axes, keepdims=bool(keepdims), stream=stream)[0]
+    total = wide(sum(a, axes, keepdims, stream=stream), stream)
+    result = divide(total, element_count(wide(a, stream), axes), stream=stream)
     return cast(result, a.dtype, stream)
 
 
