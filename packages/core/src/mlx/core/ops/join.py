@@ -162,6 +162,8 @@ def split(
         sections = as_int(indices_or_sections, "indices_or_sections", "split")
         if sections <= 0:
             raise ValueError(f"[split] {sections} parts: at least one is needed.")
+        if sections >= 2**31:
+            raise ValueError(f"[split] {sections} parts: there can be 2**31 - 1 at most.")
         if size % sections:
             raise ValueError(
                 f"[split] Axis {axis} of shape {a.shape} does not divide into {sections} parts."
