@@ -503,6 +503,75 @@ def test_wrong_rules_raise() -> None:
         mx.grad(f)(mx.array(3.0))
 
 
+@pytest.mark.parametrize("wrapped", [tuple, list])
+def test_custom_vjp_of_one_argument_may_return_a_sequence_of_one(wrapped) -> None:
+    double = mx.custom_function(lambda x: x * 2)
+    double.vjp(lambda x, cotangent, output: wrapped([cotangent * 10]))
+    assert mx.grad(double)(mx.array(1.0)).item() == 10
+    total = mx.custom_function(lambda tree: tree["a"] + tree["b"])
+    total.vjp(lambda tree, cotangent, output: wrapped([{"a": cotangent * 5, "b": None}]))
+    gradient = mx.grad(total)({"a": mx.array(1.0), "b": mx.array(1.0)})
+    assert (gradient["a"].item(), gradient["b"].item()) == (5, 0)
+
+
+def test_custom_vjp_has_gradients_by_keyword() -> None:
+    scaled = mx.custom_function(lambda x, k: x * k)
+    scaled.vjp(lambda x, cotangent, output, k: (cotangent * k, {"k": cotangent * 7}))
+    by_x, by_k = mx.grad(lambda x, k: scaled(x, k=k), argnums=(0, 1))(mx.array(3.0), mx.array(4.0))
+    assert (by_x.item(), by_k.item()) == (4, 7)
+    alone = mx.custom_function(lambda k: k * 2)
+    alone.vjp(lambda args, cotangent, output, k: {"k": cotangent * 9})
+    assert mx.grad(lambda k: alone(k=k))(mx.array(1.0)).item() == 9
+    alone.vjp(lambda args, cotangent, output, k: {"other": cotangent})
+    with pytest.raises(ValueError, match="other, which is no keyword"):
+        mx.grad(lambda k: alone(k=k))(mx.array(1.0))
+
+
+def test_custom_jvp_and_vmap_know_no_keywords() -> None:
+    scaled = mx.custom_function(lambda x, k: x * k)
+    scaled.jvp(lambda x, tangent, k: tangent * k)
+    scaled.vmap(lambda x, axis, k: (x * k, axis))
+    one, row = mx.array(1.0), mx.array([1.0, 2.0])
+    assert mx.jvp(lambda x: scaled(x, k=3.0), [one], [one])[1][0].item() == 3
+    assert mx.vmap(lambda x: scaled(x, k=one))(row).tolist() == [1, 2]
+    with pytest.raises(ValueError, match="k came by keyword"):
+        mx.jvp(lambda k: scaled(one, k=k), [one], [one])
+    with pytest.raises(ValueError, match="k came by keyword"):
+        mx.vmap(lambda k: scaled(one, k=k))(row)
+
+
+def test_custom_rules_may_take_the_name_of_their_function() -> None:
+    @mx.custom_function
+    def f(x: mx.array) -> mx.array:
+        return x * 2
+
+    @f.vjp
+    def f(x: mx.array, cotangent: mx.array, output: mx.array) -> mx.array:
+        return cotangent * 10
+
+    assert f.jvp(lambda x, tangent: tangent * 20).vmap(lambda x, axis: (x * 30, axis)) is f
+    assert f(mx.array(1.0)).item() == 2
+    assert mx.grad(f)(mx.array(1.0)).item() == 10
+
+
+@pytest.mark.parametrize("transform", [mx.checkpoint, mx.custom_function])
+def test_assignment_inside_stays_inside(transform) -> None:
+    def doubled(tree: dict[str, mx.array]) -> mx.array:
+        x = tree["x"]
+        x *= 2
+        tree["y"] = x * x
+        return tree["y"]
+
+    f = transform(doubled)
+    if transform is mx.custom_function:
+        f.vjp(lambda tree, cotangent, output: {"x": cotangent * 8 * tree["x"]})
+    tree = {"x": mx.array(3.0)}
+    assert f(tree).item() == 36
+    assert tree["x"].item() == 3
+    assert list(tree) == ["x"]
+    assert mx.grad(f)(tree)["x"].item() == 24
+
+
 def test_checkpoint_computes_again() -> None:
     calls = []
 

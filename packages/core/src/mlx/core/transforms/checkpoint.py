@@ -17,7 +17,7 @@ from mlx.kernels.hints import Any
 
 from ..op import Op
 from .custom import with_rules
-from .tracing import end_recording, fresh, traced
+from .tracing import end_recording, fresh, traced, with_fresh_handles
 from .vjp import pull_back
 
 
@@ -56,6 +56,7 @@ def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:
             return kernels.tree_unflatten(structure, every)
 
         # Keywords are arguments too: both go in as one tree.
-        return with_rules(fun(*args, **kwargs), ((args, kwargs),), {}, again)
+        inner_args, inner_kwargs = with_fresh_handles((args, kwargs))
+        return with_rules(fun(*inner_args, **inner_kwargs), ((args, kwargs),), {}, again)
 
     return checkpointed

@@ -12,11 +12,10 @@ from functools import update_wrapper
 
 from mlx import kernels
 from mlx.kernels import Dtype, array
-from mlx.kernels.hints import Any, TypeVar
+from mlx.kernels.hints import Any
 
 from ..op import Op, Shape, broadcast_to, expand_dims, full_like
-
-F = TypeVar("F", bound=Callable[..., Any])
+from .tracing import with_fresh_handles
 
 
 class Rules:
@@ -37,23 +36,35 @@ class Rules:
         arguments: Sequence[Any],
         structure: Any,
         out_structure: Any,
-        keywords: dict[str, Any],
         symbolic_zeros: bool,
     ) -> None:
-        """``arguments`` are the leaves of the arguments; arrays stand as None."""
+        """``arguments`` are the leaves of ``(args, keywords)``; arrays stand as None."""
         self.vjp, self.jvp, self.vmap = vjp, jvp, vmap
         self.arguments = list(arguments)
         self.structure = structure
         self.out_structure = out_structure
-        self.keywords = keywords
         self.symbolic_zeros = symbolic_zeros
 
-    def whole(self, arrays: Sequence[Any], blank: bool = False) -> Any:
-        """The arguments with these for their arrays; one argument alone, of several a tuple."""
+    def whole(self, arrays: Sequence[Any], blank: bool = False) -> tuple[Any, dict[str, Any]]:
+        """Arguments and keywords with these for their arrays; one argument stands alone."""
         rest = iter(arrays)
         leaves = [next(rest) if x is None else (None if blank else x[0]) for x in self.arguments]
-        args = kernels.tree_unflatten(self.structure, leaves)
-        return args[0] if len(args) == 1 else tuple(args)
+        args, keywords = kernels.tree_unflatten(self.structure, leaves)
+        return (args[0] if len(args) == 1 else tuple(args)), keywords
+
+    def positional(self, name: str, parts: Sequence[Any]) -> Any:
+        """The parts of the positional arguments: tangents, or axes.
+
+        Raises:
+            ValueError: If a keyword has one, too, of which the rule would not know.
+        """
+        args, keywords = self.whole(parts, blank=True)
+        if any(part is not None for part in kernels.tree_leaves(keywords)):
+            raise ValueError(
+                f"[custom_function] The {name} is told of positional arguments only, and "
+                f"{', '.join(keywords)} came by keyword."
+            )
+        return args
 
 
 _custom = Op("custom_function", params=("count", "rules"), multiple=True)
@@ -79,11 +90,12 @@ def _custom_vjp(
     if not rules.symbolic_zeros:
         given = [full_like(x, 0) if c is None else c for c, x in zip(given, outputs, strict=True)]
     out = rules.out_structure
+    primals, keywords = rules.whole(arguments)
     returned = rules.vjp(
-        rules.whole(arguments),
+        primals,
         kernels.tree_unflatten(out, given),
         kernels.tree_unflatten(out, list(outputs)),
-        **rules.keywords,
+        **keywords,
     )
     return (*([None] * count), *_matched("vjp", rules, returned, arguments))
 
@@ -119,13 +131,41 @@ def _match(name: str, part: Any, places: Any, found: dict[int, array | None]) ->
         _match(name, kernels.open_container(part)[0], opened[0], found)  # type: ignore[index]
 
 
+def _parted(returned: Any, args: Any, keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """What a vjp returned for the positional arguments, and what it returned by keyword."""
+    named: dict[str, Any] = {}
+    if keywords and not args and isinstance(returned, dict):
+        return None, returned
+    if (
+        keywords
+        and isinstance(returned, (list, tuple))
+        and len(returned) == 2
+        and isinstance(returned[1], dict)
+        and not (len(args) == 2 and isinstance(args[1], dict))
+    ):
+        returned, named = returned
+    if (
+        len(args) == 1
+        and not isinstance(args[0], (list, tuple))
+        and isinstance(returned, (list, tuple))
+        and len(returned) == 1
+    ):
+        returned = returned[0]
+    return returned, named
+
+
 def _matched(
     name: str, rules: Rules, returned: Any, arguments: Sequence[array]
 ) -> list[array | None]:
     """One cotangent for each array among the arguments."""
-    args = kernels.tree_unflatten(rules.structure, list(range(len(rules.arguments))))
+    args, keywords = kernels.tree_unflatten(rules.structure, list(range(len(rules.arguments))))
+    returned, named = _parted(returned, args, keywords)
     found: dict[int, array | None] = {}
     _match(name, returned, args[0] if len(args) == 1 else args, found)
+    for key, part in named.items():
+        if key not in keywords:
+            raise ValueError(f"[custom_function] The {name} returned {key}, which is no keyword.")
+        _match(name, part, keywords[key], found)
     chosen = [found.get(i) for i, x in enumerate(rules.arguments) if x is None]
     for cotangent, argument in zip(chosen, arguments, strict=True):
         if cotangent is not None and cotangent.shape != argument.shape:
@@ -158,7 +198,8 @@ def _custom_jvp(
     arguments, moves = inputs[count:], tangents[count:]
     if all(move is None for move in moves):
         return [None] * count
-    returned = rules.jvp(rules.whole(arguments), rules.whole(moves, blank=True), **rules.keywords)
+    primals, keywords = rules.whole(arguments)
+    returned = rules.jvp(primals, rules.positional("jvp", moves), **keywords)
     return _output_leaves("jvp", returned, count)
 
 
@@ -172,8 +213,9 @@ def _custom_vmap(
             x if mapped else broadcast_to(expand_dims(x, (0,)), (size, *x.shape))
             for mapped, x in zip(batched[:count], inputs[:count], strict=True)
         ]
-    axes = rules.whole([0 if mapped else None for mapped in batched[count:]], blank=True)
-    returned = rules.vmap(rules.whole(inputs[count:]), axes, **rules.keywords)
+    axes = rules.positional("vmap", [0 if mapped else None for mapped in batched[count:]])
+    primals, keywords = rules.whole(inputs[count:])
+    returned = rules.vmap(primals, axes, **keywords)
     if not (isinstance(returned, (tuple, list)) and len(returned) == 2):
         raise ValueError("[custom_function] The vmap must return the outputs and their axes.")
     outputs = _output_leaves("vmap", returned[0], count)
@@ -198,7 +240,7 @@ def with_rules(
     Without an open trace nothing could ask for a rule, and the outputs are returned as they are.
     """
     results, out_structure = kernels.tree_flatten(outputs)
-    leaves, structure = kernels.tree_flatten(args)
+    leaves, structure = kernels.tree_flatten((args, keywords))
     arrays = [leaf for leaf in leaves if isinstance(leaf, array)]
     if not any(kernels.is_traced(x) for x in (*arrays, *results) if isinstance(x, array)):
         return outputs
@@ -211,7 +253,7 @@ def with_rules(
     if not results:
         return outputs
     constants = [None if isinstance(leaf, array) else (leaf,) for leaf in leaves]
-    rules = Rules(vjp, jvp, vmap, constants, structure, out_structure, keywords, symbolic_zeros)
+    rules = Rules(vjp, jvp, vmap, constants, structure, out_structure, symbolic_zeros)
     marked = _custom(*results, *arrays, count=len(results), rules=rules)
     return kernels.tree_unflatten(out_structure, list(marked))
 
@@ -221,7 +263,8 @@ class custom_function:
 
     Rules are given by the decorators ``vjp``, ``jvp`` and ``vmap`` of the instance. A transform
     without a rule differentiates or batches the function itself. In all three, one positional
-    argument is passed alone and several as a tuple, as trees; so are outputs.
+    argument is passed alone and several as a tuple, as trees; so are outputs. Keywords are passed
+    by keyword; a vjp may return ``(positional, {name: cotangent})`` to differentiate by them.
 
     Args:
         f: The function of trees of arrays.
@@ -251,13 +294,14 @@ class custom_function:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the function; transforms then use the rules."""
-        outputs = self._function(*args, **kwargs)
         if self._vjp is None and self._jvp is None and self._vmap is None:
-            return outputs
+            return self._function(*args, **kwargs)
+        inner_args, inner_kwargs = with_fresh_handles((args, kwargs))
+        outputs = self._function(*inner_args, **inner_kwargs)
         rules = (self._vjp, self._jvp, self._vmap, self._symbolic_zeros)
         return with_rules(outputs, args, kwargs, *rules)
 
-    def vjp(self, f: F, *, symbolic_zeros: bool = False) -> F:
+    def vjp(self, f: Callable[..., Any], *, symbolic_zeros: bool = False) -> custom_function:
         """Declares ``f(primals, cotangents, outputs)``, which returns cotangents of the primals.
 
         Args:
@@ -266,32 +310,32 @@ class custom_function:
                 output that nothing depends on.
 
         Returns:
-            The rule itself.
+            This function, so that the rule may be defined under the same name.
         """
         self._vjp = f
         self._symbolic_zeros = symbolic_zeros
-        return f
+        return self
 
-    def jvp(self, f: F) -> F:
+    def jvp(self, f: Callable[..., Any]) -> custom_function:
         """Declares ``f(primals, tangents)``, which returns tangents of the outputs.
 
         Args:
             f: The rule; tangents that are zero are None.
 
         Returns:
-            The rule itself.
+            This function, so that the rule may be defined under the same name.
         """
         self._jvp = f
-        return f
+        return self
 
-    def vmap(self, f: F) -> F:
+    def vmap(self, f: Callable[..., Any]) -> custom_function:
         """Declares ``f(primals, axes)``, which returns the outputs and their axes.
 
         Args:
             f: The rule; axes are 0, or None for an argument without a batch.
 
         Returns:
-            The rule itself.
+            This function, so that the rule may be defined under the same name.
         """
         self._vmap = f
-        return f
+        return self

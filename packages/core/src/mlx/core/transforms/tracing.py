@@ -91,6 +91,13 @@ def fresh(leaves: Sequence[array]) -> list[array]:
     return [leaf.__copy__() for leaf in leaves]
 
 
+def with_fresh_handles(tree: Any) -> Any:
+    """The tree with new handles for its arrays, so that assignments to them stay inside."""
+    leaves, structure = kernels.tree_flatten(tree)
+    inside = [leaf.__copy__() if isinstance(leaf, array) else leaf for leaf in leaves]
+    return kernels.tree_unflatten(structure, inside)
+
+
 def replayed(
     outputs: Sequence[array], leaves: Sequence[array], arguments: Sequence[array]
 ) -> list[array]:
