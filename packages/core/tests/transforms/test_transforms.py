@@ -136,6 +136,12 @@ def test_error_inside_closes_the_trace() -> None:
         (lambda x: mx.floor(x), (1.5,), [0.0]),
         (lambda x: x * mx.stop_gradient(x), (3.0,), [3.0]),
         (lambda x, y: mx.power(x, y).sum(), ([0.0, 2.0], [2.0, 0.0]), [[0, 0], [0, np.log(2)]]),
+        (lambda x: (x**0).sum(), ([0.0, 2.0, np.inf, -np.inf],), [[0, 0, 0, 0]]),
+        (
+            lambda x, y: mx.logaddexp(x, y).sum(),
+            ([np.inf, -np.inf, 1.0], [2.0, np.inf, -np.inf]),
+            [[1, 0, 1], [0, 1, 0]],
+        ),
     ],
 )
 def test_edges_of_gradients(f: Any, args: tuple[Any, ...], expected: list[Any]) -> None:
@@ -143,6 +149,50 @@ def test_edges_of_gradients(f: Any, args: tuple[Any, ...], expected: list[Any]) 
     grads = grads if len(args) > 1 else (grads,)
     for got, wanted in zip(grads, expected, strict=True):
         np.testing.assert_allclose(np.array(got), wanted, rtol=1e-6)
+
+
+def test_slopes_of_a_power_at_exponent_zero() -> None:
+    """∂²/∂x∂y xʸ = (1 + y ln x) xʸ⁻¹, and ∂²/∂x² is zero at x = 0."""
+    by_both = mx.grad(lambda x, y: mx.grad(mx.power)(x, y), argnums=1)
+    assert by_both(mx.array(2.0), mx.array(0.0)).item() == 0.5
+    assert mx.grad(mx.grad(lambda x: x**1))(mx.array(0.0)).item() == 0
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("inclusive", [False, True])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_second_slopes_of_logcumsumexp(reverse: bool, inclusive: bool, axis: int) -> None:
+    def loss(x: mx.array) -> mx.array:
+        y = mx.logcumsumexp(x, axis, reverse=reverse, inclusive=inclusive)
+        return mx.sin(mx.where(mx.isinf(y), 0, y)).sum()
+
+    def slope(x: mx.array) -> mx.array:
+        return (mx.sin(mx.grad(loss)(x)) * direction).sum()
+
+    x, direction = (mx.random.normal((3, 4), mx.float64, key=mx.random.key(i)) for i in (1, 2))
+    step = 1e-6 * direction
+    found = mx.grad(slope)(x)
+    expected = (slope(x + step) - slope(x - step)).item() / 2e-6
+    np.testing.assert_allclose((found * direction).sum().item(), expected, rtol=1e-6)
+    np.testing.assert_allclose(mx.jvp(slope, [x], [direction])[1][0].item(), expected, rtol=1e-6)
+    pushed = mx.grad(lambda x: mx.jvp(loss, [x], [direction])[1][0])(x)
+    again = mx.jvp(lambda x: (mx.grad(loss)(x) * direction).sum(), [x], [direction])[1][0]
+    np.testing.assert_allclose((pushed * direction).sum().item(), again.item(), rtol=1e-12)
+    batch = mx.stack([x, 2 * x])
+    of_batch = mx.grad(lambda b: mx.vmap(slope)(b).sum())(batch)
+    np.testing.assert_allclose(of_batch[0], found, rtol=1e-12)
+    np.testing.assert_allclose(mx.vmap(mx.grad(slope))(batch)[0], found, rtol=1e-12)
+
+
+def test_second_slopes_of_logcumsumexp_where_the_cotangent_is_zero() -> None:
+    def half_square(x: mx.array) -> mx.array:
+        return mx.logcumsumexp(x - float(np.log(2)))[1] ** 2 / 2
+
+    x = mx.array([0.0, 0.0, 2.0], mx.float64)
+    hessian = mx.vmap(lambda v: mx.jvp(mx.grad(half_square), [x], [v])[1][0])(
+        mx.eye(3, dtype=x.dtype)
+    )
+    np.testing.assert_allclose(hessian, [[0.25, 0.25, 0], [0.25, 0.25, 0], [0, 0, 0]], atol=1e-12)
 
 
 READERS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlx import kernels
 from mlx.kernels import array
 
+from ..dtypes import complex64
 from ..op import Op, elementwise, public
 from ..stream import StreamOrDevice
 from .axes import Numeric
@@ -181,9 +182,9 @@ def divmod(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> list[array]
     return [floor_divide(a, b, stream=stream), remainder(a, b, stream=stream)]
 
 
-# At y = 0 the textbook slope is 0 · ∞ for x = 0; the power is constant there, its slope zero.
+# At x = y = 0 the textbook slope is 0 · ∞; the power is constant in x there, its slope zero.
 def _power_by_base(x: array, y: array, out: array) -> array:
-    return y * power(x, Op.named["select"](y == 0, 1, y - 1))
+    return y * power(Op.named["select"]((x == 0) & (y == 0), 1, x), y - 1)
 
 
 def _power_by_exponent(x: array, y: array, out: array) -> array:
@@ -272,7 +273,12 @@ def minimum(a: Numeric, b: Numeric, *, stream: StreamOrDevice = None) -> array:
     ...
 
 
-@elementwise(domain="inexact", d=(lambda x, y, out: _exp(x - out), lambda x, y, out: _exp(y - out)))
+def _share(x: array, y: array, out: array) -> array:
+    """The part of eˣ in eˣ + eʸ. Infinities differ more clearly from each other than from out."""
+    return _exp(x - out) if out.dtype == complex64 else Op.named["sigmoid"](x - y)
+
+
+@elementwise(domain="inexact", d=(_share, lambda x, y, out: _share(y, x, out)))
 def logaddexp(a: Numeric, b: Numeric, *, stream: StreamOrDevice = None) -> array:
     """Logarithm of a sum of exponentials, elementwise: ``ln(eᵃ + eᵇ)``, without overflow.
 

@@ -15,7 +15,7 @@ from .axes import as_inexact, axis_of, check_array
 from .binary import maximum
 from .create import arange
 from .join import pad
-from .shape import expand_dims, flatten
+from .shape import broadcast_arrays, expand_dims, flatten
 from .ternary import where
 from .unary import exp, log
 
@@ -385,15 +385,39 @@ def logcumsumexp(
 def _signed_exponentials(
     x: array, weights: array, axis: int, reverse: bool, inclusive: bool, shift: array
 ) -> array:
-    """``exp(shift) Σⱼ wⱼ exp(xⱼ)`` over running parts, in logarithms so that nothing overflows."""
+    """``exp(shift) Σⱼ wⱼ exp(xⱼ)`` over running parts, in logarithms so that nothing overflows.
+
+    Its own rules say that it is linear in the weights: their logarithms have no slope at zero.
+    """
     total = None
     for sign in (1, -1):
         part = log(maximum(weights * sign, 0))
         sums = _logcumsumexp(x + part, axis=axis, reverse=reverse, inclusive=inclusive)
         term = where(sums == -math.inf, 0, exp(sums + shift)) * sign
         total = term if total is None else total + term
-    assert total is not None
-    return total
+
+    def vjp(primals: Any, c: array, out: array) -> tuple[array, array, array]:
+        x, weights, shift = primals
+        by_weight = _signed_exponentials(shift, c, axis, not reverse, inclusive, x)
+        return weights * by_weight, by_weight, c * out
+
+    def jvp(primals: Any, tangents: Any) -> array:
+        x, weights, shift = primals
+        by_x, by_weight, by_shift = (
+            full_like(x, 0) if tangent is None else tangent for tangent in tangents
+        )
+        moved = weights * by_x + by_weight
+        out = _signed_exponentials(x, weights, axis, reverse, inclusive, shift)
+        return _signed_exponentials(x, moved, axis, reverse, inclusive, shift) + out * by_shift
+
+    def vmap(primals: Any, axes: Any) -> tuple[array, int]:
+        x, weights, shift = broadcast_arrays(
+            *(p if a == 0 else expand_dims(p, 0) for p, a in zip(primals, axes, strict=True))
+        )
+        return _signed_exponentials(x, weights, axis + 1, reverse, inclusive, shift), 0
+
+    custom: Any = Op.named["custom_function"]
+    return custom.with_rules(total, (x, weights, shift), {}, vjp, jvp, vmap)
 
 
 @_logcumsumexp.vjp

@@ -67,7 +67,15 @@ class Rules:
         return args
 
 
-_custom = Op("custom_function", params=("count", "rules"), multiple=True)
+class _Custom(Op):
+    """The op of the node; other rooms find it, and so ``with_rules``, by its name."""
+
+    def with_rules(self, *args: Any, **kwargs: Any) -> Any:
+        """See the function of this name."""
+        return with_rules(*args, **kwargs)
+
+
+_custom = _Custom("custom_function", params=("count", "rules"), multiple=True)
 
 
 @_custom.infer
