@@ -57,6 +57,15 @@ def test_dropout():
         nn.Dropout(1.0)
 
 
+@pytest.mark.parametrize("kind", [nn.Dropout, nn.Dropout2d, nn.Dropout3d])
+@pytest.mark.parametrize("dtype", [mx.float16, mx.bfloat16, mx.float32])
+def test_dropout_keeps_the_dtype(kind, dtype):
+    x = mx.ones((3, 4, 5, 6), dtype)
+    y = kind(0.3)(x)
+    assert y.dtype == dtype
+    assert set(y.flatten().tolist()) == {0, (mx.array(1.0, dtype) * (1 / 0.7)).item()}
+
+
 @pytest.mark.parametrize(("kind", "space"), [(nn.Dropout2d, (5, 6)), (nn.Dropout3d, (2, 5, 6))])
 @pytest.mark.parametrize("batch", [(), (40,)])
 def test_dropout_of_channels(kind, space, batch):

@@ -24,7 +24,8 @@ class _Dropout(Module):
         if self._keep == 1 or not self.training:
             return x
         mask = mx.random.bernoulli(self._keep, mask_shape)
-        return (1 / self._keep) * mask * x
+        # The number comes last: times the mask it would be float32, and so would be the result.
+        return mask * x * (1 / self._keep)
 
     def _check_rank(self, x: mx.array, batched: int) -> None:
         if x.ndim not in (batched - 1, batched):
