@@ -58,10 +58,15 @@ def test_clip_grad_norm_sharded(messages):
     np.testing.assert_allclose(np.array(clipped["a"]), [3 / 50**0.5, 0], rtol=1e-5)
 
 
-def test_clip_grad_norm_sharded_alone_is_clip_grad_norm():
-    gradients = nn.Linear(2, 3).parameters()
+@pytest.mark.parametrize("dtype", [mx.float16, mx.bfloat16, mx.float32])
+def test_clip_grad_norm_sharded_alone_is_clip_grad_norm(dtype):
+    layer = nn.Linear(2, 3)
+    layer.weight = layer.weight.astype(dtype) * 1000
+    gradients = layer.parameters()
     for largest in (0.1, 100.0):
         ours, norm = nn.utils.clip_grad_norm_sharded(gradients, largest)
         theirs, other = optim.clip_grad_norm(gradients, largest)
         assert norm.item() == other.item()
+        assert ours["weight"].dtype == theirs["weight"].dtype == dtype
         assert mx.array_equal(ours["weight"], theirs["weight"])
+    assert nn.utils.clip_grad_norm_sharded({}, 1.0)[1].item() == 0

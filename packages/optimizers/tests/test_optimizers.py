@@ -99,6 +99,18 @@ def test_clip_grad_norm():
     assert norm.item() == 5
 
 
+@pytest.mark.parametrize("largest", [1.0, mx.array(1.0)], ids=["number", "array"])
+def test_clip_grad_norm_of_16_bits(largest):
+    gradients = {"a": mx.full((3,), 1000, mx.float16), "b": mx.ones(2, mx.bfloat16)}
+    clipped, norm = optim.clip_grad_norm({**gradients, "c": mx.ones(2)}, largest)
+    assert norm.item() == pytest.approx(3e6**0.5)
+    assert [g.dtype for g in clipped.values()] == [mx.float16, mx.bfloat16, mx.float32]
+    np.testing.assert_allclose(np.array(clipped["a"]), 3**-0.5, rtol=1e-3)
+    small, norm = optim.clip_grad_norm({"a": mx.full((3,), 1e-4, mx.float16)}, largest)
+    assert norm.item() == pytest.approx(3**0.5 * 1e-4, rel=1e-3)
+    assert small["a"].dtype == mx.float16
+
+
 def test_misuse():
     with pytest.raises(ValueError, match="Nesterov"):
         optim.SGD(0.1, nesterov=True)
