@@ -151,6 +151,12 @@ def test_edges_of_gradients(f: Any, args: tuple[Any, ...], expected: list[Any]) 
         np.testing.assert_allclose(np.array(got), wanted, rtol=1e-6)
 
 
+@pytest.mark.parametrize("argnums", [(2, 0, 1), [1, 2, 0], range(3)])
+def test_gradients_come_in_the_order_of_the_arguments(argnums: Any) -> None:
+    slopes = mx.grad(lambda x, y, z: x + 2 * y + 3 * z, argnums)(*mx.zeros(3))
+    assert [slope.item() for slope in slopes] == [1, 2, 3]
+
+
 def test_slopes_of_a_power_at_exponent_zero() -> None:
     """∂²/∂x∂y xʸ = (1 + y ln x) xʸ⁻¹, and ∂²/∂x² is zero at x = 0."""
     by_both = mx.grad(lambda x, y: mx.grad(mx.power)(x, y), argnums=1)

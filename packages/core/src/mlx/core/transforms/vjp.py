@@ -157,8 +157,8 @@ def value_and_grad(
 
     Returns:
         A function that returns ``(value, gradient)``. The gradient has the structure of the
-        argument; of several arguments it is a tuple; with ``argnames`` it is
-        ``(positional, {name: gradient})``.
+        argument; of several arguments it is a tuple in the order of their positions; with
+        ``argnames`` it is ``(positional, {name: gradient})``.
 
     Raises:
         ValueError: When called, if an argument does not exist or holds something else than arrays,
@@ -186,7 +186,8 @@ def grad(
 
     Returns:
         A function that returns the gradient. It has the structure of the argument; of several
-        arguments it is a tuple; with ``argnames`` it is ``(positional, {name: gradient})``.
+        arguments it is a tuple in the order of their positions; with ``argnames`` it is
+        ``(positional, {name: gradient})``.
 
     Raises:
         ValueError: When called, if an argument does not exist or holds something else than arrays,
@@ -235,10 +236,11 @@ def _differentiated(
 
 
 def _numbers(name: str, argnums: int | Sequence[int] | None, names: Names) -> list[int]:
-    """The positions to differentiate, checked."""
+    """The positions to differentiate, checked; ascending, as MLX has it, however they are given."""
     if argnums is None:
         return [] if names else [0]
-    numbers: list[Any] = list(argnums) if isinstance(argnums, (list, tuple)) else [argnums]
+    is_several = isinstance(argnums, (list, tuple, range))
+    numbers: list[Any] = list(argnums) if is_several else [argnums]
     if not numbers and not names:
         raise ValueError(f"[{name}] argnums is empty; there is nothing to differentiate.")
     for i in numbers:
@@ -249,7 +251,7 @@ def _numbers(name: str, argnums: int | Sequence[int] | None, names: Names) -> li
     for i in numbers:
         if numbers.count(i) > 1:
             raise ValueError(f"[{name}] argnums names argument {i} twice.")
-    return numbers
+    return sorted(numbers)
 
 
 def _check_called_with(
