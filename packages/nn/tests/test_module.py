@@ -1,5 +1,6 @@
 """Module: the tree, freezing, updating, loading."""
 
+import collections
 import copy
 import pickle
 
@@ -392,3 +393,56 @@ def test_files_that_hold_no_weights(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(content[:-4])
     with pytest.raises(RuntimeError, match=r"w.safetensors: the data of .* does not fit"):
         model.load_weights(tmp_path / "w.safetensors")
+
+
+class Branches(nn.Module):
+    """Modules in every kind of container, one of which changes its state when called."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = [nn.Linear(2, 2), (nn.Linear(2, 2), mx.ones(2))]
+        self.scales = {"all": mx.ones(2), "each": Pair(mx.ones(2), mx.ones(2))}
+        self.norm = nn.BatchNorm(2)
+
+    def __call__(self, x):
+        first, (second, shift) = self.layers
+        x = second(first(x)) * self.scales["all"] * self.scales["each"].b + shift
+        return mx.sin(self.norm(x) + self.scales["each"].a).sum()
+
+
+Pair = collections.namedtuple("Pair", ("a", "b"))
+
+
+def test_gradients_by_a_module():
+    """It is passed itself, as in MLX, and has its own arrays again when the function returns."""
+    model, x = Branches(), mx.array([[1.0, 2.0], [3.0, 5.0], [0.0, 1.0]])
+    before = dict(tree_flatten(model))
+    value, gradients = mx.value_and_grad(lambda model, x: model(x))(model, x)
+    changed = [name for name, array in tree_flatten(model) if array is not before[name]]
+    assert changed == ["norm.running_mean", "norm.running_var"]
+    assert isinstance(model.scales["each"], Pair)
+    by_hand_value, by_hand = nn.value_and_grad(model, lambda x: model(x))(x)
+    assert value.item() == by_hand_value.item()
+    for name, gradient in tree_flatten(by_hand):
+        found = dict(tree_flatten(gradients))[name]
+        np.testing.assert_allclose(found, gradient, rtol=1e-5, atol=1e-6)
+    by_name = mx.grad(lambda x, model: model(x), argnames="model")(x, model=model)[1]["model"]
+    assert dict(tree_flatten(by_name)).keys() == before.keys()
+    for models in ([model], (model,), Pair(model, model), {"a": model}):
+        item = "a" if isinstance(models, dict) else 0
+        (of_item, *_) = tree_flatten(mx.grad(lambda models, i=item: models[i](x))(models)[item])
+        assert of_item[0] == "layers.0.weight"
+    twice = mx.grad(lambda a, b: a(x) * 2 + b(x), argnums=(0, 1))(model, model)
+    assert len(twice) == 2
+
+
+def test_a_module_has_its_arrays_after_an_error():
+    layer = nn.Linear(2, 2)
+    weight = layer.weight
+
+    def failing(layer):
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        mx.grad(failing)(layer)
+    assert layer.weight is weight

@@ -220,9 +220,17 @@ def _differentiated(
         with traced(values, reverse=True) as leaves:
             positional, named = kernels.tree_unflatten(structure, fresh(leaves))
             args_inside = list(args)
-            for i, argument in zip(numbers, positional, strict=True):
-                args_inside[i] = argument
-            returned = fun(*args_inside, **{**kwargs, **named})
+            replaced: list[tuple[Any, Any, Any, Any]] = []
+            try:
+                for i, argument in zip(numbers, positional, strict=True):
+                    args_inside[i] = _inside(args[i], argument, replaced)
+                for key, argument in named.items():
+                    named[key] = _inside(kwargs[key], argument, replaced)
+                returned = fun(*args_inside, **{**kwargs, **named})
+            finally:
+                for container, key, before, within in reversed(replaced):
+                    if container.get(key) is within:
+                        dict.__setitem__(container, key, before)
             loss = _scalar(name, returned, with_value)
             end_recording()
             cotangent = full_like(loss, 1)
@@ -233,6 +241,47 @@ def _differentiated(
         return (returned, gradient) if with_value else gradient
 
     return differentiated
+
+
+def _inside(outside: Any, inside: Any, replaced: list[tuple[Any, Any, Any, Any]]) -> Any:
+    """What a function gets for an argument: new containers, but a dict of another class itself.
+
+    Such a dict, a module, has more to it than its items. It holds what is inside until the function
+    has returned; what the function assigns to it stays. It is the argument, or an item of it.
+    """
+    if _is_module(outside):
+        _replace(outside, inside, replaced)
+        return outside
+    if isinstance(outside, dict) and any(map(_is_module, outside.values())):
+        return {key: _inside(part, inside[key], replaced) for key, part in outside.items()}
+    if isinstance(outside, (list, tuple)) and any(map(_is_module, outside)):
+        return _replaced_in(outside, inside, replaced)
+    return inside
+
+
+def _is_module(value: Any) -> bool:
+    return isinstance(value, dict) and type(value) is not dict
+
+
+def _replace(outside: Any, inside: Any, replaced: list[tuple[Any, Any, Any, Any]]) -> None:
+    for key, before in outside.items():
+        if isinstance(before, dict):
+            _replace(before, inside[key], replaced)
+            continue
+        within = _replaced_in(before, inside[key], replaced)
+        replaced.append((outside, key, before, within))
+        dict.__setitem__(outside, key, within)
+
+
+def _replaced_in(before: Any, within: Any, replaced: list[tuple[Any, Any, Any, Any]]) -> Any:
+    """A list or tuple of what is inside, of the dicts that are outside; else what is inside."""
+    if isinstance(before, dict):
+        _replace(before, within, replaced)
+        return before
+    if isinstance(before, (list, tuple)):
+        parts = [_replaced_in(a, b, replaced) for a, b in zip(before, within, strict=True)]
+        return getattr(type(within), "_make", type(within))(parts)
+    return within
 
 
 def _numbers(name: str, argnums: int | Sequence[int] | None, names: Names) -> list[int]:
