@@ -42,7 +42,10 @@ struct CumMin {
   template <class T> static MLXK_MEMBER T of(T acc, T x) { return ms::minimum(acc, x); }
 };
 struct LogCumSumExp {
-  template <class T> static MLXK_MEMBER T identity() { return ms::least<T>(); }
+  template <class T> static MLXK_MEMBER T identity() {
+    if constexpr (ms::same_type<T, ms::complex64>::value) return {-__builtin_inff(), 0};
+    return ms::least<T>();
+  }
   template <class T> static __attribute__((noinline)) T of(T acc, T x) {
     return ms::logaddexp(acc, x);
   }

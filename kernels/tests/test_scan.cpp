@@ -26,6 +26,7 @@ bool less(Number a, Number b) {
 Number identity(const std::string& op, Dtype dtype) {
   if (op == "cumsum") return 0;
   if (op == "cumprod") return 1;
+  if (op == "logcumsumexp") return -infinity;
   const bool least = op != "cummin";
   const Number inf = mlxk::is_complex(dtype) ? Number(infinity, infinity) : Number(infinity, 0);
   if (mlxk::is_inexact(dtype)) return least ? -inf : inf;
