@@ -78,6 +78,18 @@ def test_no_dtype(function: Any, values: np.ndarray) -> None:
         function(values)
 
 
+@pytest.mark.parametrize("function", [mx.array, mx.asarray, mx.from_dlpack])
+def test_complex128_is_narrowed(function: Any) -> None:
+    values = np.array([[1 + 2j, 3], [4j, -5]], np.complex128)
+    for given in (values, values.T, values[:, ::-1], values[:0], np.array(4j)):
+        got = function(given)
+        assert got.dtype == mx.complex64
+        np.testing.assert_array_equal(np.asarray(got), given.astype(np.complex64))
+    if function is not mx.array:
+        with pytest.raises(ValueError, match="copy=False asks for the same memory"):
+            function(values, copy=False)
+
+
 def test_ctypes_and_the_standard_library() -> None:
     # ctypes names no strides, even where it is asked for them.
     assert mx.array((ctypes.c_double * 3)(1, 2, 3)).tolist() == [1, 2, 3]

@@ -65,14 +65,15 @@ def from_dlpack(x: DLPackCompatible, /, *, copy: bool | None = None) -> array:
     """An array from an object of another library, by way of DLPack.
 
     Shared memory is memory of both: a change that the other library makes is seen here. float64,
-    the other libraries' habit, becomes float32, unless it comes from an array of this one.
+    the other libraries' habit, becomes float32, unless it comes from an array of this one, and
+    complex128 becomes complex64.
 
     Args:
         x: Object with ``__dlpack__`` and ``__dlpack_device__``, on the CPU.
         copy: True for memory of its own, False for shared memory, None to share where possible.
 
     Returns:
-        The object's shape and dtype; float32 for float64.
+        The object's shape and dtype; float32 for float64, complex64 for complex128.
 
     Raises:
         TypeError: If the object does not know DLPack.
@@ -107,7 +108,7 @@ def _imported(name: str, x: Any, copy: bool | None) -> array:
     """The array that shares an object's memory, or holds a copy where it cannot."""
     try:
         return kernels.from_dlpack(x)
-    except (BufferError, RuntimeError) as error:
+    except (BufferError, RuntimeError, ValueError) as error:  # ValueError: complex128, say
         if copy is False:
             raise _needs_copy(name, f"{type(x).__name__} cannot share: {error}") from error
         return array(x)
