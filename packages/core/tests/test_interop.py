@@ -131,6 +131,12 @@ def test_array_like_and_namespace() -> None:
         mx.array(1).__array_namespace__(api_version="2023.12")
 
 
+def test_a_kind_of_device_is_its_first_device() -> None:
+    assert mx.Device(mx.cpu) == mx.cpu
+    assert mx.Device(mx.cpu, 1) != mx.cpu
+    assert mx.Device(mx.cpu) != mx.gpu
+
+
 def test_limits_are_read_only_properties() -> None:
     for name in ("float16", "float32", "float64"):
         mine, numpys = mx.finfo(getattr(mx, name)), np.finfo(name)

@@ -53,7 +53,7 @@ class Device:
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, DeviceType):
-            return self.type is other
+            return self.type is other and self.index == 0
         if isinstance(other, Device):
             return self.type is other.type and self.index == other.index
         return NotImplemented
