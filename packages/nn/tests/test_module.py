@@ -148,6 +148,19 @@ def test_checkpoint_gives_the_same_gradients():
         np.testing.assert_array_equal(np.array(a), np.array(b))
 
 
+def test_checkpoint_drops_the_same_units_again():
+    model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+    found = []
+    for forward in (model, nn.utils.checkpoint(model)):
+        mx.random.seed(2)
+        step = nn.value_and_grad(model, lambda x, forward=forward: forward(x).sum())
+        found.append(
+            [np.array(x) for _ in range(2) for _, x in tree_flatten(step(mx.ones((3, 4))))]
+        )
+    for plain, again in zip(*found, strict=True):
+        np.testing.assert_array_equal(plain, again)
+
+
 # ---- as MLX 0.32.4 does it ---------------------------------------------------------------------
 
 

@@ -643,6 +643,53 @@ def test_checkpoint_computes_again() -> None:
     assert mx.grad(lambda w: f({"a": w}, 1.0, y=w))(three).item() == 6
 
 
+def noisy(x: mx.array) -> mx.array:
+    return x * mx.random.uniform(shape=x.shape)
+
+
+def nested(x: mx.array) -> mx.array:
+    return mx.checkpoint(noisy)(x) * mx.random.uniform(shape=x.shape)
+
+
+def compiled(x: mx.array) -> mx.array:
+    return mx.compile(noisy, inputs=mx.random.state, outputs=mx.random.state)(x)
+
+
+@pytest.mark.parametrize("f", [noisy, nested, compiled])
+def test_checkpoint_draws_the_same_numbers_again(f: Any) -> None:
+    """f is linear: its gradient at one, with cotangents of one, is its value."""
+    ones, saved = mx.ones((6,)), mx.checkpoint(f)
+    captured = mx.compile(saved, inputs=mx.random.state, outputs=mx.random.state)
+
+    def step(x: mx.array, f: Any = saved) -> tuple[mx.array, mx.array]:
+        (value,), (gradient,) = mx.vjp(f, [x], [ones])
+        return value, gradient
+
+    def twice(x: mx.array) -> tuple[mx.array, mx.array]:
+        def pulled(c: mx.array) -> tuple[mx.array, mx.array]:
+            (value,), (gradient,) = mx.vjp(saved, [x], [c])
+            return gradient.sum(), value
+
+        (_, value), gradient = mx.value_and_grad(pulled)(ones)
+        return value, gradient
+
+    states = []
+    for of in (
+        lambda x: step(x, f),
+        step,
+        twice,
+        lambda x: step(x, captured),
+        mx.compile(step, inputs=mx.random.state, outputs=mx.random.state),
+        lambda x: [y[0] for y in mx.vmap(step)(x[None])],
+    ):
+        mx.random.seed(5)
+        for _ in range(2):
+            value, gradient = of(ones)
+            assert mx.array_equal(value, gradient)
+        states.append(mx.random.state[0].tolist())
+    assert states == states[:1] * len(states)
+
+
 def test_transforms_leave_no_cycles():
     """Arrays that only the garbage collector can free would pile up between its runs."""
     state = [mx.array(1.0)]

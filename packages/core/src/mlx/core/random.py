@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from operator import index
 
 from mlx import kernels
@@ -58,6 +59,7 @@ from .ops.unary import erf, erfinv, exp, floor, log, log1p, negative, sign, sqrt
 from .ops.views import view
 from .stream import StreamOrDevice
 from .transforms.custom import custom_function
+from .transforms.tracing import random_state
 
 __all__ = [
     "bernoulli",
@@ -149,7 +151,7 @@ class _RandomState(list):
 
     def __init__(self) -> None:
         super().__init__([key(0)])
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("[random.state] The state cannot be changed but by mx.random.seed.")
@@ -173,8 +175,20 @@ class _RandomState(list):
             self._set(keys[0])
         return keys[1]
 
+    @contextmanager
+    def drawing_from(self, key: array) -> Iterator[None]:
+        """Draws from this key inside a ``with`` block, for which other threads wait."""
+        with self._lock:
+            now = self[0]
+            self._set(key)
+            try:
+                yield
+            finally:
+                self._set(now)
+
 
 state = _RandomState()
+random_state.append(state)
 
 
 def seed(seed: SupportsIndex) -> None:

@@ -36,6 +36,9 @@ class _Open(threading.local):
 
 _open = _Open()
 
+# The one state of mlx.core.random, which stands above the transforms and puts it here.
+random_state: list[Any] = []
+
 
 @contextmanager
 def traced(values: Sequence[array], reverse: bool = False) -> Iterator[list[array]]:
