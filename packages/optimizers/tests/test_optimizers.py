@@ -6,6 +6,7 @@ import mlx.optimizers as optim
 import numpy as np
 import pytest
 from mlx import kernels
+from mlx.utils import tree_flatten
 
 GOLDEN = [
     (lambda: optim.SGD(0.1), [0.85, 2.3]),
@@ -141,6 +142,33 @@ def test_gradients_that_fit_no_parameter():
             name = type(optimizer).__name__
             with pytest.raises(ValueError, match=rf"^\[{name}\] .*{problem}"):
                 optimizer.apply_gradients(gradients, parameters)
+
+
+def numbers(tree):
+    return [(name, value.tolist()) for name, value in tree_flatten(tree)]
+
+
+def halves():
+    return optim.MultiOptimizer([optim.Adam(0.1), optim.SGD(0.1)], [lambda path, _: path == "a"])
+
+
+@pytest.mark.parametrize("make", [lambda: optim.Adam(lambda step: 0.1 * step), halves])
+@pytest.mark.parametrize("first", [True, False])
+def test_an_update_that_fails_changes_nothing(make, first):
+    parameters = {"a": mx.ones(2), "b": [mx.ones(3)]}
+    good = {"a": mx.ones(2), "b": [mx.ones(3)]}
+    bad = {"a": mx.ones(2), "b": [mx.ones((5, 4))]}
+    optimizer, other = make(), make()
+    for one in (optimizer, other) if not first else ():
+        one.apply_gradients(good, parameters)
+    state, before = optimizer.state, numbers(optimizer.state)
+    for _ in range(3):
+        with pytest.raises(ValueError, match=r"gradient of b\.0 has shape \(5, 4\)"):
+            optimizer.apply_gradients(bad, parameters)
+        assert numbers(optimizer.state) == before == numbers(state)
+    got, want = (one.apply_gradients(good, parameters) for one in (optimizer, other))
+    assert numbers(got) == numbers(want)
+    assert numbers(state) == numbers(optimizer.state) == numbers(other.state)
 
 
 def test_the_module_class_is_that_of_nn():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlx.core as mx
-from mlx.optimizers.optimizer import Optimizer
+from mlx.optimizers.optimizer import Optimizer, _held
 from mlx.utils import tree_map_with_path
 
 Filter = Callable[[str, mx.array], bool]
@@ -65,6 +65,8 @@ class MultiOptimizer(Optimizer):
     def apply_gradients(self, gradients: Any, parameters: Any) -> Any:
         """Computes updated parameters; every optimizer counts the step.
 
+        After an error the state is what it was.
+
         Args:
             gradients: a (partial) tree of arrays.
             parameters: the tree that ``gradients`` is part of.
@@ -73,11 +75,21 @@ class MultiOptimizer(Optimizer):
             A tree like ``gradients`` with the updated parameters.
         """
         owners = self._owners(gradients)
-        updated = [
-            optimizer.apply_gradients(_part(gradients, owners, i), parameters)
-            for i, optimizer in enumerate(self.optimizers)
-        ]
+        before = _held(self.state)
+        try:
+            updated = [
+                optimizer.apply_gradients(_part(gradients, owners, i), parameters)
+                for i, optimizer in enumerate(self.optimizers)
+            ]
+        except BaseException:
+            self._put_back(before)
+            raise
         return _join(owners, updated)
+
+    def _put_back(self, before: list[tuple[Any, Any]]) -> None:
+        super()._put_back(before)
+        for optimizer in self.optimizers:
+            optimizer._put_back([])
 
     @property
     def state(self) -> dict[str, Any]:

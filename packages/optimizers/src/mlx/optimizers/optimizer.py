@@ -62,7 +62,7 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} does not define init_single.")
 
     def apply_gradients(self, gradients: Any, parameters: Any) -> Any:
-        """Computes updated parameters.
+        """Computes updated parameters; after an error the state is what it was.
 
         Args:
             gradients: a (partial) tree of arrays.
@@ -74,17 +74,34 @@ class Optimizer:
         Raises:
             ValueError: if a gradient has no parameter, or not its shape.
         """
-        if not self._initialized:
-            self.init(gradients)
-        for name, schedule in self._schedulers.items():
-            self._state[name] = schedule(self.step)
-        self._state["step"] = self.step + 1
+        state = self._state
+        before = [(state, state.copy())] if self._initialized else _held(state)
+
+        def single(gradient: mx.array, parameter: mx.array, state: dict[str, Any]) -> mx.array:
+            before.append((state, state.copy()))
+            return self.apply_single(gradient, parameter, state)
+
         try:
-            return tree_map(self.apply_single, gradients, parameters, self._state)
-        except (KeyError, IndexError, ValueError) as error:
-            if problem := _misfit(gradients, parameters):
+            if not self._initialized:
+                self.init(gradients)
+            for name, schedule in self._schedulers.items():
+                self._state[name] = schedule(self.step)
+            self._state["step"] = self.step + 1
+            return tree_map(single, gradients, parameters, self._state)
+        except BaseException as error:
+            self._put_back(before)
+            if isinstance(error, (KeyError, IndexError, ValueError)) and (
+                problem := _misfit(gradients, parameters)
+            ):
                 raise ValueError(f"[{type(self).__name__}] {problem}") from error
             raise
+
+    def _put_back(self, before: list[tuple[Any, Any]]) -> None:
+        """Gives the state what it held; ``init`` adds again what it then lacks."""
+        for container, content in reversed(before):
+            container.clear()
+            (container.update if isinstance(container, dict) else container.extend)(content)
+        self._initialized = False
 
     def apply_single(
         self, gradient: mx.array, parameter: mx.array, state: dict[str, Any]
@@ -123,6 +140,21 @@ class Optimizer:
             self._state[name] = mx.array(value(self.step))
         else:
             self._state[name] = mx.array(value)
+
+
+def _held(state: dict[str, Any]) -> list[tuple[Any, Any]]:
+    """All dicts and lists of a state with a copy of what they hold."""
+    found: list[tuple[Any, Any]] = []
+    pending: list[Any] = [state]
+    for part in pending:
+        if isinstance(part, dict):
+            found.append((part, part.copy()))
+            pending.extend(part.values())
+        elif isinstance(part, (list, tuple)):
+            if isinstance(part, list):
+                found.append((part, part.copy()))
+            pending.extend(part)
+    return found
 
 
 def _misfit(gradients: Any, parameters: Any) -> str:
