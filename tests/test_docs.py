@@ -49,6 +49,14 @@ def test_blocks_keep_their_lines() -> None:
     assert program(text) == "\n\n\nx = 1\n\n\n\n\n\n\n\n\n\ny = x\n"
 
 
+def test_the_first_page_links_to_every_page() -> None:
+    text = (ROOT / "docs/index.md").read_text()
+    pages = [
+        path for folder in ("guide", "internals") for path in (ROOT / "docs" / folder).glob("*.md")
+    ]
+    assert [page.name for page in pages if f"{page.parent.name}/{page.name})" not in text] == []
+
+
 def test_pages_link_to_files_that_exist() -> None:
     missing = []
     for page in PAGES:

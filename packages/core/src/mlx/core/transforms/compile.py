@@ -2,8 +2,8 @@
 
 A compiled function is recorded on placeholders, one for each array among its arguments and captured
 state. The recorded graph is simplified and lowered to a Program, once for each *key*: the structure
-of the arguments, dtypes, shapes, Python constants, layouts and the default device. A call is then a
-single lazy node that runs the Program. Where an argument is itself traced, or a placeholder of an
+of the arguments, dtypes, shapes, Python constants and the default stream. A call is then a single
+lazy node that runs the Program. Where an argument is itself traced, or a placeholder of an
 outer transform, the graph is put in place of the call, so that rules see its ops.
 
 A shapeless function keeps one graph for all shapes. For each new shape its nodes are made again,

@@ -150,7 +150,7 @@ def value_and_grad(
     """A function that returns what ``fun`` returns, and its gradient.
 
     Args:
-        fun: A function that returns a scalar array, or a tuple or list that begins with one.
+        fun: A function that returns a scalar array, or a tuple that begins with one.
         argnums: The positional arguments to differentiate, each a tree of arrays; None is the
             first, or none if ``argnames`` are given.
         argnames: The keyword arguments to differentiate.
