@@ -8,7 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 800
-SUFFIXES = {".py", ".pyi", ".pyx", ".pxd", ".h", ".cpp", ".cu", ".cuh", ".metal", ".def", ".cmake"}
+CYTHON = {".pyx", ".pxd", ".pxi"}
+SUFFIXES = {".py", ".pyi", *CYTHON, ".h", ".cpp", ".cu", ".cuh", ".metal", ".def", ".cmake"}
 
 
 def long_files(root: Path = ROOT, limit: int = LIMIT) -> list[tuple[int, str]]:
