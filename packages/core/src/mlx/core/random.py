@@ -57,7 +57,7 @@ from .ops.ternary import where
 from .ops.unary import abs as _abs
 from .ops.unary import erf, erfinv, exp, floor, log, log1p, negative, sign, sqrt
 from .ops.views import view
-from .stream import StreamOrDevice
+from .stream import StreamOrDevice, on_stream
 from .transforms.custom import custom_function
 from .transforms.tracing import random_state
 
@@ -168,10 +168,11 @@ class _RandomState(list):
     def _set(self, key: array) -> None:
         list.__setitem__(self, 0, key)
 
-    def _next(self, stream: StreamOrDevice) -> array:
+    @on_stream
+    def _next(self, stream: StreamOrDevice = None) -> array:
         """A key to draw with."""
         with self._lock:
-            keys = split(self[0], 2, stream)
+            keys = split(self[0])
             self._set(keys[0])
         return keys[1]
 
@@ -403,6 +404,7 @@ def _square_root_vmap(cov: array, axis: int) -> tuple[array, int]:
     return _square_root(cov), axis
 
 
+@on_stream
 def multivariate_normal(
     mean: array,
     cov: array,
@@ -451,10 +453,10 @@ def multivariate_normal(
     sizes = _shape(name, shape) or batch
     if broadcast_shape(name, sizes, batch) != sizes:
         raise ValueError(f"[{name}] The batch {batch} does not broadcast to {sizes}.")
-    root = _square_root(kernels.cast(cov, dtype, stream))
-    z = expand_dims(normal((*sizes, size), dtype, key=key, stream=stream), -2, stream=stream)
-    spread = squeeze(matmul(z, root, stream=stream), -2, stream=stream)
-    return add(spread, kernels.cast(mean, dtype, stream), stream=stream)
+    root = _square_root(kernels.cast(cov, dtype))
+    z = expand_dims(normal((*sizes, size), dtype, key=key), -2)
+    spread = squeeze(matmul(z, root), -2)
+    return add(spread, kernels.cast(mean, dtype))
 
 
 def truncated_normal(

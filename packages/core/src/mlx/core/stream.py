@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from types import TracebackType
 
 from mlx import kernels
-from mlx.kernels.hints import Any
+from mlx.kernels.hints import Any, TypeVar
 
 from .device import Device, DeviceType, available_kind
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Stream:
@@ -239,6 +243,23 @@ def clear_streams() -> None:
         >>> mx.clear_streams()
     """
     kernels.clear_streams()
+
+
+def on_stream(fun: F) -> F:
+    """A function made of ops that name no stream; they run on the one that it is given."""
+    names = fun.__code__.co_varnames[: fun.__code__.co_argcount]
+    count = len(names) if "stream" in names else -1  # of arguments, the last one a stream
+
+    @wraps(fun)
+    def chosen(*args: Any, stream: StreamOrDevice = None, **kwargs: Any) -> Any:
+        if len(args) == count:
+            args, stream = args[:-1], args[-1]
+        if stream is None:
+            return fun(*args, **kwargs)
+        with StreamContext(stream):
+            return fun(*args, **kwargs)
+
+    return chosen  # type: ignore[return-value]
 
 
 __all__ = [

@@ -11,11 +11,12 @@ from ..ops.create import zeros
 from ..ops.join import repeat, split, stack
 from ..ops.shape import expand_dims, squeeze
 from ..ops.ternary import where
-from ..stream import StreamOrDevice
+from ..stream import StreamOrDevice, on_stream
 
 _NAME = "gated_delta_update"
 
 
+@on_stream
 def gated_delta_update(
     q: array,
     k: array,
@@ -59,7 +60,7 @@ def gated_delta_update(
         array([1, 1], dtype=float32)
     """
     check_array(_NAME, q, k, v, gamma, beta)
-    dtype = promoted([q, k, v], stream)[0].dtype
+    dtype = promoted([q, k, v])[0].dtype
     if not issubdtype(dtype, floating):
         raise ValueError(f"[{_NAME}] The dtype {dtype!r} is not floating.")
     wide = float64 if dtype == float64 else float32
@@ -68,9 +69,9 @@ def gated_delta_update(
     value_heads, value_width = v.shape[2:]
     shape = (batch, value_heads, value_width, width)
     if initial_state is None:
-        state = zeros(shape, wide, stream=stream)
+        state = zeros(shape, wide)
     elif initial_state.shape == shape:
-        state = initial_state.astype(wide, stream=stream)
+        state = initial_state.astype(wide)
     else:
         raise ValueError(
             f"[{_NAME}] initial_state has shape {initial_state.shape}; it must be {shape}."
@@ -78,7 +79,7 @@ def gated_delta_update(
     if mask is not None and mask.shape != q.shape[:2]:
         raise ValueError(f"[{_NAME}] mask has shape {mask.shape}; it must be {q.shape[:2]}.")
     if q.shape[1] == 0:
-        return [zeros(v.shape, dtype, stream=stream), state]
+        return [zeros(v.shape, dtype), state]
     group = value_heads // heads if heads else 1
     steps = zip(
         _steps(repeat(q, group, 2), wide),
@@ -101,7 +102,7 @@ def gated_delta_update(
             state = where(kept.reshape(-1, 1, 1, 1), state, before)
             out = where(kept.reshape(-1, 1, 1), out, 0)
         outputs.append(out.astype(dtype))
-    return [stack(outputs, 1, stream=stream), state]
+    return [stack(outputs, 1), state]
 
 
 def _check_shapes(q: array, k: array, v: array, gamma: array, beta: array) -> None:

@@ -220,7 +220,8 @@ def _overlap_add(frames: array, count: int, hop: int, whole: int, stream: Stream
     """
     n = frames.shape[-1]
     parts = -(-n // hop)
-    pieces = unflatten(_pad_last(frames, 0, parts * hop - n, "constant", stream), -1, (parts, hop))
+    padded = _pad_last(frames, 0, parts * hop - n, "constant", stream)
+    pieces = unflatten(padded, -1, (parts, hop), stream=stream)
     placed = []
     for i in range(parts):
         piece = slice_axis(pieces, pieces.ndim - 2, i, i + 1, stream=stream)

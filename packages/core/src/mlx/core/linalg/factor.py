@@ -11,7 +11,7 @@ from ..ops.index import take_along_axis
 from ..ops.join import concatenate
 from ..ops.shape import Batched
 from ..ops.sort import argsort
-from ..stream import StreamOrDevice
+from ..stream import StreamOrDevice, on_stream
 from .matrices import adjoint, check_dtype, check_matrices, check_square, symmetric, total
 from .systems import solve_triangular
 
@@ -106,6 +106,7 @@ def lu_factor(a: array, *, stream: StreamOrDevice = None) -> tuple[array, array]
     return _lu_factor(a, stream=stream)[:2]
 
 
+@on_stream
 def lu(a: array, *, stream: StreamOrDevice = None) -> tuple[array, array, array]:
     """LU factorisation: ``a = L[p, :] U``.
 
@@ -128,12 +129,12 @@ def lu(a: array, *, stream: StreamOrDevice = None) -> tuple[array, array, array]
     """
     check_matrices("lu", a)
     check_dtype("lu", a)
-    packed, _, order = _lu_factor(a, stream=stream)
+    packed, _, order = _lu_factor(a)
     m, n = a.shape[-2:]
     k = min(m, n)
-    ones = eye(m, k, dtype=a.dtype, stream=stream)
-    lower = tril(packed[..., :k], -1, stream=stream) + ones
-    return order, lower, triu(packed[..., :k, :], stream=stream)
+    ones = eye(m, k, dtype=a.dtype)
+    lower = tril(packed[..., :k], -1) + ones
+    return order, lower, triu(packed[..., :k, :])
 
 
 @_lu_factor.infer

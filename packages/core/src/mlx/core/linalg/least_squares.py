@@ -17,7 +17,7 @@ from ..ops.reduce import any, max, sum
 from ..ops.shape import broadcast_to, expand_dims, squeeze
 from ..ops.ternary import where
 from ..ops.unary import abs, square
-from ..stream import StreamOrDevice
+from ..stream import StreamOrDevice, on_stream
 from .matrices import check_dtype, check_matrices, check_square
 from .norms import norm
 from .spectra import eigvalsh, singular_values
@@ -26,6 +26,7 @@ from .systems import inv, pinv_above
 _EPSILON = {kernels.float32: 2.0**-23, kernels.float64: 2.0**-52, complex64: 2.0**-23}
 
 
+@on_stream
 def lstsq(
     a: array, b: array, /, rcond: float | None = None, *, stream: StreamOrDevice = None
 ) -> tuple[array, array, array, array]:
@@ -59,24 +60,22 @@ def lstsq(
             f"[lstsq] A matrix of shape {a.shape} and a right-hand side of shape {b.shape} do not "
             "agree: (m, n) and (m,) or (m, k) are needed."
         )
-    a, b = promoted([a, b], stream)
+    a, b = promoted([a, b])
     check_dtype("lstsq", a)
     m, n = a.shape
     cutoff = (n if n > m else m) * _EPSILON[a.dtype] if rcond is None else float(rcond)
-    right = expand_dims(b, -1, stream=stream) if b.ndim == 1 else b
-    x = matmul(pinv_above(a, cutoff, stream), right, stream=stream)
-    values = singular_values(a, stream)
-    largest = max(values, stream=stream) if values.size else array(0.0, values.dtype)
-    rank = sum(kernels.cast(values > cutoff * largest, int32, stream), stream=stream)
-    if m > n:
-        residuals = sum(square(abs(right - matmul(a, x, stream=stream))), 0, stream=stream)
-    else:
-        residuals = zeros((0,), values.dtype, stream=stream)
+    right = expand_dims(b, -1) if b.ndim == 1 else b
+    x = matmul(pinv_above(a, cutoff), right)
+    values = singular_values(a)
+    largest = max(values) if values.size else array(0.0, values.dtype)
+    rank = sum(kernels.cast(values > cutoff * largest, int32))
+    residuals = sum(square(abs(right - matmul(a, x))), 0) if m > n else zeros((0,), values.dtype)
     if b.ndim == 1:
-        x = squeeze(x, -1, stream=stream)
+        x = squeeze(x, -1)
     return x, residuals, rank, values
 
 
+@on_stream
 def matrix_rank(
     a: array,
     /,
@@ -105,20 +104,17 @@ def matrix_rank(
     """
     check_array("matrix_rank", a)
     if a.ndim < 2:
-        return kernels.cast(any(a != 0, stream=stream), int32, stream)
+        return kernels.cast(any(a != 0), int32)
     check_dtype("matrix_rank", a)
-    if hermitian:
-        values = abs(eigvalsh(a, stream=stream), stream=stream)
-    else:
-        values = singular_values(a, stream)
+    values = abs(eigvalsh(a)) if hermitian else singular_values(a)
     if values.shape[-1] == 0:
-        return zeros(values.shape[:-1], int32, stream=stream)
+        return zeros(values.shape[:-1], int32)
     if tol is None:
         size = a.shape[-1] if a.shape[-1] > a.shape[-2] else a.shape[-2]
-        least = max(values, -1, True, stream=stream) * (size * _EPSILON[a.dtype])
+        least = max(values, -1, True) * (size * _EPSILON[a.dtype])
     else:
         least = expand_dims(tol, -1) if isinstance(tol, array) else array(tol, values.dtype)
-    return sum(kernels.cast(values > least, int32, stream), -1, stream=stream)
+    return sum(kernels.cast(values > least, int32), -1)
 
 
 def matrix_power(a: array, n: int, /, *, stream: StreamOrDevice = None) -> array:
@@ -223,6 +219,7 @@ def _cheapest(sizes: list[int]) -> dict[tuple[int, int], int]:
     return splits
 
 
+@on_stream
 def cond(
     a: array, /, p: int | float | str | None = None, *, stream: StreamOrDevice = None
 ) -> array:
@@ -247,7 +244,7 @@ def cond(
     check_matrices("cond", a)
     check_dtype("cond", a)
     if p in (None, 2, -2):
-        values = singular_values(a, stream)
+        values = singular_values(a)
         if values.shape[-1] == 0:
             raise ValueError(f"[cond] Matrices of shape {a.shape[-2:]} have no singular values.")
         largest, smallest = values[..., 0], values[..., -1]
@@ -255,9 +252,9 @@ def cond(
         ratio = largest / where(is_zero, 1, smallest)
         if p == -2:
             return where(largest == 0, math.inf, smallest / where(largest == 0, 1, largest))
-        return where(is_zero, math.inf, ratio, stream=stream)
+        return where(is_zero, math.inf, ratio)
     check_square("cond", a)
-    pair = [norm(x, p, (-2, -1), stream=stream) for x in (a, inv(a, stream=stream))]
+    pair = [norm(x, p, (-2, -1)) for x in (a, inv(a))]
     result = pair[0] * pair[1]
     return result.real if result.dtype == complex64 else result
 

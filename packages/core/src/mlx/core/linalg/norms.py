@@ -25,7 +25,7 @@ from ..ops.join import stack
 from ..ops.reduce import max, min, sum
 from ..ops.shape import broadcast_to, expand_dims, moveaxis, squeeze
 from ..ops.unary import abs, sqrt, square
-from ..stream import StreamOrDevice
+from ..stream import StreamOrDevice, on_stream
 from .matrices import check_dtype
 from .spectra import singular_values
 
@@ -159,6 +159,7 @@ def _of_matrices(
 # ---- cross product -----------------------------------------------------------------------------
 
 
+@on_stream
 def cross(a: array, b: array, axis: int = -1, *, stream: StreamOrDevice = None) -> array:
     """Cross products of vectors of two or three elements; a third element that lacks is zero.
 
@@ -181,20 +182,20 @@ def cross(a: array, b: array, axis: int = -1, *, stream: StreamOrDevice = None) 
     """
     check_array("cross", a, b)
     vectors = []
-    for x in promoted([a, b], stream):
+    for x in promoted([a, b]):
         place = axis_of(axis, x.ndim, "cross")
         if x.shape[place] not in (2, 3):
             raise ValueError(
                 f"[cross] Axis {axis} of shape {x.shape} has {x.shape[place]} elements; vectors "
                 "have two or three."
             )
-        x = moveaxis(x, place, 0, stream=stream)
+        x = moveaxis(x, place, 0)
         vectors.append([x[0], x[1], x[2] if x.shape[0] == 3 else zeros_like(x[0])])
     (a0, a1, a2), (b0, b1, b2) = vectors
     shape = broadcast_shape("cross", a0.shape, b0.shape)
     parts = [a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0]
-    product = stack([broadcast_to(x, shape, stream=stream) for x in parts], stream=stream)
-    return moveaxis(product, 0, axis, stream=stream)
+    product = stack([broadcast_to(x, shape) for x in parts])
+    return moveaxis(product, 0, axis)
 
 
 __all__ = public(globals())

@@ -11,7 +11,7 @@ from ..ops.axes import as_inexact, broadcast_shape, check_array, promoted
 from ..ops.create import trace
 from ..ops.matmul import matmul
 from ..ops.shape import Batched, broadcast_to, expand_dims, squeeze
-from ..stream import StreamOrDevice
+from ..stream import StreamOrDevice, on_stream
 from .matrices import (
     adjoint,
     check_dtype,
@@ -112,6 +112,7 @@ def _tri_inv_vmap(batched: Batched, x: array, upper: bool) -> array:
     return _tri_inv(x, upper=upper)
 
 
+@on_stream
 def cholesky_inv(a: array, upper: bool = False, *, stream: StreamOrDevice = None) -> array:
     """Inverses of matrices whose Cholesky factors are given: ``(L Lᴴ)⁻¹``.
 
@@ -134,9 +135,9 @@ def cholesky_inv(a: array, upper: bool = False, *, stream: StreamOrDevice = None
     """
     check_square("cholesky_inv", a)
     check_dtype("cholesky_inv", a)
-    factor = tri_inv(a, upper, stream=stream)
+    factor = tri_inv(a, upper)
     pair = (factor, adjoint(factor)) if upper else (adjoint(factor), factor)
-    return matmul(*pair, stream=stream)
+    return matmul(*pair)
 
 
 _pinv = Op("pinv", params=("rcond",))
@@ -171,7 +172,7 @@ def pinv(a: array, *, rtol: float | None = None, stream: StreamOrDevice = None) 
     return pinv_above(a, -1.0 if rtol is None else rtol, stream)
 
 
-def pinv_above(a: array, rcond: float, stream: StreamOrDevice) -> array:
+def pinv_above(a: array, rcond: float, stream: StreamOrDevice = None) -> array:
     """With the singular values above ``rcond`` times the largest; those of ``pinv`` where -1."""
     return _pinv(a, rcond=float(rcond), stream=stream)
 

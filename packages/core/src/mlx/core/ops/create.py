@@ -20,7 +20,7 @@ from ..dtypes import (
     issubdtype,
 )
 from ..op import Op, Shape, broadcast_like, dynamic_shapes, method, public
-from ..stream import StreamOrDevice
+from ..stream import StreamOrDevice, on_stream
 from .axes import IntOrInts, Numeric, as_array, as_array_of, as_int, as_shape, check_array
 from .binary import add, divide, multiply, subtract
 from .compare import greater_equal
@@ -383,13 +383,14 @@ def linspace(
 # ---- matrices ----------------------------------------------------------------------------------
 
 
-def _offsets(rows: int, columns: int, k: int, stream: StreamOrDevice) -> array:
+def _offsets(rows: int, columns: int, k: int, stream: StreamOrDevice = None) -> array:
     """``i - j + k`` for each place (i, j) of a matrix."""
     i = _arange(start=k, step=1, size=rows, dtype=int64, stream=stream)
     j = _arange(start=0, step=1, size=columns, dtype=int64, stream=stream)
     return subtract(expand_dims(i, 1, stream=stream), j, stream=stream)
 
 
+@on_stream
 def eye(
     n: int,
     m: int | None = None,
@@ -419,10 +420,11 @@ def eye(
                [0, 1]], dtype=float32)
     """
     rows, columns = as_shape((n, n if m is None else m), "eye")
-    ones_there = _offsets(rows, columns, as_int(k, "k", "eye"), stream) == 0
-    return kernels.cast(ones_there, dtype or float32, stream)
+    ones_there = _offsets(rows, columns, as_int(k, "k", "eye")) == 0
+    return kernels.cast(ones_there, dtype or float32)
 
 
+@on_stream
 def identity(n: int, dtype: Dtype | None = float32, *, stream: StreamOrDevice = None) -> array:
     """The identity matrix.
 
@@ -442,7 +444,7 @@ def identity(n: int, dtype: Dtype | None = float32, *, stream: StreamOrDevice = 
         array([[1, 0],
                [0, 1]], dtype=float32)
     """
-    return eye(n, dtype=dtype, stream=stream)
+    return eye(n, dtype=dtype)
 
 
 def tri(

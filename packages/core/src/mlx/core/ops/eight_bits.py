@@ -24,7 +24,7 @@ from ..dtypes import (
     uint16,
 )
 from ..op import public
-from ..stream import StreamOrDevice
+from ..stream import StreamOrDevice, on_stream
 from .axes import check_array
 from .binary import bitwise_and, bitwise_or, left_shift, maximum, multiply, right_shift
 from .compare import equal, less
@@ -36,6 +36,7 @@ _LARGEST = 448.0
 _SMALLEST_EXPONENT = -6
 
 
+@on_stream
 def to_fp8(x: array, *, stream: StreamOrDevice = None) -> array:
     """Rounds to e4m3, the eight-bit number of four exponent and three fraction bits.
 
@@ -61,18 +62,18 @@ def to_fp8(x: array, *, stream: StreamOrDevice = None) -> array:
     wide, bits, fraction, bias = float32, int32, 23, 127  # every narrower number is exact in it
     if x.dtype == float64:
         wide, bits, fraction, bias = float64, int64, 52, 1023
-    x = kernels.cast(stop_gradient(x, stream=stream), wide, stream)
-    size = abs(x, stream=stream)
-    size = where(less(size, _LARGEST, stream=stream), size, _LARGEST, stream=stream)
-    exponent = right_shift(view(size, bits, stream=stream), fraction, stream=stream) - bias
-    exponent = maximum(exponent, _SMALLEST_EXPONENT, stream=stream)
+    x = kernels.cast(stop_gradient(x), wide)
+    size = abs(x)
+    size = where(less(size, _LARGEST), size, _LARGEST)
+    exponent = right_shift(view(size, bits), fraction) - bias
+    exponent = maximum(exponent, _SMALLEST_EXPONENT)
     # In units of the last place a number is below 16; a carry moves on to the next exponent.
-    units = left_shift(bias + 3 - exponent, fraction, stream=stream)
-    units = multiply(size, view(units, wide, stream=stream), stream=stream)
-    code = kernels.cast(round(units, stream=stream), bits, stream)
+    units = left_shift(bias + 3 - exponent, fraction)
+    units = multiply(size, view(units, wide))
+    code = kernels.cast(round(units), bits)
     code = code + (exponent - _SMALLEST_EXPONENT) * 8
-    is_negative = less(view(x, bits, stream=stream), 0, stream=stream)
-    return kernels.cast(where(is_negative, code + 128, code, stream=stream), uint8, stream)
+    is_negative = less(view(x, bits), 0)
+    return kernels.cast(where(is_negative, code + 128, code), uint8)
 
 
 def from_fp8(x: array, dtype: Dtype = bfloat16, *, stream: StreamOrDevice = None) -> array:

@@ -10,7 +10,7 @@ from mlx.kernels import array
 
 from ..dtypes import inexact, issubdtype
 from ..op import public
-from ..stream import StreamOrDevice
+from ..stream import StreamOrDevice, on_stream
 from .axes import Numeric, as_array, as_inexact, broadcast_shape, check_not_complex, promoted
 from .binary import add
 from .compare import equal, isnan, less, logical_or
@@ -21,14 +21,15 @@ from .views import view
 _SIGNED = {2: kernels.int16, 4: kernels.int32, 8: kernels.int64}
 
 
-def _bits(x: array, stream: StreamOrDevice) -> array:
+def _bits(x: array, stream: StreamOrDevice = None) -> array:
     return view(x, _SIGNED[x.dtype.size], stream=stream)
 
 
-def _is_negative(x: array, stream: StreamOrDevice) -> array:
+def _is_negative(x: array, stream: StreamOrDevice = None) -> array:
     return less(_bits(x, stream), 0, stream=stream)
 
 
+@on_stream
 def copysign(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> array:
     """The size of ``a`` with the sign of ``b``, also that of zeros and NaN.
 
@@ -50,10 +51,10 @@ def copysign(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> arr
     x, y = as_array(a, "copysign"), as_array(b, "copysign")
     check_not_complex("copysign", x, y)
     broadcast_shape("copysign", x.shape, y.shape)
-    x, y = (as_inexact(v, stream) for v in promoted([x, y], stream))
-    negative = _is_negative(y, stream)
-    size = abs(x, stream=stream)
-    return where(negative, -size, size, stream=stream)
+    x, y = (as_inexact(v) for v in promoted([x, y]))
+    negative = _is_negative(y)
+    size = abs(x)
+    return where(negative, -size, size)
 
 
 def signbit(x: Numeric, /, *, stream: StreamOrDevice = None) -> array:
@@ -78,6 +79,7 @@ def signbit(x: Numeric, /, *, stream: StreamOrDevice = None) -> array:
     return _is_negative(v, stream) if issubdtype(v.dtype, inexact) else less(v, 0, stream=stream)
 
 
+@on_stream
 def nextafter(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> array:
     """The number next to ``a``, of all that the dtype can write, on the way to ``b``.
 
@@ -99,18 +101,18 @@ def nextafter(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> ar
     """
     x, y = as_array(a, "nextafter"), as_array(b, "nextafter")
     check_not_complex("nextafter", x, y)
-    x, y = (as_inexact(v, stream) for v in promoted([x, y], stream))
+    x, y = (as_inexact(v) for v in promoted([x, y]))
     # Written in bits, numbers of one sign count up with their size. Zero has a neighbour of the
     # other sign; its own is found from the bits of the least number of all.
-    is_away = equal(less(x, y, stream=stream), less(0, x, stream=stream), stream=stream)
-    bits = _bits(x, stream)
-    stepped = view(where(is_away, bits + 1, bits - 1, stream=stream), x.dtype, stream=stream)
-    least = view(kernels.constant(1, bits.dtype), x.dtype, stream=stream)
-    least = where(less(y, 0, stream=stream), -least, least, stream=stream)
-    stepped = where(equal(x, 0, stream=stream), least, stepped, stream=stream)
-    stepped = where(equal(x, y, stream=stream), y, stepped, stream=stream)
-    is_nan = logical_or(isnan(x, stream=stream), isnan(y, stream=stream), stream=stream)
-    return where(is_nan, add(x, y, stream=stream), stepped, stream=stream)
+    is_away = equal(less(x, y), less(0, x))
+    bits = _bits(x)
+    stepped = view(where(is_away, bits + 1, bits - 1), x.dtype)
+    least = view(kernels.constant(1, bits.dtype), x.dtype)
+    least = where(less(y, 0), -least, least)
+    stepped = where(equal(x, 0), least, stepped)
+    stepped = where(equal(x, y), y, stepped)
+    is_nan = logical_or(isnan(x), isnan(y))
+    return where(is_nan, add(x, y), stepped)
 
 
 __all__ = public(globals())

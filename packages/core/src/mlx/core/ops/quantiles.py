@@ -10,7 +10,7 @@ from mlx.kernels import array, slice_axis
 
 from ..dtypes import float64
 from ..op import public
-from ..stream import StreamOrDevice
+from ..stream import StreamOrDevice, on_stream
 from .axes import Axes, as_inexact, axes_of, check_array, check_not_complex
 from .binary import maximum
 from .compare import isnan, logical_not
@@ -35,7 +35,6 @@ def _quantiles(
     method: str,
     scale: float,
     skip_nan: bool,
-    stream: StreamOrDevice,
 ) -> array:
     """The quantiles of sorted lines; ``q`` is in [0, scale]."""
     check_array(name, a)
@@ -49,19 +48,19 @@ def _quantiles(
     count = math.prod(a.shape[i] for i in axes)
     if count == 0:
         raise ValueError(f"[{name}] Shape {a.shape} has no elements along the axes {axes}.")
-    a = as_inexact(a, stream)
-    lines = sort(reshape(transpose(a, (*kept, *axes), stream=stream), (*batch, count)), -1)
+    a = as_inexact(a)
+    lines = sort(reshape(transpose(a, (*kept, *axes)), (*batch, count)), -1)
     if skip_nan:
-        known = sum(logical_not(isnan(lines)), -1, True, stream=stream)  # (..., 1)
+        known = sum(logical_not(isnan(lines)), -1, True)  # (..., 1)
     else:
         known = broadcast_to(array(count), (*batch, 1))
-    flat = reshape(places, (-1,), stream=stream)
-    last = kernels.cast(maximum(known - 1, 0), float64, stream)
-    result = _between(lines, flat * last, method, stream)  # (..., k)
+    flat = reshape(places, (-1,))
+    last = kernels.cast(maximum(known - 1, 0), float64)
+    result = _between(lines, flat * last, method)  # (..., k)
     empty = known == 0 if skip_nan else isnan(slice_axis(lines, -1, count - 1, count))
     result = where(empty, math.nan, result)
     shape = tuple(1 if i in axes else n for i, n in enumerate(a.shape)) if keepdims else batch
-    return reshape(moveaxis(result, -1, 0, stream=stream), (*places.shape, *shape), stream=stream)
+    return reshape(moveaxis(result, -1, 0), (*places.shape, *shape))
 
 
 def _fractions(name: str, q: Fractions, scale: float) -> array:
@@ -75,11 +74,11 @@ def _fractions(name: str, q: Fractions, scale: float) -> array:
     return places / scale
 
 
-def _between(lines: array, place: array, method: str, stream: StreamOrDevice) -> array:
+def _between(lines: array, place: array, method: str) -> array:
     """Elements of sorted lines at places that are no integers; ``place``: (..., k)."""
 
     def at(index: array) -> array:
-        return take_along_axis(lines, kernels.cast(index, kernels.int64), -1, stream=stream)
+        return take_along_axis(lines, kernels.cast(index, kernels.int64), -1)
 
     if method == "nearest":
         return at(round(place))
@@ -88,13 +87,14 @@ def _between(lines: array, place: array, method: str, stream: StreamOrDevice) ->
     if method == "higher":
         return at(ceil(place))
     low, high = at(floor(place)), at(ceil(place))
-    part = kernels.cast(place - floor(place), lines.dtype, stream)
+    part = kernels.cast(place - floor(place), lines.dtype)
     if method == "midpoint":
         part = where(part > 0, 0.5, 0)
     apart = where(low == high, 0, high - low)  # infinite ends have no difference
     return low + where(part > 0, part * apart, 0)
 
 
+@on_stream
 def quantile(
     a: array,
     q: Fractions,
@@ -128,9 +128,10 @@ def quantile(
         >>> mx.quantile(mx.array([1.0, 2.0, 3.0, 4.0]), [0.0, 0.5])
         array([1, 2.5], dtype=float32)
     """
-    return _quantiles("quantile", a, q, axis, keepdims, method, 1, False, stream)
+    return _quantiles("quantile", a, q, axis, keepdims, method, 1, False)
 
 
+@on_stream
 def percentile(
     a: array,
     q: Fractions,
@@ -162,9 +163,10 @@ def percentile(
         >>> mx.percentile(mx.array([1.0, 2.0, 3.0]), 50)
         array(2, dtype=float32)
     """
-    return _quantiles("percentile", a, q, axis, keepdims, method, 100, False, stream)
+    return _quantiles("percentile", a, q, axis, keepdims, method, 100, False)
 
 
+@on_stream
 def nanquantile(
     a: array,
     q: Fractions,
@@ -196,9 +198,10 @@ def nanquantile(
         >>> mx.nanquantile(mx.array([1.0, float("nan"), 3.0]), 0.5)
         array(2, dtype=float32)
     """
-    return _quantiles("nanquantile", a, q, axis, keepdims, method, 1, True, stream)
+    return _quantiles("nanquantile", a, q, axis, keepdims, method, 1, True)
 
 
+@on_stream
 def nanmedian(
     a: array,
     /,
@@ -226,9 +229,10 @@ def nanmedian(
         >>> mx.nanmedian(mx.array([1.0, float("nan"), 3.0]))
         array(2, dtype=float32)
     """
-    return _quantiles("nanmedian", a, 0.5, axis, keepdims, "linear", 1, True, stream)
+    return _quantiles("nanmedian", a, 0.5, axis, keepdims, "linear", 1, True)
 
 
+@on_stream
 def nanpercentile(
     a: array,
     q: Fractions,
@@ -260,7 +264,7 @@ def nanpercentile(
         >>> mx.nanpercentile(mx.array([1.0, float("nan"), 3.0]), 100)
         array(3, dtype=float32)
     """
-    return _quantiles("nanpercentile", a, q, axis, keepdims, method, 100, True, stream)
+    return _quantiles("nanpercentile", a, q, axis, keepdims, method, 100, True)
 
 
 __all__ = [name for name in public(globals()) if name != "METHODS"]
