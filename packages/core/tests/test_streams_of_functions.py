@@ -120,34 +120,7 @@ def results(name: str, stream: mx.Stream) -> Iterator[Any]:
 mx.eval(M, PLACES, V, J, B, HEADS, LINE, IMAGE, VOLUME, CALLS, FORMS)
 
 
-# Some of their ops still run on the default stream.
-LATER = {
-    "bincount",
-    "corrcoef",
-    "cov",
-    "fmod",
-    "histogram",
-    "hypot",
-    "interp",
-    "isin",
-    "kron",
-    "nanmax",
-    "nanmean",
-    "nanmin",
-    "nanprod",
-    "nanstd",
-    "nansum",
-    "nanvar",
-    "searchsorted",
-    "trapezoid",
-    "unique",
-    "unique_all",
-    "unique_counts",
-    "unique_inverse",
-}
-
-
-@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - LATER))
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_all_ops_run_on_the_stream(name: str) -> None:
     mx.random.seed(0)
     stream = mx.new_stream(mx.cpu)

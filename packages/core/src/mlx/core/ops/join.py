@@ -11,7 +11,7 @@ from mlx.kernels.hints import Any
 
 from ..op import Op, Shape, fix_shapes, full_like, method, native, public
 from ..op import expand_dims as _expanded
-from ..stream import StreamOrDevice
+from ..stream import StreamOrDevice, on_stream
 from .axes import (
     IntOrInts,
     Numeric,
@@ -568,6 +568,7 @@ def diff(a: array, /, n: int = 1, axis: int = -1, *, stream: StreamOrDevice = No
     return a
 
 
+@on_stream
 def kron(a: array, b: array, *, stream: StreamOrDevice = None) -> array:
     """Kronecker product: every element of ``a`` times the whole of ``b``.
 
@@ -590,9 +591,9 @@ def kron(a: array, b: array, *, stream: StreamOrDevice = None) -> array:
     left_apart = [n for size in left for n in (size, 1)]
     right_apart = [n for size in right for n in (1, size)]
     fix_shapes()
-    product = reshape(a, left_apart, stream=stream) * reshape(b, right_apart, stream=stream)
+    product = reshape(a, left_apart) * reshape(b, right_apart)
     final = [m * n for m, n in zip(left, right, strict=True)]
-    return reshape(product, final, stream=stream)
+    return reshape(product, final)
 
 
 __all__ = public(globals())

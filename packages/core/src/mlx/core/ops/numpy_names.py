@@ -10,7 +10,7 @@ from mlx.kernels import array
 
 from ..dtypes import inexact, issubdtype
 from ..op import public
-from ..stream import StreamOrDevice
+from ..stream import StreamOrDevice, on_stream
 from .axes import (
     Axes,
     Numeric,
@@ -36,6 +36,7 @@ from .unary import abs, sqrt, square
 from .views import flip
 
 
+@on_stream
 def nansum(
     a: array,
     /,
@@ -68,6 +69,7 @@ def nansum(
     return sum(where(isnan(a, stream=stream), 0, a), axis, keepdims, stream=stream)
 
 
+@on_stream
 def nanprod(
     a: array,
     /,
@@ -100,6 +102,7 @@ def nanprod(
     return prod(where(isnan(a, stream=stream), 1, a), axis, keepdims, stream=stream)
 
 
+@on_stream
 def nanmean(
     a: array,
     /,
@@ -136,6 +139,7 @@ def nanmean(
     return kernels.cast(result, a.dtype, stream)
 
 
+@on_stream
 def nanmax(
     a: array,
     /,
@@ -172,6 +176,7 @@ def nanmax(
     return where(any(known, axis, keepdims, stream=stream), result, math.nan)
 
 
+@on_stream
 def nanmin(
     a: array,
     /,
@@ -208,6 +213,7 @@ def nanmin(
     return where(any(known, axis, keepdims, stream=stream), result, math.nan)
 
 
+@on_stream
 def nanvar(
     a: array,
     /,
@@ -250,6 +256,7 @@ def nanvar(
     return result if x is a else kernels.cast(result, a.dtype, stream)
 
 
+@on_stream
 def nanstd(
     a: array,
     /,
@@ -284,6 +291,7 @@ def nanstd(
     return sqrt(nanvar(a, axis, keepdims, ddof=ddof, stream=stream), stream=stream)
 
 
+@on_stream
 def hypot(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> array:
     """The length of the hypotenuse: ``√(a² + b²)``, without overflow on the way.
 
@@ -314,6 +322,7 @@ def hypot(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> array:
     return where(infinite, math.inf, where(is_plain, length, large + small))
 
 
+@on_stream
 def fmod(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> array:
     """The remainder of a division that rounds toward zero; it has the sign of ``a``.
 

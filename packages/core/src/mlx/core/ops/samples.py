@@ -13,7 +13,7 @@ from mlx.kernels.hints import Any
 
 from ..dtypes import complex64, int32, int64, integer, issubdtype
 from ..op import conjugate, public
-from ..stream import StreamOrDevice
+from ..stream import StreamOrDevice, on_stream
 from .axes import (
     Numeric,
     as_array,
@@ -42,6 +42,7 @@ from .views import diagonal
 # ---- counts ------------------------------------------------------------------------------------
 
 
+@on_stream
 def bincount(
     x: array,
     /,
@@ -113,6 +114,7 @@ def _counted(x: array, weights: array | None, size: int, stream: StreamOrDevice)
     return slice_axis(start.at[place].add(values), 0, 0, size, stream=stream)
 
 
+@on_stream
 def histogram(
     a: array,
     /,
@@ -192,6 +194,7 @@ def _edges(x: array, bins: Any, range: Any, stream: StreamOrDevice) -> array:
 # ---- covariances -------------------------------------------------------------------------------
 
 
+@on_stream
 def cov(
     m: array,
     /,
@@ -302,6 +305,7 @@ def _real(x: array) -> Any:
     return kernels.float32 if x.dtype == complex64 else x.dtype
 
 
+@on_stream
 def corrcoef(
     x: array,
     /,
@@ -343,6 +347,7 @@ def corrcoef(
 # ---- functions given by values -----------------------------------------------------------------
 
 
+@on_stream
 def interp(
     x: Numeric,
     xp: array,
@@ -405,6 +410,7 @@ def interp(
     return where(x == xp[-1], fp[-1], result, stream=stream)
 
 
+@on_stream
 def trapezoid(
     y: array,
     /,

@@ -8,7 +8,7 @@ from mlx.kernels.hints import NamedTuple
 
 from ..dtypes import bool_, int32, uint32
 from ..op import Op, public
-from ..stream import StreamOrDevice
+from ..stream import StreamOrDevice, on_stream
 from .axes import Numeric, as_array, as_array_of, as_int, check_array, promoted
 from .binary import maximum, minimum
 from .compare import equal, greater_equal, less, less_equal, logical_and, logical_or, not_equal
@@ -22,6 +22,7 @@ from .sort import argsort, sort
 from .ternary import where
 
 
+@on_stream
 def searchsorted(
     sorted_sequence: array,
     values: array,
@@ -59,29 +60,26 @@ def searchsorted(
         )
     if side not in ("left", "right"):
         raise ValueError(f"[searchsorted] side is {side!r}; it must be 'left' or 'right'.")
-    sequence, values = promoted([sorted_sequence, values], stream)
+    sequence, values = promoted([sorted_sequence, values])
     n = sequence.shape[0]
-    place = zeros(values.shape, int32, stream=stream)
-    value_is_nan = not_equal(values, values, stream=stream)
+    place = zeros(values.shape, int32)
+    value_is_nan = not_equal(values, values)
     step = 1 << n.bit_length() >> 1
     while step:
         # `place` elements are known to come before the value; are `step` more?
         further = place + step
-        met = take(sequence, minimum(further, n, stream=stream) - 1, stream=stream)
+        met = take(sequence, minimum(further, n) - 1)
         if side == "left":
-            is_number = kernels.cast(met == met, kernels.bool_, stream)
-            before = logical_or(
-                less(met, values, stream=stream),
-                logical_and(value_is_nan, is_number, stream=stream),
-                stream=stream,
-            )
+            is_number = kernels.cast(met == met, kernels.bool_)
+            before = logical_or(less(met, values), logical_and(value_is_nan, is_number))
         else:
-            before = logical_or(less_equal(met, values, stream=stream), value_is_nan, stream=stream)
-        place = where(logical_and(further <= n, before, stream=stream), further, place)
+            before = logical_or(less_equal(met, values), value_is_nan)
+        place = where(logical_and(further <= n, before), further, place)
         step >>= 1
-    return kernels.cast(place, uint32, stream)
+    return kernels.cast(place, uint32)
 
 
+@on_stream
 def isin(
     x1: Numeric, x2: Numeric, /, *, invert: bool = False, stream: StreamOrDevice = None
 ) -> array:
@@ -107,16 +105,17 @@ def isin(
         array([[False, True],
                [False, True]], dtype=bool)
     """
-    elements, among = promoted([as_array(x1, "isin"), as_array(x2, "isin")], stream)
-    among = sort(flatten(among, stream=stream), stream=stream)
+    elements, among = promoted([as_array(x1, "isin"), as_array(x2, "isin")])
+    among = sort(flatten(among))
     if among.size == 0:
-        return full(elements.shape, invert, bool_, stream=stream)
-    place = minimum(searchsorted(among, elements, stream=stream), among.size - 1, stream=stream)
-    met = take(among, place, stream=stream)
+        return full(elements.shape, invert, bool_)
+    place = minimum(searchsorted(among, elements), among.size - 1)
+    met = take(among, place)
     compared = not_equal if invert else equal
-    return compared(met, elements, stream=stream)
+    return compared(met, elements)
 
 
+@on_stream
 def unique(
     a: array,
     /,
@@ -162,65 +161,60 @@ def unique(
         size = as_int(size, "size", "unique")
         if size < 0:
             raise ValueError(f"[unique] size is {size}; it must not be negative.")
-    filling = _filling(a, size, fill_value, stream)
-    flat = flatten(a, stream=stream)
+    filling = _filling(a, size, fill_value)
+    flat = flatten(a)
     if return_index or return_inverse:
-        order = argsort(flat, stream=stream)
-        ascending = take(flat, order, stream=stream) if a.size else flat
+        order = argsort(flat)
+        ascending = take(flat, order) if a.size else flat
     else:
-        order = ascending = sort(flat, stream=stream)  # of the order nobody will ask
+        order = ascending = sort(flat)  # of the order nobody will ask
     is_new = not_equal(
-        slice_axis(ascending, 0, 1, a.size, stream=stream),
-        slice_axis(ascending, 0, 0, max(a.size - 1, 0), stream=stream),
-        stream=stream,
+        slice_axis(ascending, 0, 1, a.size),
+        slice_axis(ascending, 0, 0, max(a.size - 1, 0)),
     )
-    is_new = concatenate([ones((min(a.size, 1),), kernels.bool_), is_new], stream=stream)
+    is_new = concatenate([ones((min(a.size, 1),), kernels.bool_), is_new])
     if size is None:
         size = count_true(is_new, "unique", "give the size, as in unique(a, size=n)")
     # Where each value begins, and behind it the next one; -1 beyond the last.
-    begins = places_of(is_new, size + 1, stream)
-    first, behind = (slice_axis(begins, 0, i, i + size, stream=stream) for i in (0, 1))
-    is_value = greater_equal(first, 0, stream=stream)
-    first = maximum(first, 0, stream=stream)
+    begins = places_of(is_new, size + 1)
+    first, behind = (slice_axis(begins, 0, i, i + size) for i in (0, 1))
+    is_value = greater_equal(first, 0)
+    first = maximum(first, 0)
 
     def chosen(sorted_values: array) -> array:
         if not a.size:
-            return zeros((size,), sorted_values.dtype, stream=stream)
-        return take(sorted_values, first, stream=stream)
+            return zeros((size,), sorted_values.dtype)
+        return take(sorted_values, first)
 
     values = chosen(ascending)
-    results = [values if filling is None else where(is_value, values, filling, stream=stream)]
+    results = [values if filling is None else where(is_value, values, filling)]
     if return_index:
-        results.append(kernels.cast(chosen(order), uint32, stream))
+        results.append(kernels.cast(chosen(order), uint32))
     if return_inverse:
-        rank = cumsum(kernels.cast(is_new, int32, stream), 0, stream=stream) - 1
-        known = kernels.cast(minimum(rank, max(size - 1, 0), stream=stream), uint32, stream)
+        rank = cumsum(kernels.cast(is_new, int32), 0) - 1
+        known = kernels.cast(minimum(rank, max(size - 1, 0)), uint32)
         scatter = Op.named["scatter"]
-        inverse = zeros((a.size,), uint32, stream=stream)
+        inverse = zeros((a.size,), uint32)
         if a.size:
-            inverse = scatter(
-                inverse, order, known, axes=(0,), position=0, mode="set", stream=stream
-            )
-        results.append(reshape(inverse, a.shape, stream=stream))
+            inverse = scatter(inverse, order, known, axes=(0,), position=0, mode="set")
+        results.append(reshape(inverse, a.shape))
     if return_counts:
-        ends = where(less(behind, 0, stream=stream), a.size, behind, stream=stream)
-        counts = where(is_value, ends - first, 0, stream=stream)
-        results.append(kernels.cast(counts, int32, stream))
+        ends = where(less(behind, 0), a.size, behind)
+        counts = where(is_value, ends - first, 0)
+        results.append(kernels.cast(counts, int32))
     return results[0] if len(results) == 1 else tuple(results)
 
 
-def _filling(
-    a: array, size: int | None, fill_value: Numeric | None, stream: StreamOrDevice
-) -> array | None:
+def _filling(a: array, size: int | None, fill_value: Numeric | None) -> array | None:
     """What fills the result of unique up; None is its smallest value."""
     if fill_value is None:
         if not a.size and size:
             raise ValueError("[unique] An empty array has no smallest value; fill_value is needed.")
         return None
-    filling = as_array_of(a.dtype, fill_value, "unique", stream)
+    filling = as_array_of(a.dtype, fill_value, "unique", None)
     if filling.size != 1:
         raise ValueError(f"[unique] fill_value has shape {filling.shape}, not one element.")
-    return reshape(filling, (), stream=stream)
+    return reshape(filling, ())
 
 
 class UniqueAll(NamedTuple):
