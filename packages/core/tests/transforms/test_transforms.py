@@ -598,7 +598,7 @@ def test_custom_jvp_and_vmap_know_no_keywords() -> None:
 
 def test_custom_rules_may_take_the_name_of_their_function() -> None:
     @mx.custom_function
-    def f(x: mx.array) -> mx.array:
+    def f(x: mx.array) -> mx.array:  # pyright: ignore[reportRedeclaration]
         return x * 2
 
     @f.vjp

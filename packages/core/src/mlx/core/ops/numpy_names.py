@@ -66,7 +66,7 @@ def nansum(
     """
     check_array("nansum", a)
     axis = axes_of(axis, a.ndim, "nansum")
-    return sum(where(isnan(a, stream=stream), 0, a), axis, keepdims, stream=stream)
+    return sum(where(isnan(a), 0, a), axis, keepdims)
 
 
 @on_stream
@@ -99,7 +99,7 @@ def nanprod(
     """
     check_array("nanprod", a)
     axis = axes_of(axis, a.ndim, "nanprod")
-    return prod(where(isnan(a, stream=stream), 1, a), axis, keepdims, stream=stream)
+    return prod(where(isnan(a), 1, a), axis, keepdims)
 
 
 @on_stream
@@ -132,11 +132,11 @@ def nanmean(
     """
     check_array("nanmean", a)
     axis = axes_of(axis, a.ndim, "nanmean")
-    a = as_inexact(a, stream)
-    x = wide(a, stream)
-    count = sum(kernels.cast(logical_not(isnan(x, stream=stream)), x.dtype, stream), axis, keepdims)
-    result = divide(nansum(x, axis, keepdims, stream=stream), count, stream=stream)
-    return kernels.cast(result, a.dtype, stream)
+    a = as_inexact(a)
+    x = wide(a)
+    count = sum(kernels.cast(logical_not(isnan(x)), x.dtype), axis, keepdims)
+    result = divide(nansum(x, axis, keepdims), count)
+    return kernels.cast(result, a.dtype)
 
 
 @on_stream
@@ -170,10 +170,10 @@ def nanmax(
     check_array("nanmax", a)
     axis = axes_of(axis, a.ndim, "nanmax")
     if not issubdtype(a.dtype, inexact):
-        return max(a, axis, keepdims, stream=stream)
-    known = logical_not(isnan(a, stream=stream), stream=stream)
-    result = max(where(known, a, -math.inf), axis, keepdims, stream=stream)
-    return where(any(known, axis, keepdims, stream=stream), result, math.nan)
+        return max(a, axis, keepdims)
+    known = logical_not(isnan(a))
+    result = max(where(known, a, -math.inf), axis, keepdims)
+    return where(any(known, axis, keepdims), result, math.nan)
 
 
 @on_stream
@@ -207,10 +207,10 @@ def nanmin(
     check_array("nanmin", a)
     axis = axes_of(axis, a.ndim, "nanmin")
     if not issubdtype(a.dtype, inexact):
-        return min(a, axis, keepdims, stream=stream)
-    known = logical_not(isnan(a, stream=stream), stream=stream)
-    result = min(where(known, a, math.inf), axis, keepdims, stream=stream)
-    return where(any(known, axis, keepdims, stream=stream), result, math.nan)
+        return min(a, axis, keepdims)
+    known = logical_not(isnan(a))
+    result = min(where(known, a, math.inf), axis, keepdims)
+    return where(any(known, axis, keepdims), result, math.nan)
 
 
 @on_stream
@@ -245,15 +245,15 @@ def nanvar(
     """
     check_array("nanvar", a)
     axis = axes_of(axis, a.ndim, "nanvar")
-    a = as_inexact(a, stream)
-    x = wide(a, stream)
-    spread = square(abs(subtract(x, nanmean(x, axis, True, stream=stream), stream=stream)))
-    missing = isnan(x, stream=stream)
-    count = sum(kernels.cast(logical_not(missing), spread.dtype, stream), axis, keepdims)
-    left = maximum(subtract(count, ddof, stream=stream), 0, stream=stream)
-    total = sum(where(missing, 0, spread), axis, keepdims, stream=stream)
-    result = divide(total, left, stream=stream)
-    return result if x is a else kernels.cast(result, a.dtype, stream)
+    a = as_inexact(a)
+    x = wide(a)
+    spread = square(abs(subtract(x, nanmean(x, axis, True))))
+    missing = isnan(x)
+    count = sum(kernels.cast(logical_not(missing), spread.dtype), axis, keepdims)
+    left = maximum(subtract(count, ddof), 0)
+    total = sum(where(missing, 0, spread), axis, keepdims)
+    result = divide(total, left)
+    return result if x is a else kernels.cast(result, a.dtype)
 
 
 @on_stream
@@ -288,7 +288,7 @@ def nanstd(
     """
     check_array("nanstd", a)
     axis = axes_of(axis, a.ndim, "nanstd")
-    return sqrt(nanvar(a, axis, keepdims, ddof=ddof, stream=stream), stream=stream)
+    return sqrt(nanvar(a, axis, keepdims, ddof=ddof))
 
 
 @on_stream
@@ -312,12 +312,12 @@ def hypot(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> array:
     """
     x, y = as_array(a, "hypot"), as_array(b, "hypot")
     broadcast_shape("hypot", x.shape, y.shape)
-    x, y = (abs(as_inexact(v, stream), stream=stream) for v in (x, y))
-    large = maximum(x, y, stream=stream)
+    x, y = (abs(as_inexact(v)) for v in (x, y))
+    large = maximum(x, y)
     small = where(x > y, y, x)
     is_plain = (large > 0) & (large < math.inf)
-    ratio = divide(small, where(is_plain, large, 1), stream=stream)
-    length = multiply(large, sqrt(square(ratio) + 1, stream=stream), stream=stream)
+    ratio = divide(small, where(is_plain, large, 1))
+    length = multiply(large, sqrt(square(ratio) + 1))
     infinite = (x == math.inf) | (y == math.inf)
     return where(infinite, math.inf, where(is_plain, length, large + small))
 
@@ -343,12 +343,12 @@ def fmod(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> array:
     """
     x, y = as_array(a, "fmod"), as_array(b, "fmod")
     broadcast_shape("fmod", x.shape, y.shape)
-    x, y = promoted([x, y], stream)
+    x, y = promoted([x, y])
     if issubdtype(x.dtype, inexact):
-        left = abs(x, stream=stream) % abs(y, stream=stream)
-        return where(x < 0, -left, left, stream=stream)
+        left = abs(x) % abs(y)
+        return where(x < 0, -left, left)
     left = x % y  # the sign of y; the least integer has no absolute value
-    return where((left != 0) & ((x < 0) != (y < 0)), left - y, left, stream=stream)
+    return where((left != 0) & ((x < 0) != (y < 0)), left - y, left)
 
 
 def lexsort(

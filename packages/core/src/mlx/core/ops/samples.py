@@ -84,7 +84,7 @@ def bincount(
         raise ValueError(f"[bincount] Weights {weights.shape} and x {x.shape} differ in shape.")
     if size is None:
         size = _length(x, as_int(minlength, "minlength", "bincount"))
-    return _counted(x, weights, as_int(size, "size", "bincount"), stream)
+    return _counted(x, weights, as_int(size, "size", "bincount"))
 
 
 def _length(x: array, minlength: int) -> int:
@@ -103,15 +103,15 @@ def _length(x: array, minlength: int) -> int:
     return most + 1 if most >= minlength else minlength
 
 
-def _counted(x: array, weights: array | None, size: int, stream: StreamOrDevice) -> array:
+def _counted(x: array, weights: array | None, size: int) -> array:
     """Weights added up by place; places outside go to one beyond the end that is cut off."""
     if size < 0:
         raise ValueError(f"[bincount] size is {size}; it must not be negative.")
-    x = kernels.cast(x, int64, stream)
+    x = kernels.cast(x, int64)
     place = where((x < 0) | (x >= size), size, x)
-    values = array(1, int32) if weights is None else as_inexact(weights, stream)
-    start = zeros((size + 1,), values.dtype, stream=stream)
-    return slice_axis(start.at[place].add(values), 0, 0, size, stream=stream)
+    values = array(1, int32) if weights is None else as_inexact(weights)
+    start = zeros((size + 1,), values.dtype)
+    return slice_axis(start.at[place].add(values), 0, 0, size)
 
 
 @on_stream
@@ -151,29 +151,29 @@ def histogram(
     check_not_complex("histogram", a)
     if weights is not None and weights.shape != a.shape:
         raise ValueError(f"[histogram] Weights {weights.shape} and a {a.shape} differ in shape.")
-    x = as_inexact(flatten(a, stream=stream), stream)
-    edges = _edges(x, bins, range, stream)
+    x = as_inexact(flatten(a))
+    edges = _edges(x, bins, range)
     count = edges.shape[0] - 1
-    place = kernels.cast(searchsorted(edges, x, "right", stream=stream), int32, stream) - 1
+    place = kernels.cast(searchsorted(edges, x, "right"), int32) - 1
     place = where(x == edges[-1], count - 1, place)
-    flat = None if weights is None else flatten(weights, stream=stream)
-    counts = _counted(place, flat, count, stream)
+    flat = None if weights is None else flatten(weights)
+    counts = _counted(place, flat, count)
     if density:
         dtype = promoted([counts, edges])[0].dtype
-        shares = divide(counts, sum(wide(counts)), stream=stream)
-        counts = divide(shares, wide(diff(edges, stream=stream)), stream=stream)
-        counts = kernels.cast(counts, dtype, stream)
+        shares = divide(counts, sum(wide(counts)))
+        counts = divide(shares, wide(diff(edges)))
+        counts = kernels.cast(counts, dtype)
     return counts, edges
 
 
-def _edges(x: array, bins: Any, range: Any, stream: StreamOrDevice) -> array:
+def _edges(x: array, bins: Any, range: Any) -> array:
     """The edges of the bins, in the dtype of x."""
     if isinstance(bins, (list, tuple)):
         bins = array(bins)
     if isinstance(bins, array) and bins.ndim:
         if bins.ndim != 1 or bins.shape[0] < 2:
             raise ValueError(f"[histogram] Edges of shape {bins.shape} are not two or more.")
-        return kernels.cast(bins, x.dtype, stream)
+        return kernels.cast(bins, x.dtype)
     count = as_int(bins, "bins", "histogram")
     if count < 1:
         raise ValueError(f"[histogram] There are {count} bins; at least one is needed.")
@@ -183,12 +183,12 @@ def _edges(x: array, bins: Any, range: Any, stream: StreamOrDevice) -> array:
             raise ValueError(f"[histogram] The range ({low}, {high}) descends.")
         first, last = array(low, x.dtype), array(high, x.dtype)
     else:
-        first, last = min(x, stream=stream), max(x, stream=stream)
+        first, last = min(x), max(x)
     is_point = first == last
     first, last = where(is_point, first - 0.5, first), where(is_point, last + 0.5, last)
-    steps = kernels.cast(linspace(0, 1, count + 1, stream=stream), x.dtype, stream)
-    inner = first + slice_axis(steps, 0, 0, count, stream=stream) * (last - first)
-    return concatenate([inner, expand_dims(last, 0)], 0, stream=stream)
+    steps = kernels.cast(linspace(0, 1, count + 1), x.dtype)
+    inner = first + slice_axis(steps, 0, 0, count) * (last - first)
+    return concatenate([inner, expand_dims(last, 0)], 0)
 
 
 # ---- covariances -------------------------------------------------------------------------------
@@ -230,10 +230,10 @@ def cov(
         array([[1, -1],
                [-1, 1]], dtype=float32)
     """
-    x = _variables("cov", m, y, rowvar, stream)
+    x = _variables("cov", m, y, rowvar)
     ddof = (0 if bias else 1) if ddof is None else as_int(ddof, "ddof", "cov")
-    result = _covariances(wide(x, stream), ddof, fweights, aweights, stream)
-    return kernels.cast(result, x.dtype, stream)
+    result = _covariances(wide(x), ddof, fweights, aweights)
+    return kernels.cast(result, x.dtype)
 
 
 def _covariances(
@@ -241,41 +241,40 @@ def _covariances(
     ddof: int,
     fweights: array | None,
     aweights: array | None,
-    stream: StreamOrDevice,
 ) -> array:
     """The covariances of rows."""
     weights, factor = _weights(x, fweights, aweights, ddof)
     if weights is None:
-        centred = subtract(x, x.mean(-1, True), stream=stream)
+        centred = subtract(x, x.mean(-1, True))
         weighted = centred
     else:
         mean = sum(x * weights, -1, True) / sum(weights)
-        centred = subtract(x, mean, stream=stream)
+        centred = subtract(x, mean)
         weighted = centred * weights
-    product = matmul(weighted, conjugate(swapaxes(centred, 0, 1)), stream=stream)
-    result = divide(product, factor, stream=stream)
+    product = matmul(weighted, conjugate(swapaxes(centred, 0, 1)))
+    result = divide(product, factor)
     return result if result.shape != (1, 1) else result[0, 0]
 
 
-def _variables(name: str, m: array, y: array | None, rowvar: bool, stream: StreamOrDevice) -> array:
+def _variables(name: str, m: array, y: array | None, rowvar: bool) -> array:
     """The variables as rows."""
     parts = []
     for one in (m,) if y is None else (m, y):
         check_array(name, one)
         if one.ndim > 2:
             raise ValueError(f"[{name}] Variables of shape {one.shape} have more than two axes.")
-        x = as_inexact(one, stream)
+        x = as_inexact(one)
         if x.ndim < 2:
             x = x.reshape(1, -1)
         elif not rowvar and x.shape[0] != 1:
-            x = swapaxes(x, 0, 1, stream=stream)
+            x = swapaxes(x, 0, 1)
         parts.append(x)
     if parts[0].shape[1] != parts[-1].shape[1]:
         raise ValueError(
             f"[{name}] {parts[0].shape[1]} and {parts[-1].shape[1]} observations are not equally "
             "many."
         )
-    return concatenate(parts, 0, stream=stream) if len(parts) > 1 else parts[0]
+    return concatenate(parts, 0) if len(parts) > 1 else parts[0]
 
 
 def _weights(
@@ -333,15 +332,15 @@ def corrcoef(
         array([[1, -1],
                [-1, 1]], dtype=float32)
     """
-    x = _variables("corrcoef", x, y, rowvar, stream)
+    x = _variables("corrcoef", x, y, rowvar)
     check_not_complex("corrcoef", x)
-    c = _covariances(wide(x, stream), 1, None, None, stream)
+    c = _covariances(wide(x), 1, None, None)
     if c.ndim == 0:
-        return kernels.cast(divide(c, c, stream=stream), x.dtype, stream)
-    deviation = sqrt(diagonal(c), stream=stream)
-    c = divide(c, expand_dims(deviation, 1) * deviation, stream=stream)
-    c = maximum(minimum(c, 1, stream=stream), -1, stream=stream)
-    return kernels.cast(c, x.dtype, stream)
+        return kernels.cast(divide(c, c), x.dtype)
+    deviation = sqrt(diagonal(c))
+    c = divide(c, expand_dims(deviation, 1) * deviation)
+    c = maximum(minimum(c, 1), -1)
+    return kernels.cast(c, x.dtype)
 
 
 # ---- functions given by values -----------------------------------------------------------------
@@ -385,29 +384,29 @@ def interp(
         raise ValueError(
             f"[interp] Points {xp.shape} and values {fp.shape} are not two equal lists."
         )
-    x, xp, fp = (as_inexact(v, stream) for v in (as_array(x, "interp"), xp, fp))
+    x, xp, fp = (as_inexact(v) for v in (as_array(x, "interp"), xp, fp))
     if period is not None:
         if period == 0:
             raise ValueError("[interp] The period is zero.")
         period = period if period > 0 else -period
         x, xp = x % period, xp % period
-        order = argsort(xp, stream=stream)
+        order = argsort(xp)
         xp, fp = take(xp, order), take(fp, order)
-        xp = concatenate([xp[-1:] - period, xp, xp[:1] + period], 0, stream=stream)
-        fp = concatenate([fp[-1:], fp, fp[:1]], 0, stream=stream)
+        xp = concatenate([xp[-1:] - period, xp, xp[:1] + period], 0)
+        fp = concatenate([fp[-1:], fp, fp[:1]], 0)
     last = xp.shape[0] - 1
-    found = kernels.cast(searchsorted(xp, x, "right", stream=stream), int32, stream)
-    high = maximum(minimum(found, last, stream=stream), 1 if last else 0, stream=stream)
-    low = maximum(high - 1, 0, stream=stream)
+    found = kernels.cast(searchsorted(xp, x, "right"), int32)
+    high = maximum(minimum(found, last), 1 if last else 0)
+    low = maximum(high - 1, 0)
     x0, f0, f1 = take(xp, low), take(fp, low), take(fp, high)
     width = take(xp, high) - x0
-    part = divide(x - x0, where(width == 0, 1, width), stream=stream)
+    part = divide(x - x0, where(width == 0, 1, width))
     rise = f1 - f0
     stays = (x == x0) | (f0 == f1) | (isinf(f0) & isfinite(f1))
     result = f0 + part * where(stays & ~isfinite(rise), 0, rise)
     result = where(x < xp[0], fp[0] if left is None else left, result)
     result = where(x > xp[-1], fp[-1] if right is None else right, result)
-    return where(x == xp[-1], fp[-1], result, stream=stream)
+    return where(x == xp[-1], fp[-1], result)
 
 
 @on_stream
@@ -441,20 +440,20 @@ def trapezoid(
         array(4, dtype=float32)
     """
     check_array("trapezoid", y)
-    y = as_inexact(y, stream)
+    y = as_inexact(y)
     place = axis_of(axis, y.ndim, "trapezoid")
     size = y.shape[place]
     steps: array | float = dx
     if x is not None:
         check_array("trapezoid", x)
         if x.ndim == 1:
-            steps = diff(x, stream=stream).reshape(-1, *(1,) * (y.ndim - 1 - place))
+            steps = diff(x).reshape(-1, *(1,) * (y.ndim - 1 - place))
         else:
-            steps = diff(x, axis=axis, stream=stream)
-    ahead = slice_axis(y, place, 1 if size else 0, size, stream=stream)
-    behind = slice_axis(y, place, 0, size - 1 if size else 0, stream=stream)
-    areas = multiply(multiply(steps, ahead + behind, stream=stream), 0.5, stream=stream)
-    return sum(areas, axis, stream=stream)
+            steps = diff(x, axis=axis)
+    ahead = slice_axis(y, place, 1 if size else 0, size)
+    behind = slice_axis(y, place, 0, size - 1 if size else 0)
+    areas = multiply(multiply(steps, ahead + behind), 0.5)
+    return sum(areas, axis)
 
 
 __all__ = public(globals())
