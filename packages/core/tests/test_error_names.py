@@ -53,4 +53,4 @@ def test_no_sequence(function: Any, value: Any) -> None:
 
 def test_devices() -> None:
     with pytest.raises(TypeError, match=r"^\[device_info\]"):
-        mx.device_info("cpu")  # type: ignore[arg-type]
+        mx.device_info("cpu")

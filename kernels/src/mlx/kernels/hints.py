@@ -62,9 +62,11 @@ else:
         """Makes a class that lists fields a named tuple."""
 
         def __new__(cls, name, bases, body):
-            fields = body["__annotations__"]
-            made = namedtuple(name, fields, module=body["__module__"])
-            made.__doc__ = body["__doc__"]
+            fields = body.pop("__annotations__")
+            usual = [body.pop(field) for field in fields if field in body]
+            made = namedtuple(name, fields, defaults=usual, module=body["__module__"])
+            for key, value in body.items():
+                setattr(made, key, value)
             return made
 
     NamedTuple = type.__new__(_Fields, "NamedTuple", (), {})  # past what its subclasses become

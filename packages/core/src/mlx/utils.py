@@ -357,3 +357,26 @@ def _same_sequence(like: Sequence[Any], items: list[Any]) -> Any:
     if kind is list:
         return items
     return kind(*items) if hasattr(kind, "_fields") else kind(items)
+
+
+# ---- for the clipping of gradients in mlx.nn and mlx.optimizers --------------------------------
+
+
+def _squares(tree: Any) -> Any:
+    """The sum of all squares; 0.0 of none. A square of float16 is infinite from 256 on."""
+
+    def added(total: Any, x: Any) -> Any:
+        wide = x.astype(kernels.float32) if x.dtype == kernels.float16 else x
+        return total + wide.square().sum()
+
+    return tree_reduce(added, tree, 0.0)
+
+
+def _scaled(tree: Any, scale: Any) -> Any:
+    """The leaves times a float32 number; 16-bit floats stay what they are."""
+    halves = (kernels.float16, kernels.bfloat16)
+
+    def scaled(x: Any) -> Any:
+        return (x * scale).astype(x.dtype) if x.dtype in halves else x * scale
+
+    return tree_map(scaled, tree)

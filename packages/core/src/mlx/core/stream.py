@@ -250,7 +250,6 @@ def on_stream(fun: F) -> F:
     names = fun.__code__.co_varnames[: fun.__code__.co_argcount]
     count = len(names) if "stream" in names else -1  # of arguments, the last one a stream
 
-    @wraps(fun)
     def chosen(*args: Any, stream: StreamOrDevice = None, **kwargs: Any) -> Any:
         if len(args) == count:
             args, stream = args[:-1], args[-1]
@@ -259,7 +258,8 @@ def on_stream(fun: F) -> F:
         with StreamContext(stream):
             return fun(*args, **kwargs)
 
-    return chosen  # type: ignore[return-value]
+    run: Any = wraps(fun)(chosen)
+    return run
 
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Any
 
 import mlx.core as mx
 from mlx.nn.layers.base import Module
-from mlx.utils import tree_flatten, tree_map, tree_reduce, tree_unflatten
+from mlx.utils import _scaled, _squares, tree_flatten, tree_unflatten
 
 
 def value_and_grad(model: Module, fn: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
@@ -134,18 +134,6 @@ def _batches(
         yield batch
 
 
-def _squared(gradient: mx.array) -> mx.array:
-    # A square of float16 is infinite from 256 on.
-    wide = gradient.astype(mx.float32) if gradient.dtype == mx.float16 else gradient
-    return wide.square().sum()
-
-
-def _scaled(gradient: mx.array, scale: mx.array) -> mx.array:
-    scaled = gradient * scale
-    is_inexact = mx.issubdtype(gradient.dtype, mx.inexact)
-    return scaled.astype(gradient.dtype) if is_inexact else scaled
-
-
 def clip_grad_norm_sharded(
     gradients: Any, max_norm: float, group: mx.distributed.Group | None = None
 ) -> tuple[Any, mx.array]:
@@ -169,8 +157,7 @@ def clip_grad_norm_sharded(
         >>> nn.utils.clip_grad_norm_sharded([mx.array([3.0, 4.0])], 1.0)[1]
         array(5, dtype=float32)
     """
-    squared = tree_reduce(lambda total, g: total + _squared(g), gradients, 0.0)
-    squared = squared if isinstance(squared, mx.array) else mx.array(squared)
+    squared = mx.array(_squares(gradients))
     norm = mx.sqrt(mx.distributed.all_sum(squared, group=group))
     scale = mx.minimum(max_norm / (norm + 1e-6), 1.0)
-    return tree_map(lambda g: _scaled(g, scale), gradients), norm
+    return _scaled(gradients, scale), norm
