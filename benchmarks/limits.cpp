@@ -1,7 +1,7 @@
 // Measures the machine's limits with all its cores, the one named or else all, and prints "name
 // value" lines, in bytes or operations a second: copy (bytes read plus bytes written by memcpy),
-// read, fma (float32), bf16 and int8 (dot instructions; without them bf16 is fma's, for elements
-// are converted, and int8 0).
+// read, fma (float32), bf16 and int8 (the tiles of AMX or dot instructions, whichever is quicker;
+// without them bf16 is fma's, for elements are converted, and int8 0).
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -13,6 +13,11 @@
 #include <vector>
 #if defined(__x86_64__)
 #include <immintrin.h>
+#endif
+#if defined(__AMX_BF16__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#define TILES 1
 #endif
 
 namespace {
@@ -109,7 +114,47 @@ double fma() {
   });
 }
 
-double bf16() {
+#if defined(TILES)
+struct alignas(64) Registers {  // all of 16 rows of 64 bytes
+  uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+constexpr Registers all_registers;
+
+// Products of tiles a second, each of `operations`.
+template <class Multiply> double tiles(double operations, const Multiply& multiply) {
+  constexpr int request_permission = 0x1023, tile_data = 18;
+  if (syscall(SYS_arch_prctl, request_permission, tile_data) != 0) return 0;
+  constexpr long products = steps / 8;
+  return rate(operations * products * threads, [&](int) {
+    _tile_loadconfig(&all_registers);
+    for (long i = 0; i < products / 4; ++i) multiply();
+    _tile_release();
+  });
+}
+double bf16_tiles() {
+  return tiles(2.0 * 16 * 16 * 32, [] {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  });
+}
+double int8_tiles() {
+  return tiles(2.0 * 16 * 16 * 64, [] {
+    _tile_dpbusd(0, 4, 6);
+    _tile_dpbusd(1, 4, 7);
+    _tile_dpbusd(2, 5, 6);
+    _tile_dpbusd(3, 5, 7);
+  });
+}
+#else
+double bf16_tiles() { return 0; }
+double int8_tiles() { return 0; }
+#endif
+
+double bf16_dots() {
 #if defined(__AVX512BF16__)
   return rate(64.0 * chains * steps * threads, [](int) {
     __m512 sums[chains] = {};
@@ -125,11 +170,11 @@ double bf16() {
     for (int u = 0; u < chains; ++u) sink = sums[u][0];
   });
 #else
-  return fma();
+  return 0;
 #endif
 }
 
-double int8() {
+double int8_dots() {
 #if defined(__AVX512VNNI__)
   return rate(128.0 * chains * steps * threads, [](int) {
     __m512i sums[chains] = {};
@@ -148,6 +193,9 @@ double int8() {
   return 0;
 #endif
 }
+
+double bf16() { return std::max({bf16_tiles(), bf16_dots(), fma()}); }
+double int8() { return std::max(int8_tiles(), int8_dots()); }
 
 struct Limit {
   const char* name;

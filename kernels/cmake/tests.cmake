@@ -1,5 +1,5 @@
 # Each tests/test_<name>.cpp is one program. The test of a kernel stem runs once per instruction
-# set of this CPU, any other test once. Only the target `cpp_tests` builds them.
+# set of this CPU, and once per extension that has a file of the stem; any other test once. Only the target `cpp_tests` builds them.
 add_custom_target(cpp_tests)
 file(GLOB test_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/tests/test_*.cpp)
 file(GLOB sim_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/sim/*.cpp)
@@ -21,6 +21,13 @@ if(isas MATCHES "v[234]")
     list(REMOVE_ITEM runnable_isas v3)
   endif()
 endif()
+set(runnable_extensions "")
+foreach(extension IN LISTS extensions)
+  string(REPLACE "bf16" "_bf16" flag ${extension})  # as Linux names them
+  if(MLXK_EMULATE_V4 OR (v4 IN_LIST runnable_isas AND cpu_flags MATCHES " ${flag}"))
+    list(APPEND runnable_extensions ${extension})
+  endif()
+endforeach()
 
 set(leak_options LSAN_OPTIONS=suppressions=${CMAKE_CURRENT_SOURCE_DIR}/tests/lsan.supp)
 # tests/isa/<stem>.cpp is compiled once per runnable instruction set, as a kernel stem is, and linked
@@ -62,7 +69,13 @@ foreach(source IN LISTS test_sources)
     endforeach()
   endif()
   if(stem IN_LIST stems OR stem IN_LIST isa_test_stems)
-    foreach(isa IN LISTS runnable_isas)
+    set(isas_of_stem ${runnable_isas})
+    foreach(extension IN LISTS runnable_extensions)
+      if(stem IN_LIST ${extension}_stems)
+        list(APPEND isas_of_stem ${extension})
+      endif()
+    endforeach()
+    foreach(isa IN LISTS isas_of_stem)
       add_test(NAME ${stem}.${isa} COMMAND ${name})
       set_tests_properties(${stem}.${isa} PROPERTIES
         ENVIRONMENT "MLXK_ISA=${isa};${leak_options}" TIMEOUT ${time_limit})

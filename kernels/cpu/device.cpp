@@ -1,11 +1,18 @@
 // The registry of kernels, and the choice of an instruction set when it is first asked.
 //
-// MLXK_ISA=v2|v3|v4 overrides the choice. Stems with an avx512bf16 file register it over their v4
-// entries.
+// MLXK_ISA=v2|v3|v4 overrides the choice. Stems with a file for an extension of v4 register it over
+// their v4 entries where the CPU gains by it; MLXK_ISA=avx512bf16|amxbf16 chooses one.
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <unordered_map>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "mlxk/error.h"
 #include "mlxk/kernel.h"
@@ -77,8 +84,35 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512vl");
 }
 bool has_bf16() {
-  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
+  return emulated_v4 ||
+         (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"));
 }
+// Intel's dot of pairs takes twice as long as its multiply-add, so converting is as fast there.
+bool gains_by_bf16() { return has_bf16() && (emulated_v4 || __builtin_cpu_is("amd")); }
+
+// Linux gives the tile registers to a process that asks.
+bool has_amx() {
+  if (emulated_v4) return true;
+#if defined(__linux__) && defined(SYS_arch_prctl)
+  constexpr unsigned tile_and_bf16 = 1u << 24 | 1u << 22;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & tile_and_bf16) != tile_and_bf16)
+    return false;
+  constexpr int request_permission = 0x1023, tile_data = 18;
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
+
+// Extensions of v4 from the least to the best: whether the CPU has it, and whether it gains.
+struct Extension {
+  const char* name;
+  bool (*has)();
+  bool (*gains)();
+};
+constexpr Extension extensions[] = {{"avx512bf16", has_bf16, gains_by_bf16},
+                                    {"amxbf16", has_amx, has_amx}};
 
 bool runs(const char* isa) {
   const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
@@ -90,10 +124,17 @@ bool runs(const char* isa) {
 void load_cpu(KernelTable& table) {
   const char* wanted = std::getenv("MLXK_ISA");
   const bool chosen = wanted && *wanted;
+  for (const Extension& extension : extensions) {
+    if (!chosen || std::strcmp(wanted, extension.name) != 0 || !runs("v4")) continue;
+    if (extension.has() && load_isa(table, "v4") && load_isa(table, extension.name)) return;
+  }
   for (const char* isa : {"v4", "v3", "v2"}) {
     if ((chosen && std::strcmp(wanted, isa) != 0) || !runs(isa)) continue;
     if (!load_isa(table, isa)) continue;
-    if (!std::strcmp(isa, "v4") && (emulated_v4 || has_bf16())) load_isa(table, "avx512bf16");
+    if (std::strcmp(isa, "v4") != 0) return;
+    for (const Extension& extension : extensions) {
+      if (extension.gains()) load_isa(table, extension.name);
+    }
     return;
   }
   raise(ErrorKind::value, "[MLXK_ISA] %s is none of v2, v3, v4 that was built and this CPU runs.",

@@ -19,8 +19,8 @@ void append(std::vector<unsigned char>* key, const void* data, size_t bytes) {
   key->insert(key->end(), from, from + bytes);
 }
 
-// Whether division by a number gives the bits of multiplication, which is quicker: by a power of two
-// whose reciprocal is a normal number of every type.
+// Whether division by a number gives the bits of multiplication, which is quicker: by a power of
+// two whose reciprocal is a normal number of every type.
 bool has_exact_reciprocal(const Value& value, Dtype dtype) {
   if (!is_floating(dtype)) return false;
   int exponent;

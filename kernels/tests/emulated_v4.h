@@ -1,7 +1,7 @@
-// The AVX-512 instructions that the kernels name, made of AVX2's, so that the code of v4 and of
-// avx512bf16 can be tested where no CPU has them (`make test-v4`). Vectors of 64 bytes are pairs of
-// registers then; the code that is tested is the kernels' own, what the compiler makes of it for
-// AVX-512 is not.
+// The AVX-512 and AMX instructions that the kernels name, made of AVX2's, so that the code of v4
+// and of its extensions can be tested where no CPU has them (`make test-v4`). Vectors of 64 bytes
+// are pairs of registers then; the code that is tested is the kernels' own, what the compiler makes
+// of it for AVX-512 is not.
 //
 // Included before everything else. An access that AVX-512 wants aligned and that is not, traps.
 #pragma once
@@ -80,6 +80,30 @@ inline __m512 dpbf16(__m512 sum, __m512bh a, __m512bh b) {
   return sum;
 }
 
+// ---- tiles ----------------------------------------------------------------------------------------
+
+struct TileRegister {
+  __m512 rows[16];
+};
+inline thread_local TileRegister tiles[8];
+
+inline void tile_load(int t, const void* p, int64_t row_bytes) {
+  for (int r = 0; r < 16; ++r)
+    tiles[t].rows[r] = load<__m512>(static_cast<const char*>(p) + r * row_bytes);
+}
+inline void tile_store(int t, void* p, int64_t row_bytes) {
+  for (int r = 0; r < 16; ++r) store(static_cast<char*>(p) + r * row_bytes, tiles[t].rows[r]);
+}
+inline void tile_dpbf16(int c, int a, int b) {
+  for (int r = 0; r < 16; ++r) {
+    const auto pairs = same_bits<Lanes<uint32_t>>(tiles[a].rows[r]);
+    for (int k = 0; k < 16; ++k) {
+      const auto pair = same_bits<__m512bh>(Lanes<uint32_t>{} + pairs[k]);
+      tiles[c].rows[r] = dpbf16(tiles[c].rows[r], pair, same_bits<__m512bh>(tiles[b].rows[k]));
+    }
+  }
+}
+
 // ---- masks ----------------------------------------------------------------------------------------
 
 template <class T> inline uint64_t signs(__m512i v) {
@@ -155,3 +179,16 @@ inline __m256i extract_half(__m512i v, int which) {
 #define __AVX512CD__ 1
 #define __AVX512DQ__ 1
 #define __AVX512VL__ 1
+
+#undef _tile_zero
+#undef _tile_loadd
+#undef _tile_stream_loadd
+#undef _tile_stored
+#undef _tile_dpbf16ps
+#define _tile_loadconfig(registers) static_cast<void>(registers)
+#define _tile_release() static_cast<void>(0)
+#define _tile_zero(t) (emulated_v4::tiles[t] = {})
+#define _tile_loadd(t, p, row_bytes) emulated_v4::tile_load(t, p, row_bytes)
+#define _tile_stream_loadd(t, p, row_bytes) emulated_v4::tile_load(t, p, row_bytes)
+#define _tile_stored(t, p, row_bytes) emulated_v4::tile_store(t, p, row_bytes)
+#define _tile_dpbf16ps(c, a, b) emulated_v4::tile_dpbf16(c, a, b)

@@ -188,6 +188,23 @@ TEST(shapes) {
   }
 }
 
+// So many rows that the right factor is packed first, or so large a one that it is packed as it is
+// used.
+TEST(large_shapes) {
+  const int64_t halves[][3] = {{1100, 40, 70}, {1030, 70, 600}, {1050, 34, 2100}},
+                floats[][3] = {{9, 700, 1000}, {100, 530, 1030}, {128, 2050, 257}};
+  for (Dtype d : {Dtype::float32, Dtype::bfloat16, Dtype::float16}) {
+    for (auto& s : d == Dtype::float32 ? floats : halves) {
+      const int64_t m = s[0], n = s[1], k = s[2];
+      compare("matmul", nullptr, row_major_array(d, {m, k}, 1), row_major_array(d, {k, n}, 2), 1,
+              0);
+      Array c = row_major_array(d, {m, n}, 7);
+      compare("addmm", &c, make(d, {m, k}, {1, m}, m * k, 0, 3),
+              make(d, {k, n}, {1, k + 2}, n * (k + 2) + 2, 2, 6), 0.5, 2);
+    }
+  }
+}
+
 TEST(odd_strides_are_copied) {
   for (Dtype d : dtypes) {
     compare("matmul", nullptr, make(d, {9, 6}, {12, 2}, 9 * 12, 0, 1),

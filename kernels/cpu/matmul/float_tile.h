@@ -2,14 +2,18 @@
 // instruction set.
 #pragma once
 
-#include "cpu/matmul/blocked.h"
+#include "cpu/matmul/panels.h"
 
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
 template <Dtype D> struct FloatTile {
   using Unit = float;
-  static constexpr int steps = 1;
+  using Element = Storage<D>;
+  static constexpr int steps = 1, run = 1;
+  static constexpr int64_t depth = 1024, most_panels = 4, block_size = 1 << 20;
+  static constexpr int64_t low_rows = 1024, low_bytes = 16 << 20;
+  using Scope = NoScope;
 #if defined(__AVX512F__)
   static constexpr int rows = 14;  // 28 of 32 registers hold sums
 #elif defined(__aarch64__)
@@ -19,28 +23,23 @@ template <Dtype D> struct FloatTile {
 #endif
   static constexpr int cols = 2 * lanes;
 
-  static Unit pack(const uint16_t* p, int64_t) {
-    return load_one<D>(reinterpret_cast<const char*>(p));
-  }
-  static Unit pack_last(const uint16_t* p) { return pack(p, 1); }
+  static Unit pack(const Element* p, int64_t) { return widen<float>(*p); }
+  static Unit pack_last(const Element* p) { return pack(p, 1); }
   // A vector of units along k.
-  static vec load_units(const uint16_t* p) { return load<D>(reinterpret_cast<const char*>(p)); }
+  static vec load_units(const Element* p) { return load_as(p); }
   // One unit of each of `width` lines side by side.
-  template <int width> static void pack_across(const uint16_t* p, int64_t, Unit* out) {
+  template <int width> static void pack_across(const Element* p, int64_t, Unit* out) {
     int line = 0;
     for (; line + lanes <= width; line += lanes) {
-      const vec v = load<D>(reinterpret_cast<const char*>(p + line));
+      const vec v = load_as(p + line);
       memcpy(out + line, &v, sizeof v);
     }
     for (; line < width; ++line) out[line] = pack(p + line, 1);
   }
 
-  static void multiply(int64_t units, const Unit* a, const Unit* b, bool first, float* tile) {
-    vec sums[rows][2];
-#pragma GCC unroll 14
-    for (int r = 0; r < rows; ++r) {
-      for (int i = 0; i < 2; ++i) sums[r][i] = first ? vec{} : ::load(tile + r * cols + i * lanes);
-    }
+  static void multiply(int64_t units, const Unit* a, const Unit* b, bool first, float* tile,
+                       const Ahead&) {
+    vec sums[rows][2] = {};
 #pragma GCC unroll 4
     for (int64_t u = 0; u < units; ++u) {
       const vec b0 = ::load(b), b1 = ::load(b + lanes);
@@ -52,9 +51,13 @@ template <Dtype D> struct FloatTile {
       a += rows;
       b += cols;
     }
+    // A sum of sums of panels errs less than one along all of k.
 #pragma GCC unroll 14
     for (int r = 0; r < rows; ++r) {
-      for (int i = 0; i < 2; ++i) ::store(tile + r * cols + i * lanes, sums[r][i]);
+      for (int i = 0; i < 2; ++i) {
+        float* const p = tile + r * cols + i * lanes;
+        ::store(p, first ? sums[r][i] : ::load(p) + sums[r][i]);
+      }
     }
   }
 };

@@ -7,9 +7,9 @@
 
 #include "cpu/integers.h"
 #include "cpu/matmul/blas.h"
-#include "cpu/matmul/blocked.h"
 #include "cpu/matmul/float_tile.h"
 #include "cpu/matmul/operand.h"
+#include "cpu/matmul/packed.h"
 #include "cpu/matmul/pair.h"
 #include "cpu/matmul/rows.h"
 #include "cpu/matmul/strips.h"
@@ -69,7 +69,8 @@ inline void few_rows_by_dtype(const Matrix& a, const Matrix& b, const Target& ou
 // reading it twice.
 constexpr int64_t some_rows = 2 * max_rows;
 inline bool is_some(int64_t m, int64_t k, Dtype dtype) {
-  return is_half(dtype) && m <= some_rows && k > 0 && m * k <= dots_left_elements;
+  return is_half(dtype) && !dot_kernel(dtype) && m <= some_rows && k > 0 &&
+         m * k <= dots_left_elements;
 }
 
 template <Dtype D>
@@ -81,6 +82,19 @@ void some_rows_of(const Matrix& a, const Matrix& b, const Target& out, float* x)
   below.data = place<D>(out, upper, 0);
   few_rows<D>(x, upper, a.cols, b, out);
   few_rows<D>(x + upper * a.cols, a.rows - upper, a.cols, b, below);
+}
+
+// Of more rows a BLAS is as fast, though it packs all of the right factor first, and where that
+// stays in the cache.
+constexpr int64_t low_float_rows = 128;
+using LowFloat = LowProduct<FloatTile<Dtype::float32>, Dtype::float32>;
+inline LowFloat low_float(int64_t m, int64_t n, int64_t k) {
+  constexpr Dtype d = Dtype::float32;
+  return {{nullptr, m, k, k, 1, d}, {nullptr, k, n, n, 1, d}, {}};
+}
+inline bool is_low(int64_t m, int64_t n, int64_t k, Dtype dtype) {
+  return dtype == Dtype::float32 && m <= low_float_rows && n * k > strip_right_elements &&
+         low_float(m, n, k).fits();
 }
 
 // Cuts the longer side of the product into one strip a thread.
@@ -129,19 +143,25 @@ static size_t float_bytes(int64_t count) { return static_cast<size_t>(round_up(c
 
 size_t pair_workspace(int64_t m, int64_t n, int64_t k, Dtype dtype) {
   if (few(m, n, k, dtype, n)) return float_bytes((m <= max_rows ? m : 1) * k);
+  if (is_low(m, n, k, dtype)) return static_cast<size_t>(low_float(m, n, k).most_bytes());
   if (!is_half(dtype)) return 0;
   if (is_some(m, k, dtype)) return float_bytes(m * k);
   if (const Kernel* dot = dot_kernel(dtype)) {
     const Matrix a{nullptr, m, k, k, 1, dtype}, b{nullptr, k, n, n, 1, dtype};
     return dot->workspace(Views(a, b, {nullptr, n, dtype, 1, 0}, nullptr).call);
   }
-  return static_cast<size_t>(Workspace<FloatTile<Dtype::bfloat16>>(m, n, k).bytes());
+  return packed_workspace<FloatTile<Dtype::bfloat16>, Dtype::bfloat16>(m, n, k);
 }
 
 size_t largest_pair_workspace(int64_t m, int64_t n, int64_t k, Dtype dtype) {
   const int64_t some = smaller(some_rows * k, dots_left_elements);
-  const size_t rows = float_bytes(larger(max_rows * k, some)), all = pair_workspace(m, n, k, dtype);
-  return rows > all ? rows : all;
+  const size_t of_rows = float_bytes(larger(max_rows * k, some));
+  const size_t of_all = pair_workspace(m, n, k, dtype);
+  const bool low = dtype == Dtype::float32 && n * k > strip_right_elements;  // one of them may be
+  const size_t of_low =
+      low ? static_cast<size_t>(low_float(smaller(m, low_float_rows), n, k).most_bytes()) : 0;
+  const size_t most = of_rows > of_all ? of_rows : of_all;
+  return most > of_low ? most : of_low;
 }
 
 void multiply(const Matrix& a, const Matrix& b, const Target& out, void* memory) {
@@ -163,14 +183,16 @@ void multiply(const Matrix& a, const Matrix& b, const Target& out, void* memory)
     float* x = static_cast<float*>(memory);
     if (dtype == Dtype::bfloat16) return some_rows_of<Dtype::bfloat16>(a, b, out, x);
     some_rows_of<Dtype::float16>(a, b, out, x);
+  } else if (is_low(a.rows, b.cols, a.cols, dtype)) {
+    LowFloat{a, b, out}.run(memory);
   } else if (!is_half(dtype)) {
     parallel_blas(a, b, out);
   } else if (const Kernel* dot = dot_kernel(dtype)) {
     dot->run(Views(a, b, out, memory).call);
   } else if (dtype == Dtype::bfloat16) {
-    blocked_product<FloatTile<Dtype::bfloat16>, Dtype::bfloat16>(a, b, out, memory);
+    packed_product<FloatTile<Dtype::bfloat16>, Dtype::bfloat16>(a, b, out, memory);
   } else {
-    blocked_product<FloatTile<Dtype::float16>, Dtype::float16>(a, b, out, memory);
+    packed_product<FloatTile<Dtype::float16>, Dtype::float16>(a, b, out, memory);
   }
 }
 
