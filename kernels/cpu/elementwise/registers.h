@@ -152,9 +152,17 @@ MLXK_INLINE void interleave(F even, F odd, F* x, F* y, std::integer_sequence<int
   *y = MLXK_SHUFFLE(F, even, odd, n / 2 + i / 2 + (i % 2) * n);
 }
 
+// Asks for what a walk reads some blocks later: while it computes, the hardware does not look so
+// far ahead by itself.
+constexpr int64_t bytes_ahead = 2048;
+template <int64_t bytes> MLXK_INLINE void prefetch_ahead(const char* from) {
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + bytes_ahead + i);
+}
+
 template <class T> MLXK_INLINE Block<T> load(const char* from) {
   using B = Block<T>;
   B block;
+  prefetch_ahead<block_size * sizeof(T)>(from);
   if constexpr (sc::same_type<T, sc::complex64>::value) {
     MLXK_EACH(B::count, i,
               deinterleave(read<typename B::F>(from + 2 * i * register_bytes),
@@ -249,6 +257,7 @@ MLXK_INLINE Halves halves_from(Floats f, bool brain) {
 
 MLXK_INLINE FloatBlock load_halves(const char* from, bool brain) {
   FloatBlock block;
+  prefetch_ahead<block_size * 2>(from);
   MLXK_EACH(FloatBlock::count, i,
             block.v[i] = floats_from(read<Halves>(from + i * (register_bytes / 2)), brain));
   return block;
