@@ -479,7 +479,7 @@ def test_builders():
         k.structural(product, [1], (), [(1,)], [k.int8])
     assert k.cast(x, k.int8) is x
     assert k.cast(x, k.float32).tolist() == [[1, 2], [3, 4]]
-    select = op("select", condition=True)
+    select = op("where", condition=True)
     assert k.elementwise3(select, k.array([True, False]), 1, 2.5).tolist() == [1, 2.5]
     assert k.key(k.constant(1.5)) == k.key(k.constant(1.5))
     with pytest.raises(ValueError, match="does not fit"):

@@ -184,13 +184,13 @@ def divmod(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> list[array]
 
 # At x = y = 0 the textbook slope is 0 · ∞; the power is constant in x there, its slope zero.
 def _power_by_base(x: array, y: array, out: array) -> array:
-    return y * power(Op.named["select"]((x == 0) & (y == 0), 1, x), y - 1)
+    return y * power(Op.named["where"]((x == 0) & (y == 0), 1, x), y - 1)
 
 
 def _power_by_exponent(x: array, y: array, out: array) -> array:
     # 0ʸ is zero for all positive y, and falls to it from 1 at y = 0.
     flat = (x == 0) & (y > 0)
-    return out * _log(Op.named["select"](flat, 1, x))
+    return out * _log(Op.named["where"](flat, 1, x))
 
 
 @elementwise(d=(_power_by_base, _power_by_exponent), operator=True)

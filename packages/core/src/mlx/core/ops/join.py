@@ -452,7 +452,9 @@ def pad(
         zero, one = array(0, a.dtype), array(1, a.dtype)
         mask = _pad(full_like(a, 0), one, low=low, high=high, stream=stream)
         padded = _pad(a, zero, low=low, high=high, stream=stream)
-        return Op.named["select"](not_equal(mask, 0), value, padded, stream=stream)
+        return Op.named["where"](not_equal(mask, 0), value, padded, stream=stream)
+    if not isinstance(mode, str):
+        raise TypeError(f"[pad] mode is {type(mode).__name__}, not a string.")
     if mode not in ("edge", "reflect", "symmetric"):
         raise ValueError(
             f"[pad] The mode '{mode}' is unknown; known are constant, edge, reflect, symmetric."

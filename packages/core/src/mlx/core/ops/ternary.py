@@ -14,7 +14,7 @@ from ..stream import StreamOrDevice
 from .axes import Numeric, as_array, check_array
 from .binary import maximum, minimum
 
-_select = Elementwise("select", 3, (None, None, None), condition=True)
+_where = Elementwise("where", 3, (None, None, None), condition=True)
 
 
 @overload
@@ -71,18 +71,18 @@ def _declared_where(
 
 
 _declared_where.__name__ = "where"
-where = native(_select, guarded=False)(_declared_where)
+where = native(_where, guarded=False)(_declared_where)
 
 
-@_select.vjp
-def _select_vjp(
+@_where.vjp
+def _where_vjp(
     c: array, out: array, condition: array, x: array, y: array
 ) -> tuple[None, array, array]:
     return None, where(condition, c, 0), where(condition, 0, c)
 
 
-@_select.jvp
-def _select_jvp(
+@_where.jvp
+def _where_jvp(
     tangents: tuple[array | None, ...], out: array, condition: array, x: array, y: array
 ) -> array | None:
     _, tx, ty = tangents
