@@ -282,7 +282,7 @@ def isfinite(a: Numeric, stream: StreamOrDevice = None) -> array:
 
 @elementwise(result="boolean", constant=True)
 def isposinf(a: Numeric, stream: StreamOrDevice = None) -> array:
-    """Whether an element is +inf.
+    """Whether an element is +inf; a complex one, whether it equals +inf.
 
     Args:
         a: Array or scalar of any shape.
@@ -300,7 +300,7 @@ def isposinf(a: Numeric, stream: StreamOrDevice = None) -> array:
 
 @elementwise(result="boolean", constant=True)
 def isneginf(a: Numeric, stream: StreamOrDevice = None) -> array:
-    """Whether an element is -inf.
+    """Whether an element is -inf; a complex one, whether it equals -inf.
 
     Args:
         a: Array or scalar of any shape.
