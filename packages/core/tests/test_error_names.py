@@ -54,3 +54,15 @@ def test_no_sequence(function: Any, value: Any) -> None:
 def test_devices() -> None:
     with pytest.raises(TypeError, match=r"^\[device_info\]"):
         mx.device_info("cpu")
+
+
+@pytest.mark.parametrize("function", [mx.softmax, mx.logsumexp])
+@pytest.mark.parametrize("axis", [0, -1, 1, (0,), [2]])
+def test_axes_of_an_array_without_any(function: Any, axis: Any) -> None:
+    message = rf"^\[{function.__name__}\] axis is .*; an array without dimensions has no axis"
+    for f in (function, mx.compile(function)):
+        with pytest.raises(ValueError, match=message):
+            f(mx.array(1.0), axis)
+    assert function(mx.array(1.0), ()).tolist() == 1
+    with pytest.raises(IndexError, match="Axis 2 is out of range"):
+        function(X, 2)

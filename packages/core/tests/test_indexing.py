@@ -424,5 +424,8 @@ def test_window_errors() -> None:
         mx.slice(x, mx.array(0), (0, 1), (1, 1))
     with pytest.raises(ValueError, match="An axis is given twice"):
         mx.slice(x, mx.array([0, 0]), (0, 0), (1, 1))
+    for a, axes in ((mx.array(1), (0,)), (mx.arange(3), (0, 1))):
+        with pytest.raises(ValueError, match=r"\[slice_update\] . axes are more than shape"):
+            mx.slice_update(a, mx.array(1), mx.zeros((len(axes),), mx.int32), axes)
     with pytest.raises(ValueError, match="does not fit the shape"):
         mx.slice_update(x, mx.zeros((1, 3, 4)), mx.array(0), 0)

@@ -462,6 +462,10 @@ cdef class array:
         """A NumPy array of the same memory, or a converted copy where ``dtype`` is another."""
         import numpy
 
+        if self.dtype.name == "bfloat16":
+            raise TypeError(
+                "[array.__array__] NumPy has no bfloat16; cast to float32 first."
+            )
         shared = numpy.asarray(memoryview(self))
         if dtype is not None and shared.dtype != dtype:
             if copy is False:

@@ -238,6 +238,13 @@ def _dtype(name: str, dtype: Any, allowed: Sequence[Dtype]) -> Dtype:
     return dtype
 
 
+def _small_float(name: str, dtype: Any) -> Dtype:
+    """A dtype of floats that a word of random bits fills; None is float32."""
+    if dtype == float64:
+        raise RuntimeError(f"[{name}] The dtype {dtype!r} has more bits than are drawn: 32.")
+    return float32 if dtype is None else _dtype(name, dtype, _SMALL_FLOATS)
+
+
 def _number(value: Numeric, dtype: Dtype, name: str, stream: StreamOrDevice) -> array:
     """A parameter of a distribution in the dtype of the samples."""
     return kernels.cast(as_array(value, name), dtype, stream)
@@ -308,13 +315,14 @@ def uniform(
 
     Raises:
         TypeError: If the shape is no sequence.
+        RuntimeError: If the dtype is float64.
         ValueError: If the dtype is another, or a bound does not broadcast.
 
     Example:
         >>> mx.random.uniform(shape=(2,), key=mx.random.key(3))
         array([0.453204, 0.516343], dtype=float32)
     """
-    dtype = float32 if dtype is None else _dtype("uniform", dtype, _SMALL_FLOATS)
+    dtype = _small_float("uniform", dtype)
     sizes = _shape("uniform", shape)
     plain = not isinstance(low, array) and not isinstance(high, array) and (low, high) == (0, 1)
     if plain:
@@ -481,6 +489,7 @@ def truncated_normal(
         Shape ``shape``, ``dtype``.
 
     Raises:
+        RuntimeError: If the dtype is float64.
         ValueError: If the dtype is another, or the bounds do not broadcast to the shape.
 
     Example:
@@ -488,7 +497,7 @@ def truncated_normal(
         (4,)
     """
     name = "truncated_normal"
-    dtype = float32 if dtype is None else _dtype(name, dtype, _SMALL_FLOATS)
+    dtype = _small_float(name, dtype)
     low, high = _number(lower, dtype, name, stream), _number(upper, dtype, name, stream)
     if shape is None:
         sizes = broadcast_shape(name, low.shape, high.shape)
@@ -559,13 +568,14 @@ def gumbel(
 
     Raises:
         TypeError: If the shape is no sequence.
+        RuntimeError: If the dtype is float64.
         ValueError: If the dtype is another.
 
     Example:
         >>> mx.random.gumbel((4,)).shape
         (4,)
     """
-    dtype = float32 if dtype is None else _dtype("gumbel", dtype, _SMALL_FLOATS)
+    dtype = _small_float("gumbel", dtype)
     x = _unit(_key("gumbel", key, stream), _shape("gumbel", shape), dtype, stream)
     for _ in range(2):
         x = negative(log(x, stream=stream), stream=stream)
