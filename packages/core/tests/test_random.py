@@ -199,6 +199,26 @@ def test_multivariate_normal_gradient() -> None:
     assert mx.grad(f)(mx.ones((3,)), mx.eye(3)).shape == (3,)
 
 
+@pytest.mark.parametrize(
+    ("mean", "cov", "shape", "want"),
+    [
+        ((5, 2), (2, 2), (1,), (5, 2)),
+        ((3, 5, 2), (2, 2), (5,), (3, 5, 2)),
+        ((2,), (4, 2, 2), (1,), (4, 2)),
+        ((3, 1, 2), (4, 2, 2), (2, 1, 1), (2, 3, 4, 2)),
+    ],
+)
+def test_multivariate_batches_broadcast(
+    mean: tuple[int, ...], cov: tuple[int, ...], shape: tuple[int, ...], want: tuple[int, ...]
+) -> None:
+    means, covs = mx.zeros(mean), mx.broadcast_to(mx.eye(2), cov)
+    key = mx.random.key(3)
+    got = mx.random.multivariate_normal(means, covs, shape, key=key)
+    assert got.shape == want
+    assert mx.array_equal(got, mx.random.multivariate_normal(means, covs, want[:-1], key=key))
+    assert len(set(got.flatten().tolist())) == got.size  # each is drawn on its own
+
+
 # ---- errors ------------------------------------------------------------------------------------
 
 

@@ -427,13 +427,13 @@ def multivariate_normal(
         mean: Means (..., n).
         cov: Covariances (..., n, n), symmetric and positive semi-definite; their batch broadcasts
             with that of ``mean``.
-        shape: The shape of the batch, to which both broadcast; empty is their broadcast batch.
+        shape: The shape of the batch; it broadcasts with theirs.
         dtype: float32; None is float32.
         key: The key; None draws from the default state.
         stream: Stream or device to run on.
 
     Returns:
-        Shape (*shape, n), float32.
+        The broadcast batch and a last axis of n numbers, float32.
 
     Raises:
         TypeError: If the shape is no sequence.
@@ -457,10 +457,7 @@ def multivariate_normal(
             f"[{name}] A mean of shape {mean.shape} and a covariance of shape {cov.shape} do not "
             f"agree: the last axes of the covariance must be ({size}, {size})."
         )
-    batch = broadcast_shape(name, mean.shape[:-1], cov.shape[:-2])
-    sizes = _shape(name, shape) or batch
-    if broadcast_shape(name, sizes, batch) != sizes:
-        raise ValueError(f"[{name}] The batch {batch} does not broadcast to {sizes}.")
+    sizes = broadcast_shape(name, _shape(name, shape), mean.shape[:-1], cov.shape[:-2])
     root = _square_root(kernels.cast(cov, dtype))
     z = expand_dims(normal((*sizes, size), dtype, key=key), -2)
     spread = squeeze(matmul(z, root), -2)
