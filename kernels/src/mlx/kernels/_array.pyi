@@ -279,7 +279,7 @@ class array:
         keepdims: bool = False,
         ddof: int = 0,
         *,
-        correction: int | None = None,
+        correction: float | None = None,
         stream: _Stream = None,
     ) -> array: ...
     def sum(
@@ -298,7 +298,7 @@ class array:
         keepdims: bool = False,
         ddof: int = 0,
         *,
-        correction: int | None = None,
+        correction: float | None = None,
         stream: _Stream = None,
     ) -> array: ...
     def view(self, dtype: Dtype, stream: _Stream = None) -> array: ...

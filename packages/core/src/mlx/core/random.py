@@ -114,12 +114,16 @@ def key(seed: SupportsIndex) -> array:
         >>> mx.random.key(7)
         array([0, 7], dtype=uint32)
     """
+    return _seeded("key", seed)
+
+
+def _seeded(name: str, seed: SupportsIndex) -> array:
     try:
         number = index(seed)
     except TypeError:
         number = -1
     if not 0 <= number < 2**64:
-        raise TypeError(f"[key] The seed {seed!r} is no integer in [0, 2**64).")
+        raise TypeError(f"[{name}] The seed {seed!r} is no integer in [0, 2**64).")
     return array([number >> 32, number & 0xFFFFFFFF], uint32)
 
 
@@ -204,7 +208,7 @@ def seed(seed: SupportsIndex) -> None:
     Example:
         >>> mx.random.seed(0)
     """
-    state._set(key(seed))
+    state._set(_seeded("seed", seed))
 
 
 # ---- what samplers share -----------------------------------------------------------------------
@@ -459,7 +463,7 @@ def multivariate_normal(
         )
     sizes = broadcast_shape(name, _shape(name, shape), mean.shape[:-1], cov.shape[:-2])
     root = _square_root(kernels.cast(cov, dtype))
-    z = expand_dims(normal((*sizes, size), dtype, key=key), -2)
+    z = expand_dims(normal((*sizes, size), dtype, key=_key(name, key, None)), -2)
     spread = squeeze(matmul(z, root), -2)
     return add(spread, kernels.cast(mean, dtype))
 
@@ -542,8 +546,9 @@ def laplace(
     u = _symmetric(_key("laplace", key, stream), sizes, stream)
     tail = log1p(negative(_abs(u, stream=stream), stream=stream), stream=stream)
     x = kernels.cast(multiply(sign(u, stream=stream), tail, stream=stream), dtype, stream)
-    x = multiply(x, _number(scale, dtype, "laplace", stream), stream=stream)
-    return add(x, _number(loc, dtype, "laplace", stream), stream=stream)
+    spread, middle = (_number(value, dtype, "laplace", stream) for value in (scale, loc))
+    broadcast_shape("laplace", sizes, spread.shape, middle.shape)
+    return add(multiply(x, spread, stream=stream), middle, stream=stream)
 
 
 def gumbel(
@@ -753,6 +758,7 @@ def categorical(
         size, place = logits.shape[place], place + ahead
         drawn, noise = sizes, (*sizes[:place], size, *sizes[place:])
         logits = broadcast_to(logits, noise, stream=stream)
+    key = _key("categorical", key, stream)
     if drawn and row.size and math.prod(rest) == 1:
         return _from_one_row(squeeze(row, others, stream=stream), drawn, key, stream)
     scores = add(logits, gumbel(noise, float32, key, stream), stream=stream)

@@ -98,7 +98,7 @@ def as_float(value: Any, what: str, name: str) -> float:
 
 
 def check_operands(name: str, a: Any, b: Any) -> None:
-    """Raises the errors of an elementwise op in the name of a function that is made of such."""
+    """Raises the error of an elementwise op in the name of a function that is made of such."""
     x, y = as_array(a, name), as_array(b, name)
     broadcast_shape(name, x.shape, y.shape)
     for value, beside in ((a, b), (b, a)):

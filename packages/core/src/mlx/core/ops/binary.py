@@ -8,7 +8,7 @@ from mlx.kernels import array
 from ..dtypes import complex64
 from ..op import Op, elementwise, public
 from ..stream import StreamOrDevice
-from .axes import Numeric
+from .axes import Numeric, check_not_complex, check_operands
 
 
 # The exponential is declared in unary, which needs this file's arithmetic.
@@ -179,7 +179,12 @@ def divmod(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> list[array]
         >>> mx.divmod(mx.array([7.0, -7.0]), 2)
         [array([3, -4], dtype=float32), array([1, 1], dtype=float32)]
     """
-    return [floor_divide(a, b, stream=stream), remainder(a, b, stream=stream)]
+    try:
+        return [floor_divide(a, b, stream=stream), remainder(a, b, stream=stream)]
+    except (TypeError, ValueError):
+        check_operands("divmod", a, b)
+        check_not_complex("divmod", *(x for x in (a, b) if isinstance(x, array)))
+        raise
 
 
 # At x = y = 0 the textbook slope is 0 · ∞; the power is constant in x there, its slope zero.

@@ -617,6 +617,8 @@ def nan_to_num(
     where = Op.named["where"]
     high = limits.max if posinf is None else posinf
     low = limits.min if neginf is None else neginf
+    for value in (nan, high, low):
+        as_array(value, "nan_to_num")
     # What stands for one of the three may be another: only the elements of ``a`` are asked.
     result = where(Op.named["isnan"](a, stream=stream), nan, a, stream=stream)
     result = where(Op.named["isposinf"](a, stream=stream), high, result, stream=stream)
