@@ -104,7 +104,7 @@ StreamId add_stream(DeviceKind device, bool thread_local_stream) {
 
 Entry& find(StreamId stream) {
   Entry* entry = stream < max_streams ? entries[stream].load(std::memory_order_acquire) : nullptr;
-  if (!entry) raise(ErrorKind::value, "[stream] there is no stream %d.", int{stream});
+  if (!entry) raise(ErrorKind::type, "[stream] there is no stream %d.", int{stream});
   return *entry;
 }
 

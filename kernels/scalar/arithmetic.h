@@ -214,8 +214,13 @@ template <class F> MLXK_FN if_exact<F, mask_t<F>> is_posinf(F x) { return x != x
 template <class F> MLXK_FN if_exact<F, mask_t<F>> is_neginf(F x) { return x != x; }
 template <class F> MLXK_FN if_exact<F, mask_t<F>> is_inf(F x) { return x != x; }
 template <class F> MLXK_FN if_exact<F, mask_t<F>> is_finite(F x) { return x == x; }
-template <class F> MLXK_FN mask_t<F> is_posinf(complex_of<F> z) { return z.re < z.re; }
-template <class F> MLXK_FN mask_t<F> is_neginf(complex_of<F> z) { return z.re < z.re; }
+// A complex number is a real infinity where it equals it.
+template <class F> MLXK_FN mask_t<F> is_posinf(complex_of<F> z) {
+  return is_posinf(z.re) & (z.im == F{});
+}
+template <class F> MLXK_FN mask_t<F> is_neginf(complex_of<F> z) {
+  return is_neginf(z.re) & (z.im == F{});
+}
 template <class F> MLXK_FN mask_t<F> is_inf(complex_of<F> z) { return is_inf(z.re) | is_inf(z.im); }
 template <class F> MLXK_FN mask_t<F> is_finite(complex_of<F> z) {
   return is_finite(z.re) & is_finite(z.im);

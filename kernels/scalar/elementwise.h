@@ -109,7 +109,7 @@ template <> struct result_real<complex64> {
 template <class Op, class S> struct first_operand {
   using type = S;
 };
-template <class S> struct first_operand<op_select, S> {
+template <class S> struct first_operand<op_where, S> {
   using type = stored_bool;
 };
 

@@ -53,7 +53,7 @@ inline Edge ew(const char* name, const Edge& a, const Edge& b, StreamId stream =
 }
 inline Edge select(const Edge& condition, const Edge& a, const Edge& b, StreamId stream = cpu()) {
   const Edge inputs[] = {condition, a, b};
-  return elementwise(op_named("select", Kind::elementwise, true), inputs, 3, stream);
+  return elementwise(op_named("where", Kind::elementwise, true), inputs, 3, stream);
 }
 inline Edge move(const char* name, const Edge& a, List params, StreamId stream = cpu()) {
   return movement(op_named(name, Kind::movement), a, Params(std::move(params)), stream);

@@ -4,6 +4,7 @@ import copy
 import gc
 import inspect
 import math
+import operator
 import pickle
 import sys
 import types
@@ -264,6 +265,20 @@ def test_numpy_operands_are_weak():
     assert (k.array([1, 2], k.int8) + np.uint8(200)).tolist() == [-55, -54]
 
 
+@pytest.mark.parametrize(
+    "slot", [operator.and_, operator.or_, operator.xor, operator.lshift, operator.rshift]
+)
+def test_what_has_no_bits_on_the_left(slot):
+    a = k.array([1, 2])
+    for bad in (2.5, 1j, [1], "a", None, object()):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            slot(bad, a)
+    with pytest.raises(TypeError, match="unsupported operand"):
+        slot(1, k.array([1.5]))
+    assert (3 & a).tolist() == [1, 2]
+    assert (True & a).dtype is k.int32
+
+
 def test_operands_that_are_none():
     a = k.array([1])
     for bad in ([1], (1,), "a", {}, object()):
@@ -283,6 +298,8 @@ def test_operands_that_are_none():
         a @ 2
     with pytest.raises(ValueError, match="bitwise_and"):
         a & 1.5
+    with pytest.raises(ValueError, match="bitwise_and"):
+        a &= [1]
     with pytest.raises(ValueError, match="negative"):
         -k.array([True])
 
@@ -479,7 +496,7 @@ def test_builders():
         k.structural(product, [1], (), [(1,)], [k.int8])
     assert k.cast(x, k.int8) is x
     assert k.cast(x, k.float32).tolist() == [[1, 2], [3, 4]]
-    select = op("select", condition=True)
+    select = op("where", condition=True)
     assert k.elementwise3(select, k.array([True, False]), 1, 2.5).tolist() == [1, 2.5]
     assert k.key(k.constant(1.5)) == k.key(k.constant(1.5))
     with pytest.raises(ValueError, match="does not fit"):

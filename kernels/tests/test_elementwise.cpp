@@ -45,7 +45,7 @@ struct Row {
   };
 #define FILL_3(T, d, name)                                                       \
   ROW_AT(d) = [](const char* x, const char* y, const char* z, char* out) {       \
-    constexpr bool selects = std::string_view(#name) == "select";                \
+    constexpr bool selects = std::string_view(#name) == "where";                 \
     using First = typename std::conditional<selects, bool, T>::type;             \
     set_item(out, sc::op_##name::apply(item<First>(x), item<T>(y), item<T>(z))); \
   };
@@ -84,7 +84,7 @@ Dtype result_dtype(const Row& row, Dtype d) {
 bool defined(const Row& row, Dtype d) {
   return row.run[static_cast<int>(compute_dtype(d))] != nullptr;
 }
-bool selects(const Row& row) { return !strcmp(row.name, "select"); }
+bool selects(const Row& row) { return !strcmp(row.name, "where"); }
 
 // One element through the scalar formula, halves by way of float.
 void reference(const Row& row, Dtype d, const char* const* in, char* out) {

@@ -186,7 +186,7 @@ def test_rule_context():
         assert k.default_stream(0) == stream
         assert k.node_of(x + 1).stream == stream
     assert k.default_stream(0) == former
-    with pytest.raises(ValueError, match="stream"):
+    with pytest.raises(TypeError, match="stream"):
         k.structural(many, [x], (1,), [(1,)], [k.float32], -1)
 
 

@@ -140,7 +140,7 @@ TEST(elementwise_casts_and_broadcasts) {
 }
 
 TEST(a_condition_takes_no_part_in_the_promotion) {
-  const Op& select = known("select", Kind::elementwise, Domain::any, Result::same, true);
+  const Op& select = known("where", Kind::elementwise, Domain::any, Result::same, true);
   const Edge inputs[3] = {array(Dims{3}, Dtype::float64), array(Dims{}, Dtype::int8),
                           array(Dims{}, Dtype::uint8)};
   Edge chosen = elementwise(select, inputs, 3, 0);

@@ -89,7 +89,7 @@ TEST(mixed_dtypes) {
     s1:float16 = add i1, s0
     s2:bool = less i0, 3
     s3:float32 = cast s1
-    s4:float32 = select s2, s3, 1 -> o0
+    s4:float32 = where s2, s3, 1 -> o0
 return %2:float32(4,)
 )");
 }

@@ -63,7 +63,7 @@ def test_streams():
         assert a.item() == 2
     finally:
         k.set_default_stream(former)
-    with pytest.raises(ValueError, match="stream"):
+    with pytest.raises(TypeError, match="stream"):
         k.stream_info(60000)
     with pytest.raises(ValueError, match="neither"):
         k.default_stream(2)

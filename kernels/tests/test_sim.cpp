@@ -225,7 +225,7 @@ bool covers(const ScalarFormula& formula, Dtype d) {
                                     : 'C';
   return std::strchr(formula.classes, c) != nullptr;
 }
-bool selects(const ScalarFormula& formula) { return !std::strcmp(formula.name, "select"); }
+bool selects(const ScalarFormula& formula) { return !std::strcmp(formula.name, "where"); }
 Dtype result_of(const ScalarFormula& formula, Dtype d) {
   if (!std::strcmp(formula.result, "bool_")) return Dtype::bool_;
   return !std::strcmp(formula.result, "real") && d == Dtype::complex64 ? Dtype::float32 : d;

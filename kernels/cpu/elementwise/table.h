@@ -59,16 +59,16 @@ constexpr void fill_ternary(Handler (&run)[3]) {
 #define MLXK_FILL_BINARY(type, dtype, name, result) \
   fill_binary<sc::op_##name, result_##result, type>(MLXK_AT(dtype));
 #define MLXK_FILL_TERNARY(type, dtype, name, result) \
-  fill_ternary<sc::op_##name, result_##result, type, same_text(#name, "select")>(MLXK_AT(dtype));
+  fill_ternary<sc::op_##name, result_##result, type, same_text(#name, "where")>(MLXK_AT(dtype));
 
-#define MLXK_ROW(FILL, operands, name, classes, result_kind)   \
-  {                                                            \
-    FormulaRow& row = table.rows[next++];                      \
-    row.arity = operands;                                      \
-    row.result = result_##result_kind;                         \
-    row.selects = operands == 3 && same_text(#name, "select"); \
-    row.dear = only_inexact(#classes);                         \
-    MLXK_FOR_##classes(FILL, name, result_kind)                \
+#define MLXK_ROW(FILL, operands, name, classes, result_kind)  \
+  {                                                           \
+    FormulaRow& row = table.rows[next++];                     \
+    row.arity = operands;                                     \
+    row.result = result_##result_kind;                        \
+    row.selects = operands == 3 && same_text(#name, "where"); \
+    row.dear = only_inexact(#classes);                        \
+    MLXK_FOR_##classes(FILL, name, result_kind)               \
   }
 #define MLXK_UNARY(name, classes, result, ...) MLXK_ROW(MLXK_FILL_UNARY, 1, name, classes, result)
 #define MLXK_BINARY(name, classes, result, ...) MLXK_ROW(MLXK_FILL_BINARY, 2, name, classes, result)

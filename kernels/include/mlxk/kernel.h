@@ -101,7 +101,7 @@ struct FusedStep {
   uint16_t formula;  // or fused_cast, fused_copy
   uint8_t arg_count;
   Dtype dtype;        // declared dtype of the result: the step rounds to it
-  Dtype input_dtype;  // common dtype of the formula's arguments (they have it already; for select:
+  Dtype input_dtype;  // common dtype of the formula's arguments (they have it already; for where:
                       // of the last two)
   FusedArg args[3];
   int16_t output;  // index of the chain output that stores this value, or -1

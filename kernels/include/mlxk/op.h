@@ -53,7 +53,7 @@ struct Op {
   Result result = Result::same;
   uint8_t arity = 0;       // elementwise: 1, 2, 3
   bool condition = false;  // elementwise: the first input becomes bool and takes no part in the
-                           // promotion (select)
+                           // promotion (where)
   bool effect = false;     // never merged, dropped or reordered
   bool blocking = false;   // runs on its stream's own thread (collectives)
   uint16_t scalar = 0;     // elementwise, reduction: index in the table of scalar formulas

@@ -114,9 +114,16 @@ def test_segments_are_cut_to_the_axis() -> None:
     assert mx.segmented_mm(a, b, ends[:0]).shape == (0, 1, 1)
 
 
+def test_without_masks_and_indices_all_is_matmul() -> None:
+    a, b = A[0, 0] + 1j, B[0]
+    assert mx.array_equal(mx.gather_mm(a, b), a @ b)
+    for size in (16, 32, -1):
+        assert mx.array_equal(mx.block_masked_mm(a, b, size), a @ b)
+
+
 SQUARE = mx.ones((64, 64))
 ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
-    (lambda: mx.gather_mm(A, B), ValueError, r"\[matmul\] Shapes .* cannot be broadcast"),
+    (lambda: mx.gather_mm(A, B), ValueError, r"\[gather_mm\] Shapes .* cannot be broadcast"),
     (lambda: mx.gather_mm(A, B, FIRST), ValueError, r"\[gather_mm\] Shapes \(2,\) and \(5,\)"),
     (lambda: mx.gather_mm(A, A, FIRST, FIRST), ValueError, r"do not agree: 3 != 2"),
     (lambda: mx.gather_mm(A, B, mx.array([0.0]), FIRST), ValueError, "are no integers"),
@@ -134,7 +141,11 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
         ValueError,
         "complex64 is not a real float",
     ),
-    (lambda: mx.block_masked_mm(SQUARE, SQUARE, 16), ValueError, "block_size is 16"),
+    (
+        lambda: mx.block_masked_mm(SQUARE, SQUARE, 16, mx.ones((4, 4))),
+        ValueError,
+        "block_size is 16",
+    ),
     (
         lambda: mx.block_masked_mm(SQUARE, SQUARE, 32, mx.ones((3, 3))),
         ValueError,

@@ -21,7 +21,7 @@ BAD = [
     (mx.conv2d, (1, 5, 5, 4), (3, 2, 2, 2), {"groups": 2}, ValueError, "2 groups do not divide"),
     (mx.conv2d, (1, 5, 5, 4), (4, 2, 2, 4), {"groups": 0}, ValueError, "0 groups"),
     (mx.conv2d, (1, 5, 5, 4), (4, 2, 2, 4), {"stride": 0}, ValueError, "stride"),
-    (mx.conv2d, (1, 5, 5, 4), (4, 2, 2, 4), {"dilation": -1}, ValueError, "kernel_dilation"),
+    (mx.conv2d, (1, 5, 5, 4), (4, 2, 2, 4), {"dilation": -1}, ValueError, r"\[conv2d\] dilation"),
     (mx.conv2d, (1, 5, 5, 4), (4, 6, 6, 4), {}, ValueError, "smaller than that of the weight"),
     (mx.conv2d, (1, 0, 5, 4), (4, 2, 2, 4), {}, ValueError, "smaller"),
     (mx.conv2d, (1, 5, 5, 4), (4, 0, 2, 4), {}, ValueError, "empty"),

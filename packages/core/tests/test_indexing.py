@@ -424,5 +424,37 @@ def test_window_errors() -> None:
         mx.slice(x, mx.array(0), (0, 1), (1, 1))
     with pytest.raises(ValueError, match="An axis is given twice"):
         mx.slice(x, mx.array([0, 0]), (0, 0), (1, 1))
+    for a, axes in ((mx.array(1), (0,)), (mx.arange(3), (0, 1))):
+        with pytest.raises(ValueError, match=r"\[slice_update\] . axes are more than shape"):
+            mx.slice_update(a, mx.array(1), mx.zeros((len(axes),), mx.int32), axes)
     with pytest.raises(ValueError, match="does not fit the shape"):
         mx.slice_update(x, mx.zeros((1, 3, 4)), mx.array(0), 0)
+
+
+def test_an_empty_axis_has_elements_for_an_empty_result() -> None:
+    x, one = mx.zeros((2, 0, 3)), mx.array([1])
+    assert x[:0, one].shape == (0, 1, 3)
+    assert x[:, one, 3:].shape == (2, 1, 0)
+    assert x[:0, one[:0]].shape == (0, 0, 3)
+    assert x[:0, one, one].shape == (0, 1)
+    assert mx.grad(lambda a: a[:0, one].sum())(x).shape == x.shape
+    y = mx.zeros((2, 0, 3))
+    y[:0, one] = 5
+    assert y.shape == (2, 0, 3)
+    for key in ((slice(None), one), (slice(None), one, 0), (0, one)):
+        with pytest.raises(ValueError, match=r"\[index\] Axis 1 of shape \(2, 0, 3\) is empty"):
+            x[key]
+
+
+def test_what_is_subtracted_from_bools_is_added() -> None:
+    x = mx.array([True, False, False])
+    for key in (mx.array([0, 1]), slice(0, 2)):
+        assert x.at[key].subtract(1).tolist() == [True, True, False]
+        assert x.at[key].subtract(mx.array([0.0, 2.0])).tolist() == [True, True, False]
+        assert x.at[key].subtract(0).tolist() == [True, False, False]
+    assert x.at[mx.array([True, False, True])].subtract(1).tolist() == [True, False, True]
+
+
+def test_numbers_that_do_not_fit_are_named() -> None:
+    with pytest.raises(ValueError, match=r"\[index\] the Python int 300 does not fit uint8"):
+        mx.zeros((2,), mx.uint8).at[0].add(300)

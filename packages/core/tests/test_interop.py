@@ -169,3 +169,12 @@ def test_missing_backends() -> None:
     assert mx.metal.get_peak_memory() >= 0
     assert mx.metal.get_active_memory() == mx.get_active_memory()
     assert mx.metal.get_cache_memory() >= 0
+
+
+def test_numpy_has_no_bfloat16() -> None:
+    x = mx.array([1.0, 2.0], mx.bfloat16)
+    for dtype in (None, np.float32):
+        with pytest.raises(TypeError, match=r"\[array.__array__\] NumPy has no bfloat16"):
+            x.__array__(dtype)
+    with pytest.raises(ValueError, match="bfloat16"):
+        np.asarray(x)

@@ -106,6 +106,18 @@ def test_sums_of_products():
             assert outcome(addmm, c, a, b, 0.5, 2) == outcome(addmm.otherwise, c, a, b, 0.5, 2)
 
 
+def test_sums_of_complex_products_broadcast():
+    c, a, b = mx.ones((4, 2, 2)) * 1j, mx.ones((2, 3)), mx.ones((3, 2))
+    for x in (a, a[0]):
+        assert mx.array_equal(mx.addmm(c, x, b), x @ b + c)
+        assert mx.array_equal(mx.addmm(c, x, b, 2.0, 0.5), 2 * (x @ b) + 0.5 * c)
+        with pytest.raises(
+            ValueError, match=r"\[addmm\] c of shape \(4, 2, 2\) does not broadcast"
+        ):
+            mx.addmm(c.real, x, b)
+    assert mx.array_equal(mx.addmm(mx.array(1j), a, b), a @ b + 1j)
+
+
 def test_a_slice_of_one_axis():
     for axis, start, stop, step in [(0, 0, 1, 1), (1, 1, 3, 1), (2, 3, -1, -2), (2, 2, 2, 1)]:
         key = [slice(None)] * 3

@@ -41,3 +41,26 @@ def test_widths_beyond_every_memory(mode: str) -> None:
         mx.pad(mx.ones((3, 4)), 2**50, mode)
     with pytest.raises(ValueError, match=r"\[pad\] pad_width"):
         mx.fft.stft(mx.ones((3, 4)), 2**70)
+
+
+def test_pairs_for_axes_that_are_not_there() -> None:
+    for ndim, pairs in ((0, ((1, 2), (1, 1))), (1, ((1, 2), (1, 1))), (2, ((1, 2),) * 3)):
+        with pytest.raises(ValueError, match=f"a pair of widths for each of {ndim} axes"):
+            mx.pad(mx.ones((2,) * ndim), pairs)
+    assert mx.pad(mx.array(3), ((1, 2),)).tolist() == 3
+    with pytest.raises(TypeError, match=r"\[pad\] mode is NoneType, not a string"):
+        mx.pad(mx.ones(2), 1, None)  # type: ignore[arg-type]
+
+
+def test_constants_of_one_element_and_of_several() -> None:
+    x = mx.array([1, 2])
+    for one in (mx.array(7), mx.array([7]), mx.array([[7]])):
+        assert mx.pad(x, (1, 2), constant_values=one).tolist() == [7, 1, 2, 7, 7]
+    assert mx.pad(x, 1, constant_values=mx.arange(4) + 6).tolist() == [6, 1, 2, 9]
+    for nowhere in (mx.arange(2), mx.arange(3), mx.ones((3, 1, 1))):
+        assert mx.pad(x, (0, 0), constant_values=nowhere).tolist() == [1, 2]
+    for wide in (mx.arange(2), mx.ones((2, 3))):
+        with pytest.raises(ValueError, match=r"\[pad\] .*constant_values|cannot be broadcast"):
+            mx.pad(x, (0, 1), constant_values=wide)
+    with pytest.raises(ValueError, match=r"\[pad\] the Python int 300 does not fit uint8"):
+        mx.pad(x.astype(mx.uint8), 1, constant_values=300)

@@ -199,6 +199,26 @@ def test_multivariate_normal_gradient() -> None:
     assert mx.grad(f)(mx.ones((3,)), mx.eye(3)).shape == (3,)
 
 
+@pytest.mark.parametrize(
+    ("mean", "cov", "shape", "want"),
+    [
+        ((5, 2), (2, 2), (1,), (5, 2)),
+        ((3, 5, 2), (2, 2), (5,), (3, 5, 2)),
+        ((2,), (4, 2, 2), (1,), (4, 2)),
+        ((3, 1, 2), (4, 2, 2), (2, 1, 1), (2, 3, 4, 2)),
+    ],
+)
+def test_multivariate_batches_broadcast(
+    mean: tuple[int, ...], cov: tuple[int, ...], shape: tuple[int, ...], want: tuple[int, ...]
+) -> None:
+    means, covs = mx.zeros(mean), mx.broadcast_to(mx.eye(2), cov)
+    key = mx.random.key(3)
+    got = mx.random.multivariate_normal(means, covs, shape, key=key)
+    assert got.shape == want
+    assert mx.array_equal(got, mx.random.multivariate_normal(means, covs, want[:-1], key=key))
+    assert len(set(got.flatten().tolist())) == got.size  # each is drawn on its own
+
+
 # ---- errors ------------------------------------------------------------------------------------
 
 
@@ -210,6 +230,13 @@ def test_multivariate_normal_gradient() -> None:
         (lambda: mx.random.uniform(shape=(-1,)), ValueError, "negative size"),
         (lambda: mx.random.uniform(dtype=mx.int32), ValueError, "is not possible"),
         (lambda: mx.random.uniform(dtype="float32"), TypeError, "not a Dtype"),
+        (lambda: mx.random.uniform(dtype=mx.float64), RuntimeError, r"\[uniform\] .*float64"),
+        (lambda: mx.random.gumbel(dtype=mx.float64), RuntimeError, r"\[gumbel\] .*float64"),
+        (
+            lambda: mx.random.truncated_normal(0, 1, dtype=mx.float64),
+            RuntimeError,
+            r"\[truncated_normal\] .*float64",
+        ),
         (lambda: mx.random.uniform(0, mx.ones((3,)), (2,)), ValueError, "broadcast"),
         (lambda: mx.random.uniform(key=mx.zeros((2,))), ValueError, "A key has shape"),
         (lambda: mx.random.bernoulli(1), ValueError, "it must be a float"),

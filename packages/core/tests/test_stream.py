@@ -21,3 +21,9 @@ def test_a_context_entered_twice_restores() -> None:
     nothing = mx.stream(None)
     with nothing, nothing:
         assert mx.default_stream(mx.cpu) == before
+
+
+@pytest.mark.parametrize("number", [99, -1, 2**40])
+def test_a_number_that_no_stream_has(number: int) -> None:
+    with pytest.raises(TypeError, match=rf"\[stream\] there is no stream {number}\."):
+        mx.add(1, 2, stream=number)

@@ -279,7 +279,7 @@ class array:
         keepdims: bool = False,
         ddof: int = 0,
         *,
-        correction: int | None = None,
+        correction: float | None = None,
         stream: _Stream = None,
     ) -> array: ...
     def sum(
@@ -298,7 +298,7 @@ class array:
         keepdims: bool = False,
         ddof: int = 0,
         *,
-        correction: int | None = None,
+        correction: float | None = None,
         stream: _Stream = None,
     ) -> array: ...
     def view(self, dtype: Dtype, stream: _Stream = None) -> array: ...
@@ -342,7 +342,7 @@ def elementwise3(
     op_id: int, a: _Operand, b: _Operand, c: _Operand, stream: _Stream = None
 ) -> array: ...
 def cast(a: array, dtype: Dtype, stream: _Stream = None) -> array: ...
-def constant(value: _Scalar, dtype: Dtype | None = None) -> array: ...
+def constant(value: _Scalar, dtype: Dtype | None = None, name: str = ...) -> array: ...
 def reduction(
     op_id: int,
     a: array,

@@ -185,6 +185,17 @@ cdef class ArrayIterator:
         return array.__getitem__(self.source, self.position - 1)
 
 
+# MLX has no operators of bits with an array on the right alone. Ours take there what has bits, and
+# leave the rest to Python's TypeError.
+cdef object bit_slot(int slot, object left, object right):
+    if not isinstance(left, array):
+        if isinstance(left, (float, complex)) or not is_operand(left):
+            return NotImplemented
+        if is_inexact((<array>right).edge.dtype()):
+            return NotImplemented
+    return binary_slot(slot, left, right)
+
+
 cdef object hook(str name):
     found = hooks.get(name)
     if found is None:
@@ -323,19 +334,19 @@ cdef class array:
         return binary_slot(slot_power, left, right)
 
     def __and__(left, right):
-        return binary_slot(slot_bitwise_and, left, right)
+        return bit_slot(slot_bitwise_and, left, right)
 
     def __or__(left, right):
-        return binary_slot(slot_bitwise_or, left, right)
+        return bit_slot(slot_bitwise_or, left, right)
 
     def __xor__(left, right):
-        return binary_slot(slot_bitwise_xor, left, right)
+        return bit_slot(slot_bitwise_xor, left, right)
 
     def __lshift__(left, right):
-        return binary_slot(slot_left_shift, left, right)
+        return bit_slot(slot_left_shift, left, right)
 
     def __rshift__(left, right):
-        return binary_slot(slot_right_shift, left, right)
+        return bit_slot(slot_right_shift, left, right)
 
     def __matmul__(left, right):
         if not isinstance(left, array) or not isinstance(right, array):
@@ -451,6 +462,10 @@ cdef class array:
         """A NumPy array of the same memory, or a converted copy where ``dtype`` is another."""
         import numpy
 
+        if self.dtype.name == "bfloat16":
+            raise TypeError(
+                "[array.__array__] NumPy has no bfloat16; cast to float32 first."
+            )
         shared = numpy.asarray(memoryview(self))
         if dtype is not None and shared.dtype != dtype:
             if copy is False:

@@ -184,10 +184,10 @@ def stream_info(int stream):
     """``(device, index, thread_local)`` of a stream.
 
     Raises:
-        ValueError: There is no such stream.
+        TypeError: There is no such stream.
     """
     if not 0 <= stream < 65535:
-        raise ValueError(f"[stream] no stream has the id {stream}.")
+        raise TypeError(f"[stream] there is no stream {stream}.")
     cdef StreamInfo info = c_stream_info(stream)
     return <int>info.device, info.index, info.thread_local_
 

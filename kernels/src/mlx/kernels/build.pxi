@@ -201,7 +201,7 @@ cdef int stream_id(object stream) except -1:
     if not isinstance(stream, int):
         stream = hook("stream")(stream)
     if not 0 <= stream < 65535:
-        raise ValueError(f"[stream] no stream has the id {stream}.")
+        raise TypeError(f"[stream] there is no stream {stream}.")
     stream_info(stream)
     return stream
 
@@ -257,7 +257,7 @@ def cast(array a not None, Dtype dtype not None, stream=None):
     return wrap(c_cast(a.edge, mlxk_dtype(dtype.code), stream_id(stream)))
 
 
-def constant(value, dtype=None):
+def constant(value, dtype=None, str name not None="constant"):
     """A 0-d constant from a Python scalar; equal constants are one node.
 
     Raises:
@@ -267,11 +267,11 @@ def constant(value, dtype=None):
     cdef Scalar scalar
     read_scalar(value, &scalar)
     if scalar.kind == scalar_none:
-        raise TypeError(f"[constant] a {type(value).__name__} is no Python scalar.")
+        raise TypeError(f"[{name}] a {type(value).__name__} is no Python scalar.")
     cdef int code = code_or_none(dtype)
     if code < 0:
         code = mlxk_code(own_dtype(scalar))
-    return wrap(scalar_edge(scalar, mlxk_dtype(code), "constant"))
+    return wrap(scalar_edge(scalar, mlxk_dtype(code), utf8(name)))
 
 
 cdef extern from "scalars.h" namespace "mlxk::face":

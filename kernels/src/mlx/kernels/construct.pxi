@@ -114,10 +114,14 @@ cdef object operand_of(object value, int dtype, const char* function):
 
 
 cdef bint comparable(object other) except -1:
-    if isinstance(other, (array, int, float, complex)):
-        return True
     if other is None:
         raise TypeError("[equal] None is neither an array nor a scalar.")
+    return is_operand(other)
+
+
+cdef bint is_operand(object other) except -1:
+    if isinstance(other, (array, int, float, complex)):
+        return True
     if isinstance(other, (str, list, tuple, dict)):
         return False
     return hasattr(type(other), "__array__") or hasattr(type(other), "__mlx_array__")

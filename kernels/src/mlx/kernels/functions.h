@@ -107,7 +107,7 @@ static PyObject* call_elementwise(PyObject* self, PyObject* const* args, size_t 
                  op.name.c_str(), arity, arity == 1 ? "" : "s");
     return nullptr;
   }
-  if (arity == 2 && !stream && !op.condition && plain_operands(objects[0], objects[1])) {
+  if (arity == 2 && !stream && is_arithmetic(op) && plain_operands(objects[0], objects[1])) {
     return build_plain(op, objects[0], objects[1]);
   }
   PyObject* result = build_elementwise(op, objects, static_cast<int>(arity), stream);

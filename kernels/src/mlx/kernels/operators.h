@@ -60,15 +60,16 @@ inline StreamId stream_of(PyObject* stream) {
   return static_cast<StreamId>(id);
 }
 
-// Fills `count` inputs. `weight` is the position whose dtype a lone scalar follows. Objects made on
-// the way go to `keep`, which the caller releases. Returns false for NotImplemented.
-inline bool read_operands(PyObject* const* objects, int count, const char* function, bool condition,
-                          Operands* inputs, PyObject** keep) {
+// Fills `count` inputs. Objects made on the way go to `keep`, which the caller releases. Returns
+// false for NotImplemented.
+inline bool read_operands(PyObject* const* objects, int count, const Op& op, Operands* inputs,
+                          PyObject** keep) {
+  const char* function = op.name.c_str();
   int first_array = -1;  // the promoted dtype of the arrays, the condition apart
   Dtype common = Dtype::bool_;
   for (int i = 0; i < count; ++i) {
     if (!is_array(objects[i])) continue;
-    if (condition && i == 0) continue;
+    if (op.condition && i == 0) continue;
     const Dtype dtype = edge_of(objects[i]).dtype();
     common = first_array < 0 ? dtype : promote(common, dtype);
     first_array = i;
@@ -77,7 +78,8 @@ inline bool read_operands(PyObject* const* objects, int count, const char* funct
     if (is_array(objects[i])) continue;
     Scalar scalar;
     if (!read_scalar(objects[i], &scalar)) throw PythonError();
-    const bool alone = first_array < 0 || (condition && i == 0);
+    // Where only truth counts, no operand takes the dtype of another: 256 is true beside a uint8.
+    const bool alone = first_array < 0 || (op.condition && i == 0) || op.domain == Domain::boolean;
     // A NumPy complex is a Python complex too, but as weak as all of NumPy beside an array.
     const bool foreign =
         scalar.kind == Scalar::complex && !alone && !PyComplex_CheckExact(objects[i]);
@@ -111,7 +113,7 @@ inline PyObject* build_elementwise(const Op& op, PyObject* const* objects, int c
   try {
     const StreamId id = stream_of(stream);  // may run Python code: before operands are borrowed
     Operands inputs;
-    if (read_operands(objects, count, op.name.c_str(), op.condition, &inputs, keep)) {
+    if (read_operands(objects, count, op, &inputs, keep)) {
       result = wrap(elementwise(op, inputs.data(), count, id));
     } else {
       result = Py_NotImplemented;
@@ -132,6 +134,9 @@ inline PyObject* not_installed(int slot) {
 inline bool is_plain_number(PyObject* object) {
   return PyFloat_CheckExact(object) || PyLong_CheckExact(object);
 }
+
+// Whether a number beside an array takes the dtype of the array.
+inline bool is_arithmetic(const Op& op) { return !op.condition && op.domain != Domain::boolean; }
 
 // Two arrays, or an array and a Python number: the shortest way for the commonest operands.
 inline bool plain_operands(PyObject* left, PyObject* right) {
@@ -179,7 +184,7 @@ inline PyObject* build_plain(const Op& op, PyObject* left, PyObject* right) {
 inline PyObject* binary_slot(int slot, PyObject* left, PyObject* right) {
   const SlotTarget& target = slots[slot];
   if (target.op) [[likely]] {
-    if (plain_operands(left, right) && !target.op->condition) {
+    if (plain_operands(left, right) && is_arithmetic(*target.op)) {
       return build_plain(*target.op, left, right);
     }
     PyObject* objects[2] = {left, right};

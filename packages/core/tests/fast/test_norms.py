@@ -129,3 +129,19 @@ def test_compiled(norm):
 def test_misuse(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_bias_alone_has_no_part_in_the_dtype():
+    x = mx.array([[1.0, 2.0, 4.0]], mx.float16)
+    w = mx.array([1.0, 2.0, 3.0])
+    plain = mx.fast.layer_norm(x, None, w.astype(mx.float16), 1e-5)
+    for dtype in (mx.float32, mx.float64, mx.int32):
+        got = mx.fast.layer_norm(x, None, w.astype(dtype), 1e-5)
+        assert got.dtype == mx.float16
+        assert mx.array_equal(got, plain)
+    half = w.astype(mx.float16)
+    assert mx.fast.layer_norm(x, half, half, 1e-5).dtype == mx.float16
+    assert mx.fast.layer_norm(x, half, w, 1e-5).dtype == mx.float32
+    slopes = mx.grad(lambda b: mx.fast.layer_norm(x, None, b, 1e-5).sum())(w)
+    assert slopes.dtype == mx.float32
+    assert slopes.tolist() == [1, 1, 1]

@@ -162,8 +162,6 @@ def _read(a: array, key: Any) -> _Key:
             index = _indices(entry)
             if index.dtype == bool_:
                 return _read(a, _coordinates(a, entries))
-            if not shape[axis] and index.size:
-                raise ValueError(f"[index] Axis {axis} of shape {shape} is empty.")
             arrays.append(axis)
             indices.append(index)
             layout.append(_ARRAY)
@@ -181,9 +179,20 @@ def _read(a: array, key: Any) -> _Key:
             layout.append(_INTEGER)
             axis += 1
     layout.extend(range(axis, ndim))
+    if arrays and 0 in shape:
+        _check_choice(shape, sizes, arrays, indices)
     if len(layout) - len(integers) > _MAX_DIMS:
         raise ValueError(f"[index] The result would have more than {_MAX_DIMS} dimensions.")
     return _Key(start, stop, strides, sliced, sizes, integers, arrays, indices, layout)
+
+
+def _check_choice(shape: Shape, sizes: list[int], arrays: list[int], indices: list[array]) -> None:
+    """Raises ValueError where elements are asked for along an axis that is empty."""
+    sliced = (n for axis, n in enumerate(sizes) if axis not in arrays)
+    if all(sliced) and all(index.size for index in indices):
+        for axis in arrays:
+            if not shape[axis]:
+                raise ValueError(f"[index] Axis {axis} of shape {shape} is empty.")
 
 
 def _cut(a: array, key: _Key) -> array:
@@ -327,7 +336,7 @@ def _value(value: Any, dtype: Dtype) -> array:
     if isinstance(value, (list, tuple, str, bytes)):
         raise ValueError(f"[index] The value is {type(value).__name__}, not an array or a number.")
     if type(value) is int and dtype in _integers:
-        return kernels.constant(value, dtype)
+        return kernels.constant(value, dtype, "index")
     if isinstance(value, (bool, int, float, complex)):
         return array(value, dtype)
     return kernels.cast(array(value), dtype)
@@ -415,7 +424,7 @@ def _scatter_by(
     a: array, indices: list[array], value: array, axes: Shape, place: int, mode: str
 ) -> array:
     if mode == "subtract":
-        value, mode = -value, "add"
+        value, mode = _opposite(value), "add"
     if mode == "divide":
         ones = full_like(a, 1)
         divisors = _scatter(ones, *indices, value, axes=axes, position=place, mode="multiply")
@@ -423,12 +432,17 @@ def _scatter_by(
     return _scatter(a, *indices, value, axes=axes, position=place, mode=mode)
 
 
+def _opposite(value: array) -> array:
+    """What adds as the value subtracts. Minus true is true, for it is not zero."""
+    return value if value.dtype == bool_ else -value
+
+
 def _joined(a: array, value: array, mode: str) -> array:
     """Two arrays of one shape and dtype joined."""
     if mode == "divide":
         return floor_divide(a, value) if a.dtype in _integers else kernels.cast(a / value, a.dtype)
     if mode == "subtract":
-        return a - value
+        return Op.named["add"](a, _opposite(value)) if a.dtype == bool_ else a - value
     return Op.named[mode](a, value)
 
 

@@ -114,12 +114,16 @@ def key(seed: SupportsIndex) -> array:
         >>> mx.random.key(7)
         array([0, 7], dtype=uint32)
     """
+    return _seeded("key", seed)
+
+
+def _seeded(name: str, seed: SupportsIndex) -> array:
     try:
         number = index(seed)
     except TypeError:
         number = -1
     if not 0 <= number < 2**64:
-        raise TypeError(f"[key] The seed {seed!r} is no integer in [0, 2**64).")
+        raise TypeError(f"[{name}] The seed {seed!r} is no integer in [0, 2**64).")
     return array([number >> 32, number & 0xFFFFFFFF], uint32)
 
 
@@ -204,7 +208,7 @@ def seed(seed: SupportsIndex) -> None:
     Example:
         >>> mx.random.seed(0)
     """
-    state._set(key(seed))
+    state._set(_seeded("seed", seed))
 
 
 # ---- what samplers share -----------------------------------------------------------------------
@@ -236,6 +240,13 @@ def _dtype(name: str, dtype: Any, allowed: Sequence[Dtype]) -> Dtype:
     if dtype not in allowed:
         raise ValueError(f"[{name}] The dtype {dtype!r} is not possible.")
     return dtype
+
+
+def _small_float(name: str, dtype: Any) -> Dtype:
+    """A dtype of floats that a word of random bits fills; None is float32."""
+    if dtype == float64:
+        raise RuntimeError(f"[{name}] The dtype {dtype!r} has more bits than are drawn: 32.")
+    return float32 if dtype is None else _dtype(name, dtype, _SMALL_FLOATS)
 
 
 def _number(value: Numeric, dtype: Dtype, name: str, stream: StreamOrDevice) -> array:
@@ -308,13 +319,14 @@ def uniform(
 
     Raises:
         TypeError: If the shape is no sequence.
+        RuntimeError: If the dtype is float64.
         ValueError: If the dtype is another, or a bound does not broadcast.
 
     Example:
         >>> mx.random.uniform(shape=(2,), key=mx.random.key(3))
         array([0.453204, 0.516343], dtype=float32)
     """
-    dtype = float32 if dtype is None else _dtype("uniform", dtype, _SMALL_FLOATS)
+    dtype = _small_float("uniform", dtype)
     sizes = _shape("uniform", shape)
     plain = not isinstance(low, array) and not isinstance(high, array) and (low, high) == (0, 1)
     if plain:
@@ -419,13 +431,13 @@ def multivariate_normal(
         mean: Means (..., n).
         cov: Covariances (..., n, n), symmetric and positive semi-definite; their batch broadcasts
             with that of ``mean``.
-        shape: The shape of the batch, to which both broadcast; empty is their broadcast batch.
+        shape: The shape of the batch; it broadcasts with theirs.
         dtype: float32; None is float32.
         key: The key; None draws from the default state.
         stream: Stream or device to run on.
 
     Returns:
-        Shape (*shape, n), float32.
+        The broadcast batch and a last axis of n numbers, float32.
 
     Raises:
         TypeError: If the shape is no sequence.
@@ -449,12 +461,9 @@ def multivariate_normal(
             f"[{name}] A mean of shape {mean.shape} and a covariance of shape {cov.shape} do not "
             f"agree: the last axes of the covariance must be ({size}, {size})."
         )
-    batch = broadcast_shape(name, mean.shape[:-1], cov.shape[:-2])
-    sizes = _shape(name, shape) or batch
-    if broadcast_shape(name, sizes, batch) != sizes:
-        raise ValueError(f"[{name}] The batch {batch} does not broadcast to {sizes}.")
+    sizes = broadcast_shape(name, _shape(name, shape), mean.shape[:-1], cov.shape[:-2])
     root = _square_root(kernels.cast(cov, dtype))
-    z = expand_dims(normal((*sizes, size), dtype, key=key), -2)
+    z = expand_dims(normal((*sizes, size), dtype, key=_key(name, key, None)), -2)
     spread = squeeze(matmul(z, root), -2)
     return add(spread, kernels.cast(mean, dtype))
 
@@ -481,6 +490,7 @@ def truncated_normal(
         Shape ``shape``, ``dtype``.
 
     Raises:
+        RuntimeError: If the dtype is float64.
         ValueError: If the dtype is another, or the bounds do not broadcast to the shape.
 
     Example:
@@ -488,7 +498,7 @@ def truncated_normal(
         (4,)
     """
     name = "truncated_normal"
-    dtype = float32 if dtype is None else _dtype(name, dtype, _SMALL_FLOATS)
+    dtype = _small_float(name, dtype)
     low, high = _number(lower, dtype, name, stream), _number(upper, dtype, name, stream)
     if shape is None:
         sizes = broadcast_shape(name, low.shape, high.shape)
@@ -536,8 +546,9 @@ def laplace(
     u = _symmetric(_key("laplace", key, stream), sizes, stream)
     tail = log1p(negative(_abs(u, stream=stream), stream=stream), stream=stream)
     x = kernels.cast(multiply(sign(u, stream=stream), tail, stream=stream), dtype, stream)
-    x = multiply(x, _number(scale, dtype, "laplace", stream), stream=stream)
-    return add(x, _number(loc, dtype, "laplace", stream), stream=stream)
+    spread, middle = (_number(value, dtype, "laplace", stream) for value in (scale, loc))
+    broadcast_shape("laplace", sizes, spread.shape, middle.shape)
+    return add(multiply(x, spread, stream=stream), middle, stream=stream)
 
 
 def gumbel(
@@ -559,13 +570,14 @@ def gumbel(
 
     Raises:
         TypeError: If the shape is no sequence.
+        RuntimeError: If the dtype is float64.
         ValueError: If the dtype is another.
 
     Example:
         >>> mx.random.gumbel((4,)).shape
         (4,)
     """
-    dtype = float32 if dtype is None else _dtype("gumbel", dtype, _SMALL_FLOATS)
+    dtype = _small_float("gumbel", dtype)
     x = _unit(_key("gumbel", key, stream), _shape("gumbel", shape), dtype, stream)
     for _ in range(2):
         x = negative(log(x, stream=stream), stream=stream)
@@ -746,6 +758,7 @@ def categorical(
         size, place = logits.shape[place], place + ahead
         drawn, noise = sizes, (*sizes[:place], size, *sizes[place:])
         logits = broadcast_to(logits, noise, stream=stream)
+    key = _key("categorical", key, stream)
     if drawn and row.size and math.prod(rest) == 1:
         return _from_one_row(squeeze(row, others, stream=stream), drawn, key, stream)
     scores = add(logits, gumbel(noise, float32, key, stream), stream=stream)

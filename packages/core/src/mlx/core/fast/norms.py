@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlx import kernels
 from mlx.kernels import Dtype, array
 from mlx.kernels.hints import Any
 
@@ -21,7 +22,10 @@ _PARAMS = ("eps", "has_weight", "has_bias")
 def _norm_inputs(
     name: str, x: array, factors: dict[str, array | None], stream: StreamOrDevice
 ) -> list[array]:
-    """The input and the factors that are there, in one dtype, their shapes checked."""
+    """The input and the factors that are there, in one dtype, their shapes checked.
+
+    The dtype is the promoted one; without a weight it is the input's.
+    """
     given = {key: value for key, value in factors.items() if value is not None}
     check_array(name, x, *given.values())
     if x.ndim == 0:
@@ -32,7 +36,10 @@ def _norm_inputs(
                 f"[{name}] {key} of shape {value.shape} and the last axis of {x.shape} do not "
                 "agree."
             )
-    inputs = promoted([x, *given.values()], stream)
+    if "weight" in given:
+        inputs = promoted([x, *given.values()], stream)
+    else:
+        inputs = [x, *(kernels.cast(value, x.dtype, stream) for value in given.values())]
     if not issubdtype(inputs[0].dtype, floating):
         raise ValueError(f"[{name}] The dtype {inputs[0].dtype!r} is not floating.")
     return inputs
@@ -206,7 +213,7 @@ def layer_norm(
         stream: Stream or device to run on.
 
     Returns:
-        ``x``'s shape; the promoted dtype.
+        ``x``'s shape; the promoted dtype, without a weight that of ``x``.
 
     Raises:
         ValueError: If ``x`` has no dimensions or is not floating, or ``weight`` or ``bias`` does

@@ -154,6 +154,12 @@ def _length(name: str, n: int, given: int | None) -> int:
     return 0 if n == given else n
 
 
+def _check_dimensions(name: str, a: array, given: object) -> None:
+    """Raises ValueError where sizes are given for an array that has no dimensions."""
+    if a.ndim == 0 and given is not None:
+        raise ValueError(f"[{name}] The input has no dimensions; at least one is needed.")
+
+
 def _numbers(a: array, is_real: bool, stream: StreamOrDevice) -> array:
     """What the ops read: complex64, and float32 where the input is real or taken as such."""
     if is_real or a.dtype != complex64:
@@ -166,6 +172,7 @@ def _along(
 ) -> array:
     """The complex transform along one axis."""
     check_array(name, a)
+    _check_dimensions(name, a, n)
     axis = axis_of(axis, a.ndim, name)
     size = a.shape[axis]
     n = size if n is None else as_int(n, "n", name)
@@ -184,13 +191,17 @@ def _axes_and_sizes(
     if axes is None:
         if s is not None:
             raise ValueError(f"[{name}] s is given without axes; axes must be given with it.")
-        if a.ndim == 0:
-            raise ValueError(f"[{name}] The input has no dimensions; at least one is needed.")
-        chosen = list(range(a.ndim))
-    else:
-        if not is_sequence(axes):
-            raise TypeError(f"[{name}] axes are {type(axes).__name__}, not a list of integers.")
-        chosen = [axis_of(axis, a.ndim, name) for axis in as_ints(axes, "axes", name)]
+        _check_dimensions(name, a, ())
+        axes = range(a.ndim)
+    elif not is_sequence(axes):
+        raise TypeError(f"[{name}] axes are {type(axes).__name__}, not a list of integers.")
+    if s is not None:
+        if not is_sequence(s):
+            raise TypeError(f"[{name}] s is {type(s).__name__}, not a list of integers.")
+        if len(s) != len(axes):
+            raise ValueError(f"[{name}] {len(s)} sizes and {len(axes)} axes do not agree.")
+        _check_dimensions(name, a, s)
+    chosen = [axis_of(axis, a.ndim, name) for axis in as_ints(axes, "axes", name)]
     if len(set(chosen)) != len(chosen):
         raise ValueError(f"[{name}] An axis is given twice in {axes}.")
     if s is None:
@@ -198,11 +209,7 @@ def _axes_and_sizes(
         if halved and sizes:
             sizes[-1] = 2 * (sizes[-1] - 1)
     else:
-        if not is_sequence(s):
-            raise TypeError(f"[{name}] s is {type(s).__name__}, not a list of integers.")
         sizes = list(as_ints(s, "s", name))
-    if len(sizes) != len(chosen):
-        raise ValueError(f"[{name}] {len(sizes)} sizes and {len(chosen)} axes do not agree.")
     for n in sizes:
         _length(name, n, None)
     return chosen, sizes

@@ -10,7 +10,7 @@ from mlx.kernels import array
 
 from ..dtypes import complex64, int32
 from ..op import public
-from ..ops.axes import as_arrays, as_int, check_array, promoted
+from ..ops.axes import as_arrays, as_float, as_int, check_array, promoted
 from ..ops.create import eye, zeros
 from ..ops.matmul import matmul
 from ..ops.reduce import any, max, sum
@@ -19,7 +19,7 @@ from ..ops.ternary import where
 from ..ops.unary import abs, square
 from ..stream import StreamOrDevice, on_stream
 from .matrices import check_dtype, check_matrices, check_square
-from .norms import norm
+from .norms import norm_of
 from .spectra import eigvalsh, singular_values
 from .systems import inv, pinv_above
 
@@ -63,7 +63,10 @@ def lstsq(
     a, b = promoted([a, b])
     check_dtype("lstsq", a)
     m, n = a.shape
-    cutoff = (n if n > m else m) * _EPSILON[a.dtype] if rcond is None else float(rcond)
+    if rcond is None:
+        cutoff = (n if n > m else m) * _EPSILON[a.dtype]
+    else:
+        cutoff = as_float(rcond, "rcond", "lstsq")
     right = expand_dims(b, -1) if b.ndim == 1 else b
     x = matmul(pinv_above(a, cutoff), right)
     values = singular_values(a)
@@ -254,7 +257,7 @@ def cond(
             return where(largest == 0, math.inf, smallest / where(largest == 0, 1, largest))
         return where(is_zero, math.inf, ratio)
     check_square("cond", a)
-    pair = [norm(x, p, (-2, -1)) for x in (a, inv(a))]
+    pair = [norm_of("cond", x, p, (-2, -1), False, None) for x in (a, inv(a))]
     result = pair[0] * pair[1]
     return result.real if result.dtype == complex64 else result
 

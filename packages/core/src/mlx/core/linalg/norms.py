@@ -6,11 +6,13 @@ import math
 
 from mlx import kernels
 from mlx.kernels import array
+from mlx.kernels.hints import Any
 
 from ..dtypes import complex64
 from ..op import public
 from ..ops.axes import (
     Axes,
+    as_float,
     as_inexact,
     as_ints,
     axes_of,
@@ -77,25 +79,40 @@ def norm(
         >>> mx.linalg.norm(mx.array([3.0, 4.0]))
         array(5, dtype=float32)
     """
-    check_array("norm", a)
+    return norm_of("norm", a, ord, axis, keepdims, stream)
+
+
+def norm_of(
+    name: str,
+    a: array,
+    ord: int | float | str | None,
+    axis: Axes,
+    keepdims: bool,
+    stream: StreamOrDevice,
+) -> array:
+    """``norm`` in the name of a function."""
+    check_array(name, a)
     if ord is None:
-        axes = axes_of(axis, a.ndim, "norm")
+        axes = axes_of(axis, a.ndim, name)
         if axis is not None and len(axes) > 2:
-            raise ValueError(f"[norm] {len(axes)} axes are more than the two of a matrix.")
+            raise ValueError(f"[{name}] {len(axes)} axes are more than the two of a matrix.")
         return _euclidean(as_inexact(a, stream), axes, keepdims, stream)
-    given = tuple(range(a.ndim)) if axis is None else as_ints(axis, "axis", "norm")
+    given = tuple(range(a.ndim)) if axis is None else as_ints(axis, "axis", name)
     if len(given) not in (1, 2):
         raise ValueError(
-            f"[norm] With ord={ord!r} there must be one axis of vectors or two of matrices, not "
+            f"[{name}] With ord={ord!r} there must be one axis of vectors or two of matrices, not "
             f"{len(given)}."
         )
-    axes_of(given, a.ndim, "norm")
-    axes = tuple(axis_of(one, a.ndim, "norm") for one in given)  # in the order given
+    axes_of(given, a.ndim, name)
+    axes = tuple(axis_of(one, a.ndim, name) for one in given)  # in the order given
     if len(axes) == 2:
-        return _of_matrices(a, ord, axes, keepdims, stream)
+        return _of_matrices(name, a, ord, axes, keepdims, stream)
     if isinstance(ord, str):
-        raise ValueError(f"[norm] ord={ord!r} is a norm of matrices; there is one axis only.")
-    return _of_vectors(a, ord, axes[0], keepdims, stream)
+        raise ValueError(f"[{name}] ord={ord!r} is a norm of matrices; there is one axis only.")
+    return _of_vectors(name, a, ord, axes[0], keepdims, stream)
+
+
+norm_of.__module__ = "mlx.core.ops"  # for other ops; no public name
 
 
 def _euclidean(a: array, axes: tuple[int, ...], keepdims: bool, stream: StreamOrDevice) -> array:
@@ -106,8 +123,12 @@ def _euclidean(a: array, axes: tuple[int, ...], keepdims: bool, stream: StreamOr
     return sqrt(sum(squares, axes, keepdims, stream=stream), stream=stream)
 
 
-def _of_vectors(a: array, ord: float, axis: int, keepdims: bool, stream: StreamOrDevice) -> array:
+def _of_vectors(
+    name: str, a: array, ord: Any, axis: int, keepdims: bool, stream: StreamOrDevice
+) -> array:
     dtype = inexact_dtype(a.dtype)
+    if not isinstance(ord, array):
+        ord = as_float(ord, "ord", name)
     if ord == 2:
         return _euclidean(as_inexact(a, stream), (axis,), keepdims, stream)
     if ord == 0:
@@ -126,14 +147,19 @@ def _of_vectors(a: array, ord: float, axis: int, keepdims: bool, stream: StreamO
 
 
 def _of_matrices(
-    a: array, ord: float | str, axes: tuple[int, int], keepdims: bool, stream: StreamOrDevice
+    name: str,
+    a: array,
+    ord: float | str,
+    axes: tuple[int, int],
+    keepdims: bool,
+    stream: StreamOrDevice,
 ) -> array:
     dtype = inexact_dtype(a.dtype)
     rows, columns = axes
     if ord in ("fro", "f"):
         return _euclidean(as_inexact(a, stream), axes, keepdims, stream)
     if ord in (2, -2, "nuc"):
-        check_dtype("norm", a)
+        check_dtype(name, a)
         matrices = moveaxis(moveaxis(a, rows, -1), columns - (columns > rows), -1)
         values = singular_values(matrices, stream)
         reduce = sum if ord == "nuc" else max if ord == 2 else min
@@ -146,7 +172,7 @@ def _of_matrices(
         first, second = columns, rows
     else:
         raise ValueError(
-            f"[norm] ord={ord!r} is no norm of matrices: None, 'fro', 'nuc', inf, -inf, 1, -1, 2 "
+            f"[{name}] ord={ord!r} is no norm of matrices: None, 'fro', 'nuc', inf, -inf, 1, -1, 2 "
             "and -2 are."
         )
     sums = sum(abs(as_inexact(a, stream), stream=stream), first, True, stream=stream)

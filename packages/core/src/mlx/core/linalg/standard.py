@@ -16,7 +16,7 @@ from ..ops.shape import expand_dims, flatten, matrix_transpose, transpose
 from ..ops.views import diagonal as _diagonal
 from ..stream import StreamOrDevice
 from .matrices import check_dtype, check_matrices
-from .norms import norm
+from .norms import norm_of
 from .spectra import singular_values
 
 
@@ -126,10 +126,11 @@ def vector_norm(
     check_array("linalg.vector_norm", x)
     axes = axes_of(axis, x.ndim, "linalg.vector_norm")
     if not axes:
-        return norm(expand_dims(x, -1, stream=stream), ord, -1, stream=stream)
+        x, axes = expand_dims(x, -1, stream=stream), (x.ndim,)
+        return norm_of("linalg.vector_norm", x, ord, axes, False, stream)
     kept = tuple(i for i in range(x.ndim) if i not in axes)
     vectors = flatten(transpose(x, (*kept, *axes), stream=stream), len(kept), -1, stream=stream)
-    result = norm(vectors, ord, -1, stream=stream)
+    result = norm_of("linalg.vector_norm", vectors, ord, -1, False, stream)
     return expand_dims(result, axes, stream=stream) if keepdims else result
 
 
@@ -160,7 +161,7 @@ def matrix_norm(
         array(5, dtype=float32)
     """
     check_matrices("linalg.matrix_norm", x)
-    return norm(x, ord, (-2, -1), keepdims, stream=stream)
+    return norm_of("linalg.matrix_norm", x, ord, (-2, -1), keepdims, stream)
 
 
 __all__ = [

@@ -7,7 +7,7 @@ from mlx.kernels import Dtype, array
 
 from ..dtypes import complex64, floating, issubdtype
 from ..op import Op, Shape, conjugate, public
-from ..ops.axes import as_inexact, broadcast_shape, check_array, promoted
+from ..ops.axes import as_float, as_inexact, broadcast_shape, check_array, promoted
 from ..ops.create import trace
 from ..ops.matmul import matmul
 from ..ops.shape import Batched, broadcast_to, expand_dims, squeeze
@@ -167,6 +167,7 @@ def pinv(a: array, *, rtol: float | None = None, stream: StreamOrDevice = None) 
     """
     check_matrices("pinv", a)
     check_dtype("pinv", a)
+    rtol = None if rtol is None else as_float(rtol, "rtol", "pinv")
     if rtol is not None and not rtol >= 0:
         raise ValueError(f"[pinv] rtol is {rtol}; it must not be negative.")
     return pinv_above(a, -1.0 if rtol is None else rtol, stream)

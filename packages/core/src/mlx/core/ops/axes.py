@@ -20,6 +20,7 @@ from mlx.kernels import (
     broadcast_shape,
     cast,
     check_array,
+    constant,
     handle,
     is_sequence,
     promoted,
@@ -35,6 +36,7 @@ from ..dtypes import (
     float64,
     floating,
     inexact,
+    integer,
     issubdtype,
 )
 
@@ -45,6 +47,7 @@ __all__ = [
     "as_array",
     "as_array_of",
     "as_arrays",
+    "as_float",
     "as_inexact",
     "as_int",
     "as_ints",
@@ -54,6 +57,7 @@ __all__ = [
     "broadcast_shape",
     "check_array",
     "check_not_complex",
+    "check_operands",
     "factors",
     "handle",
     "inexact_dtype",
@@ -73,11 +77,33 @@ def inexact_dtype(dtype: Dtype) -> Dtype:
 
 
 def as_array_of(dtype: Dtype, value: Numeric, name: str, stream: Any) -> array:
-    """An argument of a function as an array of a dtype; float64 keeps all digits of a float."""
+    """An argument of a function as an array of a dtype; float64 keeps all digits of a float.
+
+    Raises:
+        ValueError: If the value is no scalar or array, or a Python integer does not fit the dtype.
+    """
+    if type(value) is int and issubdtype(dtype, integer):
+        return constant(value, dtype, name)
     made = as_array(value, name)
     if dtype == float64 and made.dtype == float32 and made is not value:
         return array(value, float64)
     return cast(made, dtype, stream)
+
+
+def as_float(value: Any, what: str, name: str) -> float:
+    """A number as a float, also one of another library."""
+    if not hasattr(value, "__float__"):  # strings have none
+        raise TypeError(f"[{name}] {what} is {type(value).__name__}, not a number.")
+    return float(value)
+
+
+def check_operands(name: str, a: Any, b: Any) -> None:
+    """Raises the error of an elementwise op in the name of a function that is made of such."""
+    x, y = as_array(a, name), as_array(b, name)
+    broadcast_shape(name, x.shape, y.shape)
+    for value, beside in ((a, b), (b, a)):
+        if type(value) is int and isinstance(beside, array) and issubdtype(beside.dtype, integer):
+            constant(value, beside.dtype, name)
 
 
 def as_arrays(arrays: Iterable[array], name: str) -> list[array]:

@@ -8,7 +8,7 @@ from mlx.kernels import array
 from ..dtypes import complex64
 from ..op import Op, elementwise, public
 from ..stream import StreamOrDevice
-from .axes import Numeric
+from .axes import Numeric, check_not_complex, check_operands
 
 
 # The exponential is declared in unary, which needs this file's arithmetic.
@@ -179,18 +179,23 @@ def divmod(a: Numeric, b: Numeric, stream: StreamOrDevice = None) -> list[array]
         >>> mx.divmod(mx.array([7.0, -7.0]), 2)
         [array([3, -4], dtype=float32), array([1, 1], dtype=float32)]
     """
-    return [floor_divide(a, b, stream=stream), remainder(a, b, stream=stream)]
+    try:
+        return [floor_divide(a, b, stream=stream), remainder(a, b, stream=stream)]
+    except (TypeError, ValueError):
+        check_operands("divmod", a, b)
+        check_not_complex("divmod", *(x for x in (a, b) if isinstance(x, array)))
+        raise
 
 
 # At x = y = 0 the textbook slope is 0 · ∞; the power is constant in x there, its slope zero.
 def _power_by_base(x: array, y: array, out: array) -> array:
-    return y * power(Op.named["select"]((x == 0) & (y == 0), 1, x), y - 1)
+    return y * power(Op.named["where"]((x == 0) & (y == 0), 1, x), y - 1)
 
 
 def _power_by_exponent(x: array, y: array, out: array) -> array:
     # 0ʸ is zero for all positive y, and falls to it from 1 at y = 0.
     flat = (x == 0) & (y > 0)
-    return out * _log(Op.named["select"](flat, 1, x))
+    return out * _log(Op.named["where"](flat, 1, x))
 
 
 @elementwise(d=(_power_by_base, _power_by_exponent), operator=True)

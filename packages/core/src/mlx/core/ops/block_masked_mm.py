@@ -12,7 +12,7 @@ from ..op import Op, Shape, added, public
 from ..stream import StreamOrDevice
 from .axes import as_int, broadcast_shape, check_array, factors
 from .binary import multiply
-from .matmul import matmul
+from .matmul import matmul, product
 from .shape import Batched, broadcast_to, expand_dims, reshape, squeeze, swapaxes
 from .views import both_batched
 
@@ -41,7 +41,7 @@ def block_masked_mm(
     Args:
         a: Array (..., m, k) or (k,).
         b: Array (..., k, n) or (k,).
-        block_size: Size of a block: 32 or 64.
+        block_size: Size of a block: 32 or 64; without masks it does not matter.
         mask_out: Bools or factors that broadcast to (..., ⌈m / block_size⌉, ⌈n / block_size⌉).
         mask_lhs: The same for ``a``: (..., ⌈m / block_size⌉, ⌈k / block_size⌉).
         mask_rhs: The same for ``b``: (..., ⌈k / block_size⌉, ⌈n / block_size⌉).
@@ -64,10 +64,10 @@ def block_masked_mm(
     given = [mask for mask in (mask_out, mask_lhs, mask_rhs) if mask is not None]
     check_array("block_masked_mm", a, b, *given)
     block = as_int(block_size, "block_size", "block_masked_mm")
+    if not given:
+        return product("block_masked_mm", a, b, stream)
     if block not in (32, 64):
         raise ValueError(f"[block_masked_mm] block_size is {block}; it must be 32 or 64.")
-    if not given:
-        return matmul(a, b, stream=stream)
     a, b = factors("block_masked_mm", a, b, floating, stream)
     row, column = a.ndim == 1, b.ndim == 1
     a = expand_dims(a, 0, stream=stream) if row else a
@@ -75,9 +75,9 @@ def block_masked_mm(
     batch = broadcast_shape("block_masked_mm", a.shape[:-2], b.shape[:-2])
     a = broadcast_to(a, (*batch, *a.shape[-2:]), stream=stream)
     b = broadcast_to(b, (*batch, *b.shape[-2:]), stream=stream)
-    product = _masked(a, b, block, (mask_out, mask_lhs, mask_rhs), stream)
+    c = _masked(a, b, block, (mask_out, mask_lhs, mask_rhs), stream)
     dropped = [axis for axis, drop in ((-2, row), (-1, column)) if drop]
-    return squeeze(product, dropped, stream=stream) if dropped else product
+    return squeeze(c, dropped, stream=stream) if dropped else c
 
 
 Masks = tuple[array | None, array | None, array | None]
@@ -99,15 +99,15 @@ def _masked(a: array, b: array, block: int, masks: Masks, stream: StreamOrDevice
         b, of_right = _scaled(b, of_right, block, stream), None
     keeps = of_out if of_out is not None and of_out.dtype == bool_ else None
     if keeps is None and of_left is None and of_right is None:
-        product = matmul(a, b, stream=stream)
+        c = matmul(a, b, stream=stream)
     else:
         wide = dtype if dtype == float64 else float32
         a, b = kernels.cast(a, wide, stream), kernels.cast(b, wide, stream)
-        product = _call(a, b, block, (keeps, of_left, of_right), stream)
-        product = kernels.cast(product, dtype, stream)
+        c = _call(a, b, block, (keeps, of_left, of_right), stream)
+        c = kernels.cast(c, dtype, stream)
     if of_out is None or keeps is not None:
-        return product
-    return _scaled(product, of_out, block, stream)
+        return c
+    return _scaled(c, of_out, block, stream)
 
 
 def _over_blocks(mask: array, shape: Shape, block: int, name: str, stream: StreamOrDevice) -> array:

@@ -6,7 +6,7 @@ from mlx.kernels import array
 
 from ..op import Op, elementwise, public
 from ..stream import StreamOrDevice
-from .axes import Numeric, as_array
+from .axes import Numeric, as_array, as_float, broadcast_shape
 from .binary import add, multiply, subtract
 
 
@@ -282,7 +282,7 @@ def isfinite(a: Numeric, stream: StreamOrDevice = None) -> array:
 
 @elementwise(result="boolean", constant=True)
 def isposinf(a: Numeric, stream: StreamOrDevice = None) -> array:
-    """Whether an element is +inf.
+    """Whether an element is +inf; a complex one, whether it equals +inf.
 
     Args:
         a: Array or scalar of any shape.
@@ -300,7 +300,7 @@ def isposinf(a: Numeric, stream: StreamOrDevice = None) -> array:
 
 @elementwise(result="boolean", constant=True)
 def isneginf(a: Numeric, stream: StreamOrDevice = None) -> array:
-    """Whether an element is -inf.
+    """Whether an element is -inf; a complex one, whether it equals -inf.
 
     Args:
         a: Array or scalar of any shape.
@@ -316,12 +316,8 @@ def isneginf(a: Numeric, stream: StreamOrDevice = None) -> array:
     ...
 
 
-def _tolerance(value: Numeric) -> Numeric:
-    if isinstance(value, array):
-        return value
-    if not hasattr(value, "__float__"):  # NumPy's scalars have it, strings do not
-        raise TypeError(f"[isclose] A tolerance is {type(value).__name__}, not a number.")
-    return float(value)  # type: ignore[arg-type]
+def _tolerance(name: str, value: Numeric) -> Numeric:
+    return value if isinstance(value, array) else as_float(value, "a tolerance", name)
 
 
 def isclose(
@@ -356,9 +352,25 @@ def isclose(
         >>> mx.isclose(mx.array([1.0, 2.0]), mx.array([1.0, 2.1]))
         array([True, False], dtype=bool)
     """
-    a, b = as_array(a, "isclose"), as_array(b, "isclose")
+    return _near("isclose", a, b, rtol, atol, equal_nan, stream)
+
+
+def _near(
+    name: str,
+    a: Numeric,
+    b: Numeric,
+    rtol: Numeric,
+    atol: Numeric,
+    equal_nan: bool,
+    stream: StreamOrDevice,
+) -> array:
+    """``isclose`` in the name of a function."""
+    a, b = as_array(a, name), as_array(b, name)
     # As floats: the integers of a small dtype hold neither every tolerance nor its product.
-    relative, absolute = _tolerance(rtol), _tolerance(atol)
+    relative, absolute = _tolerance(name, rtol), _tolerance(name, atol)
+    shapes = {x.shape for x in (a, b, relative, absolute) if isinstance(x, array)}
+    if len(shapes) > 1:
+        broadcast_shape(name, *shapes)
     distance = _absolute(subtract(a, b, stream=stream), stream=stream)
     reach = multiply(_absolute(b, stream=stream), relative, stream=stream)
     reach = add(reach, absolute, stream=stream)
@@ -403,7 +415,7 @@ def allclose(
         >>> mx.allclose(mx.array([1.0, 2.0]), mx.array([1.0, 2.1]), atol=0.2)
         array(True, dtype=bool)
     """
-    close = isclose(a, b, rtol, atol, equal_nan=equal_nan, stream=stream)
+    close = _near("allclose", a, b, rtol, atol, equal_nan, stream)
     return _all(close, stream)
 
 

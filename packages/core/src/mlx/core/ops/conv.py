@@ -26,8 +26,12 @@ _PARAMS = (*_SPATIAL, "groups", "flip")
 _LARGEST = 2**31 - 1
 
 
-def _per_axis(name: str, what: str, value: Any, spatial: int, least: int) -> Shape:
-    """One integer for each spatial axis, from one for all or a sequence of them."""
+def per_axis(name: str, what: str, value: Any, spatial: int) -> Shape:
+    """One integer for each spatial axis, from one for all or a sequence of them.
+
+    Paddings below zero cut; strides and dilations count from one.
+    """
+    least = -_LARGEST if what.endswith("padding") else 1
     sizes = as_ints(value, what, name)
     if len(sizes) == 1:
         sizes = sizes * spatial
@@ -152,11 +156,11 @@ def convolved(
             raise ValueError(f"[{name}] padding {padding} is no pair of lists of sizes.")
         low, high = padding
     params = {
-        "strides": _per_axis(name, "stride", stride, spatial, 1),
-        "low": _per_axis(name, "padding", low, spatial, -_LARGEST),
-        "high": _per_axis(name, "padding", high, spatial, -_LARGEST),
-        "kernel_dilation": _per_axis(name, "kernel_dilation", kernel_dilation, spatial, 1),
-        "input_dilation": _per_axis(name, "input_dilation", input_dilation, spatial, 1),
+        "strides": per_axis(name, "stride", stride, spatial),
+        "low": per_axis(name, "padding", low, spatial),
+        "high": per_axis(name, "padding", high, spatial),
+        "kernel_dilation": per_axis(name, "kernel_dilation", kernel_dilation, spatial),
+        "input_dilation": per_axis(name, "input_dilation", input_dilation, spatial),
     }
     _places(name, x.shape[1:-1], w.shape[1:-1], params)
     return _conv(x, w, groups=groups, flip=bool(flip), stream=stream, **params)

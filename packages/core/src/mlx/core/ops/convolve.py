@@ -10,7 +10,7 @@ from mlx.kernels.hints import Any
 from ..op import fix_shapes, public
 from ..stream import StreamOrDevice
 from .axes import as_ints, check_array
-from .conv import convolved
+from .conv import convolved, per_axis
 from .shape import reshape
 
 Sizes = int | Sequence[int]
@@ -27,6 +27,7 @@ def _check_spatial(name: str, spatial: int, x: array, **sizes: Any) -> None:
     for what, value in sizes.items():
         if len(as_ints(value, what, name)) not in (1, spatial):
             raise TypeError(f"[{name}] {what} {value} is neither an integer nor {spatial} of them.")
+        per_axis(name, what, value, spatial)
 
 
 def conv1d(

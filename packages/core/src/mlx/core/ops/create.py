@@ -13,7 +13,6 @@ from ..dtypes import (
     complex64,
     float32,
     floating,
-    iinfo,
     int32,
     int64,
     integer,
@@ -21,13 +20,24 @@ from ..dtypes import (
 )
 from ..op import Op, Shape, broadcast_like, dynamic_shapes, method, public
 from ..stream import StreamOrDevice, on_stream
-from .axes import IntOrInts, Numeric, as_array, as_array_of, as_int, as_shape, check_array
+from .axes import (
+    IntOrInts,
+    Numeric,
+    as_array,
+    as_array_of,
+    as_float,
+    as_int,
+    as_ints,
+    as_shape,
+    broadcast_shape,
+    check_array,
+)
 from .binary import add, divide, multiply, subtract
 from .compare import greater_equal
 from .shape import broadcast_to, expand_dims
 from .ternary import where
 from .trigonometric import cos
-from .views import diagonal
+from .views import diagonal, diagonal_of
 
 # ---- constants ---------------------------------------------------------------------------------
 
@@ -67,7 +77,14 @@ def full(
     else:
         dtype = _weakly_promoted(vals, _checked_dtype(dtype, "full"))
         value = as_array_of(dtype, vals, "full", stream)
+    _check_value("full", value, sizes)
     return broadcast_to(value, sizes, stream=stream)
+
+
+def _check_value(name: str, value: array, sizes: Shape) -> None:
+    """The value must broadcast to the shape."""
+    if value.ndim and broadcast_shape(name, value.shape, sizes) != sizes:
+        raise ValueError(f"[{name}] A value of shape {value.shape} does not broadcast to {sizes}.")
 
 
 def _weakly_promoted(value: Numeric, dtype: Dtype) -> Dtype:
@@ -76,10 +93,8 @@ def _weakly_promoted(value: Numeric, dtype: Dtype) -> Dtype:
         return dtype if issubdtype(dtype, floating) else float32
     if isinstance(value, complex):
         return complex64
-    if isinstance(value, int) and not isinstance(value, bool):
-        if dtype == bool_:
-            return int32
-        _check_range("full", value, dtype)
+    if isinstance(value, int) and not isinstance(value, bool) and dtype == bool_:
+        return int32
     return dtype
 
 
@@ -87,12 +102,6 @@ def _checked_dtype(dtype: object, name: str) -> Dtype:
     if not isinstance(dtype, Dtype):
         raise TypeError(f"[{name}] dtype is {type(dtype).__name__}, not a Dtype.")
     return dtype
-
-
-def _check_range(name: str, value: int, dtype: Dtype) -> None:
-    """An integer must fit a dtype of integers."""
-    if issubdtype(dtype, integer) and not iinfo(dtype).min <= value <= iinfo(dtype).max:
-        raise ValueError(f"[{name}] The integer {value} does not fit {dtype!r}.")
 
 
 def zeros(
@@ -161,7 +170,7 @@ def empty(
         >>> mx.empty((2, 3)).shape
         (2, 3)
     """
-    return zeros(shape, dtype, stream=stream)
+    return broadcast_to(array(0, dtype or float32), as_shape(shape, "empty"), stream=stream)
 
 
 def full_like(
@@ -188,9 +197,8 @@ def full_like(
     """
     check_array("full_like", a)
     dtype = a.dtype if dtype is None else _checked_dtype(dtype, "full_like")
-    if isinstance(vals, int):
-        _check_range("full_like", vals, dtype)
     value = as_array_of(dtype, vals, "full_like", stream)
+    _check_value("full_like", value, a.shape)
     return _broadcast_like(value, a, stream)
 
 
@@ -247,6 +255,7 @@ def empty_like(a: array, /, dtype: Dtype | None = None, *, stream: StreamOrDevic
         >>> mx.empty_like(mx.zeros((2, 3))).shape
         (2, 3)
     """
+    check_array("empty_like", a)
     return zeros_like(a, dtype, stream=stream)
 
 
@@ -309,6 +318,7 @@ def arange(
         dtype = float32 if floats else int32
         if not floats and not (-(2**31) <= start < 2**31 and -(2**31) <= stop < 2**31):
             dtype = int64
+    dtype = _checked_dtype(dtype, "arange")
     if dtype == bool_:
         raise ValueError("[arange] bool is no dtype of ranges.")
     if dtype == complex64:
@@ -353,6 +363,7 @@ def linspace(
         Shape ``(num,)``; ``dtype``.
 
     Raises:
+        TypeError: If an end is neither a real number nor an array.
         ValueError: If ``num`` is negative.
 
     Example:
@@ -363,6 +374,9 @@ def linspace(
     dtype = dtype or float32
     if count < 0:
         raise ValueError(f"[linspace] num is {count}; it cannot be negative.")
+    for what, value in (("start", start), ("stop", stop)):
+        if not isinstance(value, array):
+            as_float(value, what, "linspace")
     wide = dtype if dtype == kernels.float64 else float32
     low = as_array_of(wide, start, "linspace", stream)
     high = as_array_of(wide, stop, "linspace", stream)
@@ -444,7 +458,7 @@ def identity(n: int, dtype: Dtype | None = float32, *, stream: StreamOrDevice = 
         array([[1, 0],
                [0, 1]], dtype=float32)
     """
-    return eye(n, dtype=dtype)
+    return eye(*as_shape((n, n), "identity"), dtype=dtype)
 
 
 def tri(
@@ -465,17 +479,14 @@ def tri(
         stream: Stream or device to run on.
 
     Returns:
-        Shape ``(n, m)``; ``dtype``.
-
-    Raises:
-        ValueError: If a size is negative.
+        Shape ``(n, m)``, where numbers below zero count as zero; ``dtype``.
 
     Example:
         >>> mx.tri(2, 3, 1)
         array([[1, 1, 0],
                [1, 1, 1]], dtype=float32)
     """
-    rows, columns = as_shape((n, n if m is None else m), "tri")
+    rows, columns = (max(i, 0) for i in as_ints((n, n if m is None else m), "the shape", "tri"))
     below = greater_equal(_offsets(rows, columns, as_int(k, "k", "tri"), stream), 0, stream=stream)
     return kernels.cast(below, dtype or float32, stream)
 
@@ -502,7 +513,7 @@ def tril(x: array, k: int = 0, *, stream: StreamOrDevice = None) -> array:
     check_array("tril", x)
     if x.ndim < 2:
         raise ValueError(f"[tril] The shape {x.shape} has fewer than two dimensions.")
-    kept = tri(x.shape[-2], x.shape[-1], k, bool_, stream=stream)
+    kept = tri(x.shape[-2], x.shape[-1], as_int(k, "k", "tril"), bool_, stream=stream)
     return where(kept, x, array(0, x.dtype), stream=stream)
 
 
@@ -594,7 +605,7 @@ def trace(
         >>> mx.trace(mx.array([[1, 2], [3, 4]]))
         array(5, dtype=int32)
     """
-    line = diagonal(a, offset, axis1, axis2, stream)
+    line = diagonal_of("trace", a, offset, axis1, axis2, stream)
     line = line if dtype is None else kernels.cast(line, dtype, stream)
     return Op.named["sum"](line, axes=(line.ndim - 1,), keepdims=False, stream=stream)
 

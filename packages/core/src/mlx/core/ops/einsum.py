@@ -38,70 +38,72 @@ class _Equation(NamedTuple):
     sizes: dict[str, int]
 
 
-def _split(term: str) -> tuple[str, bool, str]:
+def _split(name: str, term: str) -> tuple[str, bool, str]:
     """The letters before an ellipsis, whether there is one, and the letters behind it."""
     head, dots, tail = term.partition("...")
     for letter in head + tail:
         if not (letter.isascii() and letter.isalpha()):
-            raise ValueError(f"[einsum] A subscript is '{letter}'; it must be a letter.")
+            raise ValueError(f"[{name}] A subscript is '{letter}'; it must be a letter.")
     return head, bool(dots), tail
 
 
-def _parsed(subscripts: str, operands: Sequence[Shape]) -> _Equation:
+def _parsed(name: str, subscripts: str, operands: Sequence[Shape]) -> _Equation:
     """The equation of the subscripts for operands of these shapes."""
     if not operands:
-        raise ValueError("[einsum] There are no operands; at least one is needed.")
+        raise ValueError(f"[{name}] There are no operands; at least one is needed.")
     text = subscripts.replace(" ", "")
     left, arrow, right = text.partition("->")
     terms = left.split(",")
     if len(terms) != len(operands):
         raise ValueError(
-            f"[einsum] '{subscripts}' has subscripts for {len(terms)} operands, and "
+            f"[{name}] '{subscripts}' has subscripts for {len(terms)} operands, and "
             f"{len(operands)} are given."
         )
     inputs: list[Labels] = []
     sizes: dict[str, int] = {}
     dotted = 0
     for place, (term, operand) in enumerate(zip(terms, operands, strict=True)):
-        head, dots, tail = _split(term)
+        head, dots, tail = _split(name, term)
         rest = len(operand) - len(head) - len(tail)
         if rest < 0 or (rest and not dots):
             raise ValueError(
-                f"[einsum] Operand {place} has {len(operand)} dimensions and the subscripts "
+                f"[{name}] Operand {place} has {len(operand)} dimensions and the subscripts "
                 f"'{term}'; one is needed for each."
             )
         dotted = max(dotted, rest)
         labels = (*head, *(f"...{k}" for k in range(rest, 0, -1)), *tail)
-        _note_sizes(sizes, labels, operand, place)
+        _note_sizes(name, sizes, labels, operand, place)
         inputs.append(labels)
     ellipsis = tuple(f"...{k}" for k in range(dotted, 0, -1))
     if arrow:
-        head, dots, tail = _split(right)
+        head, dots, tail = _split(name, right)
         output = (*head, *(ellipsis if dots else ()), *tail)
     else:
         letters = [label for labels in inputs for label in labels if len(label) == 1]
         output = (*ellipsis, *sorted(x for x in set(letters) if letters.count(x) == 1))
     for label in output:
         if output.count(label) > 1:
-            raise ValueError(f"[einsum] The output '{right}' has the subscript '{label}' twice.")
+            raise ValueError(f"[{name}] The output '{right}' has the subscript '{label}' twice.")
         if label not in sizes:
-            raise ValueError(f"[einsum] The output's subscript '{label}' is in no operand.")
+            raise ValueError(f"[{name}] The output's subscript '{label}' is in no operand.")
     return _Equation(text, inputs, output, sizes)
 
 
-def _note_sizes(sizes: dict[str, int], labels: Labels, operand: Shape, place: int) -> None:
+def _note_sizes(
+    name: str, sizes: dict[str, int], labels: Labels, operand: Shape, place: int
+) -> None:
     """Enters the sizes of an operand's axes; size one broadcasts between operands."""
     own: dict[str, int] = {}
     for label, size in zip(labels, operand, strict=True):
         if own.setdefault(label, size) != size:
             raise ValueError(
-                f"[einsum] Subscript '{label}' is repeated in operand {place} of shape "
+                f"[{name}] Subscript '{label}' is repeated in operand {place} of shape "
                 f"{operand}, where its axes have the sizes {own[label]} and {size}."
             )
         known = sizes.get(label, 1)
         if size != 1 and known != 1 and size != known:
             raise ValueError(
-                f"[einsum] Subscript '{label}' has size {size} in operand {place} of shape "
+                f"[{name}] Subscript '{label}' has size {size} in operand {place} of shape "
                 f"{operand} and {known} in another operand."
             )
         sizes[label] = size if known == 1 else known
@@ -232,16 +234,16 @@ def _by_tree(
 
 
 @lru_cache(maxsize=256)
-def _arranged(subscripts: str, shapes: tuple[Shape, ...]) -> tuple[_Equation, _Plan]:
+def _arranged(name: str, subscripts: str, shapes: tuple[Shape, ...]) -> tuple[_Equation, _Plan]:
     """What a call with these subscripts and shapes means; a loop makes the same call again."""
-    equation = _parsed(subscripts, shapes)
+    equation = _parsed(name, subscripts, shapes)
     return equation, _planned(equation)
 
 
-def _read(subscripts: str, operands: Sequence[array]) -> tuple[_Equation, _Plan]:
+def _read(name: str, subscripts: str, operands: Sequence[array]) -> tuple[_Equation, _Plan]:
     if not isinstance(subscripts, str):
-        raise TypeError(f"[einsum] subscripts is {type(subscripts).__name__}, not a string.")
-    return _arranged(subscripts, tuple([operand.shape for operand in operands]))
+        raise TypeError(f"[{name}] subscripts is {type(subscripts).__name__}, not a string.")
+    return _arranged(name, subscripts, tuple([operand.shape for operand in operands]))
 
 
 # ---- contraction ---------------------------------------------------------------------------------
@@ -365,7 +367,7 @@ def einsum(subscripts: str, *operands: Numeric, stream: StreamOrDevice = None) -
         array([17, 37], dtype=float32)
     """
     arrays = [as_array(operand, "einsum") for operand in operands]
-    equation, plan = _read(subscripts, arrays)
+    equation, plan = _read("einsum", subscripts, arrays)
     if len(arrays) > 2:  # an early product must not be rounded to less than the result's dtype
         arrays = promoted(arrays, stream)
     sizes, output = equation.sizes, equation.output
@@ -412,7 +414,7 @@ def einsum_path(subscripts: str, *operands: Numeric) -> tuple[list[tuple[int, ..
         [(0, 1), (0, 1)]
     """
     arrays = [as_array(operand, "einsum_path") for operand in operands]
-    equation, plan = _read(subscripts, arrays)
+    equation, plan = _read("einsum_path", subscripts, arrays)
     every = frozenset(equation.sizes)
     naive = _operations(every, frozenset(equation.output), len(arrays), equation.sizes)
     lines = (

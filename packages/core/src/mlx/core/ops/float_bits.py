@@ -101,6 +101,7 @@ def nextafter(a: Numeric, b: Numeric, /, *, stream: StreamOrDevice = None) -> ar
     """
     x, y = as_array(a, "nextafter"), as_array(b, "nextafter")
     check_not_complex("nextafter", x, y)
+    broadcast_shape("nextafter", x.shape, y.shape)
     x, y = (as_inexact(v) for v in promoted([x, y]))
     # Written in bits, numbers of one sign count up with their size. Zero has a neighbour of the
     # other sign; its own is found from the bits of the least number of all.

@@ -11,7 +11,7 @@ from ..op import Op, Shape, added, fix_shapes, public
 from ..stream import StreamOrDevice
 from .axes import broadcast_shape, check_array, factors
 from .create import arange
-from .matmul import matmul
+from .matmul import product
 from .shape import Batched, broadcast_to, expand_dims, reshape, squeeze, swapaxes
 
 Tangents = tuple[array | None, ...]
@@ -49,7 +49,7 @@ def gather_mm(
 
     Returns:
         Shape (..., m, n) behind the broadcast shape of the indices; the promoted dtype, which must
-        be a real float.
+        be a real float. Without indices it is ``matmul``.
 
     Raises:
         ValueError: If an argument has no dimensions, shapes do not agree, the dtype is no real
@@ -62,9 +62,9 @@ def gather_mm(
                [[3]]], dtype=float32)
     """
     check_array("gather_mm", a, b, *(i for i in (lhs_indices, rhs_indices) if i is not None))
-    a, b = factors("gather_mm", a, b, floating, stream)
     if lhs_indices is None and rhs_indices is None:
-        return matmul(a, b, stream=stream)
+        return product("gather_mm", a, b, stream)
+    a, b = factors("gather_mm", a, b, floating, stream)
     row, column = a.ndim == 1, b.ndim == 1
     a = expand_dims(a, 0, stream=stream) if row else a
     b = expand_dims(b, 1, stream=stream) if column else b
@@ -73,9 +73,9 @@ def gather_mm(
     batch = broadcast_shape("gather_mm", left.shape, right.shape)
     left = broadcast_to(left, batch, stream=stream)
     right = broadcast_to(right, batch, stream=stream)
-    product = _gather_mm(a, b, left, right, stream=stream)
+    c = _gather_mm(a, b, left, right, stream=stream)
     dropped = [axis for axis, drop in ((-2, row), (-1, column)) if drop]
-    return squeeze(product, dropped, stream=stream) if dropped else product
+    return squeeze(c, dropped, stream=stream) if dropped else c
 
 
 def _indices(indices: array | None, a: array, stream: StreamOrDevice) -> array:

@@ -11,7 +11,7 @@ from mlx.kernels import Dtype, array
 from ..dtypes import complex64, float32
 from ..op import fix_shapes, public
 from ..stream import StreamOrDevice
-from .axes import as_inexact, check_array
+from .axes import as_float, as_inexact, check_array, handle
 from .binary import multiply
 from .matmul import matmul
 from .shape import reshape, swapaxes
@@ -89,7 +89,7 @@ def _factors(n: int) -> list[int]:
     while power > 1:
         factors.append(min(power, _WIDEST))
         power //= factors[-1]
-    return factors or [1]
+    return factors
 
 
 def hadamard_transform(
@@ -103,21 +103,23 @@ def hadamard_transform(
         stream: Stream or device to run on.
 
     Returns:
-        The shape stays; the dtype if real and inexact, else float32.
+        The shape stays; the dtype if real and inexact, else float32. Without dimensions, and where
+        n is one, ``scale x`` of any dtype.
 
     Raises:
-        ValueError: If n is of no such form, or the array has no dimensions or no elements.
+        ValueError: If n is of no such form, or the array has no elements.
 
     Example:
         >>> mx.hadamard_transform(mx.array([1.0, 2.0, 3.0, 4.0]), scale=1.0)
         array([10, -2, -4, 0], dtype=float32)
     """
     check_array("hadamard_transform", a)
-    if a.ndim == 0 or a.size == 0:
-        raise ValueError(
-            f"[hadamard_transform] The shape is {a.shape}; an axis with elements is needed."
-        )
-    n = a.shape[-1]
+    if a.size == 0:
+        raise ValueError(f"[hadamard_transform] The shape is {a.shape}; elements are needed.")
+    n = a.shape[-1] if a.ndim else 1
+    factor = 1 / math.sqrt(n) if scale is None else as_float(scale, "scale", "hadamard_transform")
+    if n == 1:
+        return handle(a) if factor == 1 else multiply(a, factor, stream=stream)
     factors = _factors(n)
     if not factors:
         raise ValueError(
@@ -127,13 +129,11 @@ def hadamard_transform(
     x = kernels.cast(a, float32, stream) if a.dtype == complex64 else as_inexact(a, stream)
     fix_shapes()
     rows = a.size // n
-    for factor in reversed(factors):
+    for size in reversed(factors):
         # Transforms the last factor and puts it first: in the end all are in order again.
-        x = reshape(x, (rows * (n // factor), factor), stream=stream)
-        if factor > 1:
-            x = matmul(x, _transposed(factor, x.dtype), stream=stream)
-        x = swapaxes(reshape(x, (rows, n // factor, factor), stream=stream), 1, 2, stream=stream)
-    factor = 1 / math.sqrt(n) if scale is None else scale
+        x = reshape(x, (rows * (n // size), size), stream=stream)
+        x = matmul(x, _transposed(size, x.dtype), stream=stream)
+        x = swapaxes(reshape(x, (rows, n // size, size), stream=stream), 1, 2, stream=stream)
     return multiply(reshape(x, a.shape, stream=stream), factor, stream=stream)
 
 

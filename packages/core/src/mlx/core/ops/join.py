@@ -20,6 +20,7 @@ from .axes import (
     as_int,
     as_ints,
     axis_of,
+    broadcast_shape,
     check_array,
     handle,
     is_sequence,
@@ -407,7 +408,7 @@ def _pad_widths(pad_width: PadWidth, ndim: int) -> tuple[Shape, Shape]:
             raise ValueError(f"[pad] pad_width {pair} of axis {axis} is beyond 2**52.")
         low.append(pair[0])
         high.append(pair[-1])
-    if len(low) != ndim:
+    if len(low) != len(widths) or len(low) != ndim:
         raise ValueError(
             f"[pad] pad_width {pad_width} does not give a pair of widths for each of {ndim} axes."
         )
@@ -430,14 +431,15 @@ def pad(
             such a pair for each axis.
         mode: "constant", "edge" (the outermost element), "reflect" (mirrored without the outermost
             element) or "symmetric" (mirrored with it).
-        constant_values: The constant; an array broadcasts to the result.
+        constant_values: The constant; an array of several broadcasts to the result.
         stream: Stream or device to run on.
 
     Returns:
         The shape with the widths added; the dtype stays.
 
     Raises:
-        ValueError: If a width is negative, the widths do not fit, or the mode is unknown.
+        ValueError: If a width is negative, the widths do not fit, the constant does not broadcast
+            or fit the dtype, or the mode is unknown.
 
     Example:
         >>> mx.pad(mx.array([1, 2]), (1, 2))
@@ -447,12 +449,23 @@ def pad(
     low, high = _pad_widths(pad_width, a.ndim)
     if mode == "constant":
         value = as_array_of(a.dtype, constant_values, "pad", stream)
-        if value.ndim == 0:
+        if not builtins.any(low) and not builtins.any(high):
+            return handle(a)
+        if value.size == 1:
+            value = reshape(value, (), stream=stream) if value.ndim else value
             return _pad(a, value, low=low, high=high, stream=stream)
+        shape = _pad_infer(a, value, low, high)[0]
+        if broadcast_shape("pad", value.shape, shape) != shape:
+            raise ValueError(
+                f"[pad] constant_values of shape {value.shape} do not broadcast to the shape "
+                f"{shape} of the result."
+            )
         zero, one = array(0, a.dtype), array(1, a.dtype)
         mask = _pad(full_like(a, 0), one, low=low, high=high, stream=stream)
         padded = _pad(a, zero, low=low, high=high, stream=stream)
-        return Op.named["select"](not_equal(mask, 0), value, padded, stream=stream)
+        return Op.named["where"](not_equal(mask, 0), value, padded, stream=stream)
+    if not isinstance(mode, str):
+        raise TypeError(f"[pad] mode is {type(mode).__name__}, not a string.")
     if mode not in ("edge", "reflect", "symmetric"):
         raise ValueError(
             f"[pad] The mode '{mode}' is unknown; known are constant, edge, reflect, symmetric."

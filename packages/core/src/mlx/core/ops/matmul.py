@@ -21,7 +21,16 @@ from ..op import (
     unbroadcast,
 )
 from ..stream import StreamOrDevice
-from .axes import as_ints, axis_of, broadcast_shape, check_array, factors, promoted
+from .axes import (
+    as_float,
+    as_int,
+    as_ints,
+    axis_of,
+    broadcast_shape,
+    check_array,
+    factors,
+    promoted,
+)
 from .binary import add, multiply
 from .shape import Batched, expand_dims, flatten, reshape, squeeze, swapaxes, transpose
 
@@ -64,6 +73,16 @@ def matmul(a: array, b: array, /, *, stream: StreamOrDevice = None) -> array:
 
 
 kernels.set_hook("matmul", matmul)
+
+
+def product(name: str, a: array, b: array, stream: StreamOrDevice) -> array:
+    """``matmul`` in the name of a function."""
+    a, b = factors(name, a, b, inexact, stream)
+    broadcast_shape(name, a.shape[:-2], b.shape[:-2])
+    return matmul(a, b, stream=stream)
+
+
+product.__module__ = "mlx.core.ops"  # for other ops; no public name
 
 
 @_matmul.infer
@@ -147,7 +166,7 @@ def addmm(
     """Matrix product plus an array: ``α a @ b + β c``.
 
     Args:
-        c: Array that broadcasts to the product.
+        c: Array that broadcasts to the product; if the dtype is complex, with the product.
         a: Array (..., m, k) or (k,).
         b: Array (..., k, n) or (k,).
         alpha: Factor of the product.
@@ -166,14 +185,18 @@ def addmm(
                [2.5, 3.5]], dtype=float32)
     """
     check_array("addmm", c, a, b)
+    alpha, beta = as_float(alpha, "alpha", "addmm"), as_float(beta, "beta", "addmm")
     c, a, b = promoted([c, a, b], stream)
     a, b = factors("addmm", a, b, inexact, stream)
-    if a.ndim > 1 and b.ndim > 1:
-        return _addmm(c, a, b, alpha=float(alpha), beta=float(beta), stream=stream)
-    product = matmul(a, b, stream=stream)
-    _check_broadcasts(c, product.shape)
-    product = multiply(product, float(alpha), stream=stream)
-    return add(product, multiply(c, float(beta), stream=stream), stream=stream)
+    if a.ndim > 1 and b.ndim > 1 and a.dtype != complex64:
+        return _addmm(c, a, b, alpha=alpha, beta=beta, stream=stream)
+    ab = product("addmm", a, b, stream)
+    if a.dtype == complex64:
+        broadcast_shape("addmm", c.shape, ab.shape)
+    else:
+        _check_broadcasts(c, ab.shape)
+    ab = multiply(ab, alpha, stream=stream)
+    return add(ab, multiply(c, beta, stream=stream), stream=stream)
 
 
 def _check_broadcasts(c: array, shape: Shape) -> None:
@@ -255,25 +278,36 @@ def tensordot(
         >>> mx.tensordot(mx.ones((2, 3, 4)), mx.ones((3, 4, 5)), axes=2).shape
         (2, 5)
     """
-    check_array("tensordot", a, b)
+    return _tensordot("tensordot", a, b, axes, stream)
+
+
+def _tensordot(
+    name: str,
+    a: array,
+    b: array,
+    axes: int | Sequence[Sequence[int]],
+    stream: StreamOrDevice,
+) -> array:
+    """``tensordot`` in the name of a function."""
+    check_array(name, a, b)
     if isinstance(axes, (list, tuple)):
         if len(axes) != 2:
-            raise ValueError(f"[tensordot] axes {axes} are no pair of lists of axes.")
-        left = [axis_of(i, a.ndim, "tensordot") for i in as_ints(axes[0], "axes", "tensordot")]
-        right = [axis_of(i, b.ndim, "tensordot") for i in as_ints(axes[1], "axes", "tensordot")]
+            raise ValueError(f"[{name}] axes {axes} are no pair of lists of axes.")
+        left = [axis_of(i, a.ndim, name) for i in as_ints(axes[0], "axes", name)]
+        right = [axis_of(i, b.ndim, name) for i in as_ints(axes[1], "axes", name)]
     else:
-        count = as_ints(axes, "axes", "tensordot")[0]
+        count = as_int(axes, "axes", name)
         if not 0 <= count <= min(a.ndim, b.ndim):
             raise ValueError(
-                f"[tensordot] {count} axes cannot be summed of {a.ndim} and {b.ndim} dimensions."
+                f"[{name}] {count} axes cannot be summed of {a.ndim} and {b.ndim} dimensions."
             )
         left, right = list(range(a.ndim - count, a.ndim)), list(range(count))
     if len(left) != len(right):
-        raise ValueError(f"[tensordot] {len(left)} and {len(right)} axes are not equally many.")
+        raise ValueError(f"[{name}] {len(left)} and {len(right)} axes are not equally many.")
     for i, j in zip(left, right, strict=True):
         if a.shape[i] != b.shape[j]:
             raise ValueError(
-                f"[tensordot] shapes {a.shape} and {b.shape} do not agree: axis {i} has "
+                f"[{name}] shapes {a.shape} and {b.shape} do not agree: axis {i} has "
                 f"{a.shape[i]} elements, axis {j} has {b.shape[j]}."
             )
     fix_shapes()
@@ -284,9 +318,9 @@ def tensordot(
     n = math.prod(b.shape[j] for j in columns)
     matrix_a = reshape(transpose(a, rows + left, stream=stream), (m, k), stream=stream)
     matrix_b = reshape(transpose(b, right + columns, stream=stream), (k, n), stream=stream)
-    product = matmul(matrix_a, matrix_b, stream=stream)
+    made = product(name, matrix_a, matrix_b, stream)
     shape = [a.shape[i] for i in rows] + [b.shape[j] for j in columns]
-    return reshape(product, shape, stream=stream)
+    return reshape(made, shape, stream=stream)
 
 
 def inner(a: array, b: array, /, *, stream: StreamOrDevice = None) -> array:
@@ -314,7 +348,7 @@ def inner(a: array, b: array, /, *, stream: StreamOrDevice = None) -> array:
         raise ValueError(
             f"[inner] shapes {a.shape} and {b.shape} do not agree: {a.shape[-1]} != {b.shape[-1]}."
         )
-    return tensordot(a, b, ([-1], [-1]), stream=stream)
+    return _tensordot("inner", a, b, ([-1], [-1]), stream)
 
 
 def outer(a: array, b: array, /, *, stream: StreamOrDevice = None) -> array:

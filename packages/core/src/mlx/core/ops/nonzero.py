@@ -241,12 +241,17 @@ def argwhere(
 def _where_nonzero(
     condition: Numeric,
     /,
-    *,
+    *values: Numeric,
     size: int | None = None,
     fill_value: Fill = None,
     stream: StreamOrDevice = None,
 ) -> tuple[array, ...]:
     """What ``where`` of one argument is."""
+    if values:
+        raise TypeError(
+            f"[where] {len(values) + 1} arguments do not fit: it takes a condition, x and y, or a "
+            "condition alone, with a size and a fill_value."
+        )
     return _coordinates("where", as_array(condition, "where"), size, fill_value, stream)[0]
 
 

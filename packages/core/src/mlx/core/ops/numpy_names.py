@@ -9,15 +9,17 @@ from mlx import kernels
 from mlx.kernels import array
 
 from ..dtypes import inexact, issubdtype
-from ..op import public
+from ..op import Shape, public
 from ..stream import StreamOrDevice, on_stream
 from .axes import (
     Axes,
     Numeric,
     as_array,
     as_arrays,
+    as_float,
     as_inexact,
     as_int,
+    as_ints,
     axes_of,
     axis_of,
     broadcast_shape,
@@ -245,12 +247,18 @@ def nanvar(
     """
     check_array("nanvar", a)
     axis = axes_of(axis, a.ndim, "nanvar")
+    return _spread("nanvar", a, axis, keepdims, ddof)
+
+
+def _spread(name: str, a: array, axis: Shape, keepdims: bool, ddof: float) -> array:
+    """``nanvar`` in the name of a function."""
+    fewer = as_float(ddof, "ddof", name)
     a = as_inexact(a)
     x = wide(a)
     spread = square(abs(subtract(x, nanmean(x, axis, True))))
     missing = isnan(x)
     count = sum(kernels.cast(logical_not(missing), spread.dtype), axis, keepdims)
-    left = maximum(subtract(count, ddof), 0)
+    left = maximum(subtract(count, fewer), 0)
     total = sum(where(missing, 0, spread), axis, keepdims)
     result = divide(total, left)
     return result if x is a else kernels.cast(result, a.dtype)
@@ -288,7 +296,7 @@ def nanstd(
     """
     check_array("nanstd", a)
     axis = axes_of(axis, a.ndim, "nanstd")
-    return sqrt(nanvar(a, axis, keepdims, ddof=ddof))
+    return sqrt(_spread("nanstd", a, axis, keepdims, ddof))
 
 
 @on_stream
@@ -380,6 +388,7 @@ def lexsort(
             raise ValueError(
                 f"[lexsort] Keys of shapes {every[0].shape} and {one.shape} differ in shape."
             )
+    axis = axis_of(axis, every[0].ndim, "lexsort")
     order = argsort(every[0], axis, stream=stream)
     for one in every[1:]:
         turn = argsort(take_along_axis(one, order, axis, stream=stream), axis, stream=stream)
@@ -458,9 +467,9 @@ def rot90(
                [1, 3]], dtype=int32)
     """
     check_array("rot90", m)
-    plane = [axis_of(axis, m.ndim, "rot90") for axis in axes]
+    plane = [axis_of(axis, m.ndim, "rot90") for axis in as_ints(axes, "axes", "rot90")]
     if len(set(plane)) != 2 or len(plane) != 2:
-        raise ValueError(f"[rot90] axes {tuple(axes)} are not two different axes.")
+        raise ValueError(f"[rot90] axes {axes} are not two different axes.")
     first, second = plane
     turns = as_int(k, "k", "rot90") % 4
     if turns == 0:

@@ -46,6 +46,7 @@ def sum(
         array([4, 6], dtype=int32)
     """
     if dtype is not None:
+        check_array("sum", a)
         result = sum(kernels.cast(a, dtype, stream), axis, keepdims, stream=stream)
         return kernels.cast(result, dtype, stream)
     return kernels.reduction(_sum.id, a, axis, keepdims, stream)
@@ -92,6 +93,7 @@ def prod(
         array([3, 8], dtype=int32)
     """
     if dtype is not None:
+        check_array("prod", a)
         result = prod(kernels.cast(a, dtype, stream), axis, keepdims, stream=stream)
         return kernels.cast(result, dtype, stream)
     return kernels.reduction(_prod.id, a, axis, keepdims, stream)
@@ -335,7 +337,9 @@ def minmax(
         >>> mx.minmax(mx.array([3, 1, 2]))
         (array(1, dtype=int32), array(3, dtype=int32))
     """
-    return min(a, axis, keepdims, stream=stream), max(a, axis, keepdims, stream=stream)
+    check_array("minmax", a)
+    axes = axes_of(axis, a.ndim, "minmax")
+    return min(a, axes, keepdims, stream=stream), max(a, axes, keepdims, stream=stream)
 
 
 __all__ = public(globals())

@@ -22,6 +22,7 @@ from .axes import (
     axis_of,
     check_array,
     check_not_complex,
+    check_operands,
     promoted,
     wide,
 )
@@ -449,9 +450,10 @@ def trapezoid(
         if x.ndim == 1:
             steps = diff(x).reshape(-1, *(1,) * (y.ndim - 1 - place))
         else:
-            steps = diff(x, axis=axis)
+            steps = diff(x, axis=axis_of(axis, x.ndim, "trapezoid"))
     ahead = slice_axis(y, place, 1 if size else 0, size)
     behind = slice_axis(y, place, 0, size - 1 if size else 0)
+    check_operands("trapezoid", steps, ahead)
     areas = multiply(multiply(steps, ahead + behind), 0.5)
     return sum(areas, axis)
 

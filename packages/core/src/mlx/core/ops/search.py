@@ -259,6 +259,7 @@ def unique_all(x: array, /, *, stream: StreamOrDevice = None) -> UniqueAll:
         >>> mx.unique_all(mx.array([2, 1, 2])).counts
         array([1, 2], dtype=int32)
     """
+    check_array("unique_all", x)
     return UniqueAll(*unique(x, None, True, True, True, stream=stream))
 
 
@@ -279,6 +280,7 @@ def unique_counts(x: array, /, *, stream: StreamOrDevice = None) -> UniqueCounts
         >>> mx.unique_counts(mx.array([2, 1, 2])).counts
         array([1, 2], dtype=int32)
     """
+    check_array("unique_counts", x)
     return UniqueCounts(*unique(x, return_counts=True, stream=stream))
 
 
@@ -300,6 +302,7 @@ def unique_inverse(x: array, /, *, stream: StreamOrDevice = None) -> UniqueInver
         >>> mx.unique_inverse(mx.array([2, 1, 2])).inverse_indices
         array([1, 0, 1], dtype=uint32)
     """
+    check_array("unique_inverse", x)
     return UniqueInverse(*unique(x, return_inverse=True, stream=stream))
 
 
@@ -320,6 +323,7 @@ def unique_values(x: array, /, *, stream: StreamOrDevice = None) -> array:
         >>> mx.unique_values(mx.array([2, 1, 2]))
         array([1, 2], dtype=int32)
     """
+    check_array("unique_values", x)
     values = unique(x, stream=stream)
     assert isinstance(values, array)
     return values

@@ -6,11 +6,18 @@ from mlx.kernels import array
 
 from ..op import Op, Shape, conjugate, fix_shapes, method, native, public, reduction, restored
 from ..stream import StreamOrDevice
-from .axes import Axes, as_inexact, axes_of, check_array
+from .axes import Axes, as_inexact, as_ints, axes_of, check_array
 from .shape import Batched, flatten, reshape, transpose
 from .unary import exp
 
 _softmax = Op("softmax", params=("axis", "precise"), like=0, domain="inexact", sized=False)
+
+
+def _axes(name: str, axis: Axes, a: array) -> Shape:
+    """The axes from the front. Any axis of an array without dimensions is a ValueError."""
+    if a.ndim == 0 and axis is not None and as_ints(axis, "axis", name):
+        raise ValueError(f"[{name}] axis is {axis}; an array without dimensions has no axis.")
+    return axes_of(axis, a.ndim, name)
 
 
 @native(_softmax, form="along last")
@@ -30,14 +37,14 @@ def softmax(
 
     Raises:
         IndexError: If an axis is out of range.
-        ValueError: If an axis is given twice.
+        ValueError: If an axis is given twice, or for an array without dimensions.
 
     Example:
         >>> mx.softmax(mx.array([0.0, 1.0]))
         array([0.268941, 0.731059], dtype=float32)
     """
     check_array("softmax", a)
-    axes = axes_of(axis, a.ndim, "softmax")
+    axes = _axes("softmax", axis, a)
     a = as_inexact(a, stream)
     last = a.ndim - 1
     if axes == (last,):
@@ -93,14 +100,15 @@ def logsumexp(
 
     Raises:
         IndexError: If an axis is out of range.
-        ValueError: If an axis is given twice, or the array is empty.
+        ValueError: If an axis is given twice, or for an array without dimensions, or the array is
+            empty.
 
     Example:
         >>> mx.logsumexp(mx.array([1000.0, 1000.0]))
         array(1000.69, dtype=float32)
     """
     check_array("logsumexp", a)
-    axes = axes_of(axis, a.ndim, "logsumexp")
+    axes = _axes("logsumexp", axis, a)
     if a.size == 0:
         raise ValueError(f"[logsumexp] The array of shape {a.shape} is empty.")
     return _logsumexp(a, axes=axes, keepdims=keepdims, stream=stream)

@@ -9,7 +9,7 @@ from mlx.kernels import Dtype, array, cast, slice_axis
 from ..dtypes import complex64, float16
 from ..op import Op, Shape, element_count, method, public, restored
 from ..stream import StreamOrDevice
-from .axes import Axes, as_inexact, axes_of, check_array, handle, wide
+from .axes import Axes, as_float, as_inexact, axes_of, check_array, handle, wide
 from .binary import add, divide, maximum, multiply, subtract
 from .compare import isnan, not_equal
 from .reduce import sum
@@ -65,7 +65,7 @@ def var(
     keepdims: bool = False,
     ddof: int = 0,
     *,
-    correction: int | None = None,
+    correction: float | None = None,
     stream: StreamOrDevice = None,
 ) -> array:
     """Variance over axes: ``1/(n - ddof) Σ |aᵢ - mean|²``.
@@ -89,25 +89,25 @@ def var(
         >>> mx.var(mx.array([1.0, 2.0, 3.0, 4.0]))
         array(1.25, dtype=float32)
     """
-    ddof = ddof if correction is None else correction
+    fewer = as_float(ddof if correction is None else correction, "ddof", "var")
     check_array("var", a)
     axes = axes_of(axis, a.ndim, "var")
     a = as_inexact(a, stream)
     if a.dtype == complex64:
         # Real and imaginary parts vary on their own.
         return add(
-            var(real(a, stream=stream), axes, keepdims, ddof, stream=stream),
-            var(imag(a, stream=stream), axes, keepdims, ddof, stream=stream),
+            var(real(a, stream=stream), axes, keepdims, correction=fewer, stream=stream),
+            var(imag(a, stream=stream), axes, keepdims, correction=fewer, stream=stream),
             stream=stream,
         )
     _, spread = _moments(a, axes=axes, keepdims=bool(keepdims), stream=stream)
-    if not ddof:
+    if not fewer:
         return spread
     count = element_count(wide(a, stream), axes)
     if isinstance(count, float):
-        left = max(count - ddof, 0.0)
+        left = max(count - fewer, 0.0)
         return multiply(spread, count / left if left else math.inf, stream=stream)
-    left = maximum(subtract(count, float(ddof), stream=stream), 0.0, stream=stream)
+    left = maximum(subtract(count, fewer, stream=stream), 0.0, stream=stream)
     factor = cast(divide(count, left, stream=stream), a.dtype, stream)
     return multiply(spread, factor, stream=stream)
 
@@ -170,7 +170,7 @@ def std(
     keepdims: bool = False,
     ddof: int = 0,
     *,
-    correction: int | None = None,
+    correction: float | None = None,
     stream: StreamOrDevice = None,
 ) -> array:
     """Standard deviation over axes: the square root of the variance.
@@ -194,10 +194,10 @@ def std(
         >>> mx.std(mx.array([1.0, 3.0]))
         array(1, dtype=float32)
     """
-    ddof = ddof if correction is None else correction
+    fewer = as_float(ddof if correction is None else correction, "ddof", "std")
     check_array("std", a)
     axes = axes_of(axis, a.ndim, "std")
-    return sqrt(var(a, axes, keepdims, ddof, stream=stream), stream=stream)
+    return sqrt(var(a, axes, keepdims, correction=fewer, stream=stream), stream=stream)
 
 
 def median(
@@ -279,7 +279,8 @@ def count_nonzero(
         array([2, 1], dtype=int32)
     """
     check_array("count_nonzero", a)
-    return sum(not_equal(a, 0, stream=stream), axis, keepdims, stream=stream)
+    axes = axes_of(axis, a.ndim, "count_nonzero")
+    return sum(not_equal(a, 0, stream=stream), axes, keepdims, stream=stream)
 
 
 __all__ = public(globals())

@@ -11,10 +11,10 @@ from mlx.kernels.hints import Any, overload
 from ..dtypes import bool_, inexact, issubdtype
 from ..op import Elementwise, native, public
 from ..stream import StreamOrDevice
-from .axes import Numeric, as_array, check_array
+from .axes import Numeric, as_array, check_array, check_operands
 from .binary import maximum, minimum
 
-_select = Elementwise("select", 3, (None, None, None), condition=True)
+_where = Elementwise("where", 3, (None, None, None), condition=True)
 
 
 @overload
@@ -71,18 +71,18 @@ def _declared_where(
 
 
 _declared_where.__name__ = "where"
-where = native(_select, guarded=False)(_declared_where)
+where = native(_where, guarded=False)(_declared_where)
 
 
-@_select.vjp
-def _select_vjp(
+@_where.vjp
+def _where_vjp(
     c: array, out: array, condition: array, x: array, y: array
 ) -> tuple[None, array, array]:
     return None, where(condition, c, 0), where(condition, 0, c)
 
 
-@_select.jvp
-def _select_jvp(
+@_where.jvp
+def _where_jvp(
     tangents: tuple[array | None, ...], out: array, condition: array, x: array, y: array
 ) -> array | None:
     _, tx, ty = tangents
@@ -134,12 +134,15 @@ def clip(
         array([0, 0.5, 1], dtype=float32)
     """
     check_array("clip", a)
-    if a_min is None:
-        if a_max is None:
+    if a_min is None or a_max is None:
+        bound, op = (a_max, minimum) if a_min is None else (a_min, maximum)
+        if bound is None:
             raise ValueError("[clip] a_min and a_max are both None; one bound is needed.")
-        return minimum(a, a_max, stream=stream)
-    if a_max is None:
-        return maximum(a, a_min, stream=stream)
+        try:
+            return op(a, bound, stream=stream)
+        except (TypeError, ValueError):
+            check_operands("clip", a, bound)
+            raise
     if isinstance(a_min, array) is not isinstance(a_max, array):
         # The scalar is promoted beside `a` alone, not beside the other bound.
         a_min, a_max = _strong(a_min, a), _strong(a_max, a)

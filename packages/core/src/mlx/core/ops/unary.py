@@ -614,13 +614,15 @@ def nan_to_num(
     if not issubdtype(a.dtype, inexact):
         return handle(a)
     limits = finfo(a.dtype)
-    select = Op.named["select"]
+    where = Op.named["where"]
     high = limits.max if posinf is None else posinf
     low = limits.min if neginf is None else neginf
+    for value in (nan, high, low):
+        as_array(value, "nan_to_num")
     # What stands for one of the three may be another: only the elements of ``a`` are asked.
-    result = select(Op.named["isnan"](a, stream=stream), nan, a, stream=stream)
-    result = select(Op.named["isposinf"](a, stream=stream), high, result, stream=stream)
-    return select(Op.named["isneginf"](a, stream=stream), low, result, stream=stream)
+    result = where(Op.named["isnan"](a, stream=stream), nan, a, stream=stream)
+    result = where(Op.named["isposinf"](a, stream=stream), high, result, stream=stream)
+    return where(Op.named["isneginf"](a, stream=stream), low, result, stream=stream)
 
 
 __all__ = public(globals())

@@ -147,14 +147,24 @@ def diagonal(
         >>> mx.diagonal(mx.array([[1, 2], [3, 4]]))
         array([1, 4], dtype=int32)
     """
-    check_array("diagonal", a)
+    return diagonal_of("diagonal", a, offset, axis1, axis2, stream)
+
+
+def diagonal_of(
+    name: str, a: array, offset: int, axis1: int, axis2: int, stream: StreamOrDevice
+) -> array:
+    """``diagonal`` in the name of a function."""
+    check_array(name, a)
     if a.ndim < 2:
-        raise ValueError(f"[diagonal] The shape {a.shape} has fewer than two dimensions.")
-    row, column = axis_of(axis1, a.ndim, "diagonal"), axis_of(axis2, a.ndim, "diagonal")
+        raise ValueError(f"[{name}] The shape {a.shape} has fewer than two dimensions.")
+    row, column = axis_of(axis1, a.ndim, name), axis_of(axis2, a.ndim, name)
     if row == column:
-        raise ValueError(f"[diagonal] axis1 and axis2 are both axis {row}.")
-    offset = as_int(offset, "offset", "diagonal")
+        raise ValueError(f"[{name}] axis1 and axis2 are both axis {row}.")
+    offset = as_int(offset, "offset", name)
     return _diagonal(a, offset=offset, axis1=row, axis2=column, stream=stream)
+
+
+diagonal_of.__module__ = "mlx.core.ops"  # for other ops; no public name
 
 
 _diagonal = Movement("diagonal", params=("offset", "axis1", "axis2"))

@@ -25,12 +25,20 @@ from .views import both_batched
 Maybe = tuple[Any, ...]
 
 
+def _axes(name: str, a: array, axes: IntOrInts) -> tuple[int, ...]:
+    """The axes of the starts, counted from the front."""
+    given = as_ints(axes, "axes", name)
+    if len(given) > a.ndim:
+        raise ValueError(f"[{name}] {len(given)} axes are more than shape {a.shape} has.")
+    return tuple(axis_of(axis, a.ndim, name) for axis in given)
+
+
 def _checked(name: str, a: array, start: array, axes: IntOrInts, sizes: Shape) -> tuple[int, ...]:
     """The axes of the starts, counted from the front, of a window of those sizes in ``a``."""
     check_array(name, a, start)
     if not issubdtype(start.dtype, integer):
         raise ValueError(f"[{name}] Starts of dtype {start.dtype!r} are no integers.")
-    places = tuple(axis_of(axis, a.ndim, name) for axis in as_ints(axes, "axes", name))
+    places = _axes(name, a, axes)
     if len(set(places)) != len(places):
         raise ValueError(f"[{name}] An axis is given twice in {tuple(places)}.")
     if start.ndim > 1 or start.size != len(places):
@@ -183,11 +191,10 @@ def slice_update(
         array([0, 1, 2, 0], dtype=float32)
     """
     check_array("slice_update", a, update)
-    axes = as_ints(axes, "axes", "slice_update")
-    named = [axis_of(axis, a.ndim, "slice_update") for axis in axes]
+    named = _axes("slice_update", a, axes)
     before = (1 if i in named else a.shape[i] for i in range(a.ndim - update.ndim))
     window = (*before, *update.shape)
-    places = _checked("slice_update", a, start_indices, axes, window)
+    places = _checked("slice_update", a, start_indices, named, window)
     fix_shapes()
     update = broadcast_to(kernels.cast(update, a.dtype, stream), window, stream=stream)
     return _dynamic_slice_update(a, update, start_indices, axes=places, stream=stream)
