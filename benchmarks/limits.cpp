@@ -1,7 +1,8 @@
 // Measures the machine's limits with all its cores, the one named or else all, and prints "name
 // value" lines, in bytes or operations a second: copy (bytes read plus bytes written by memcpy),
 // read, fma (float32), bf16 and int8 (the tiles of AMX or dot instructions, whichever is quicker;
-// without them bf16 is fma's, for elements are converted, and int8 0).
+// without them bf16 is fma's, for elements are converted, and int8 0). Tiles count where MLXK_ISA
+// lets the kernels use them.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -122,10 +123,14 @@ struct alignas(64) Registers {  // all of 16 rows of 64 bytes
 };
 constexpr Registers all_registers;
 
+bool may_use_tiles() {
+  const char* isa = std::getenv("MLXK_ISA");
+  return !isa || !*isa || !std::strcmp(isa, "v4") || !std::strcmp(isa, "amxbf16");
+}
 // Products of tiles a second, each of `operations`.
 template <class Multiply> double tiles(double operations, const Multiply& multiply) {
   constexpr int request_permission = 0x1023, tile_data = 18;
-  if (syscall(SYS_arch_prctl, request_permission, tile_data) != 0) return 0;
+  if (!may_use_tiles() || syscall(SYS_arch_prctl, request_permission, tile_data) != 0) return 0;
   constexpr long products = steps / 8;
   return rate(operations * products * threads, [&](int) {
     _tile_loadconfig(&all_registers);

@@ -42,20 +42,23 @@ MLXK_FN void dft4(Row& a, Row& b, Row& c, Row& d) {
   d = t - v;
 }
 
+// cos and sin of 2πi / n, computed by the compiler.
+template <int n> struct Circle {
+  float c[n], s[n];
+  constexpr Circle() : c(), s() {
+    for (int i = 0; i < n; ++i) {
+      const bool upper = 2 * i <= n;
+      const double angle = 2 * pi * (upper ? i : n - i) / n;
+      c[i] = static_cast<float>(cosine(angle));
+      s[i] = static_cast<float>(upper ? sine(angle) : -sine(angle));
+    }
+  }
+};
+
 // The sums of an odd transform: x_k + x_(n-k) and x_k - x_(n-k) enter with cosines and sines.
 template <int n> MLXK_FN void dft_odd(Row (&x)[n]) {
   constexpr int half = n / 2;
-  struct Table {
-    float c[n], s[n];
-    constexpr Table() : c(), s() {
-      for (int i = 0; i < n; ++i) {
-        const double angle = 2 * pi * (i <= half ? i : n - i) / n;
-        c[i] = static_cast<float>(cosine(angle));
-        s[i] = static_cast<float>(i <= half ? sine(angle) : -sine(angle));
-      }
-    }
-  };
-  constexpr Table table;
+  constexpr Circle<n> circle;
   Row sum[half + 1], difference[half + 1], total = x[0];
 #pragma GCC unroll 16
   for (int k = 1; k <= half; ++k) {
@@ -68,7 +71,7 @@ template <int n> MLXK_FN void dft_odd(Row (&x)[n]) {
     Row even = x[0], odd{};
 #pragma GCC unroll 16
     for (int k = 1; k <= half; ++k) {
-      const float c = table.c[j * k % n], s = table.s[j * k % n];
+      const float c = circle.c[j * k % n], s = circle.s[j * k % n];
       even = {even.re + c * sum[k].re, even.im + c * sum[k].im};
       odd = k == 1 ? Row{s * difference[k].im, -s * difference[k].re}
                    : Row{odd.re + s * difference[k].im, odd.im - s * difference[k].re};
@@ -104,14 +107,14 @@ template <int n> MLXK_FN void dft(Row (&x)[n]) {
     x[3] = e3 + d1;
     x[7] = e3 - d1;
   } else if constexpr (n == 16) {
+    constexpr Circle<16> circle;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) dft4(x[i], x[i + 4], x[i + 8], x[i + 12]);
 #pragma GCC unroll 4
     for (int j = 1; j < 4; ++j) {
 #pragma GCC unroll 4
       for (int i = 1; i < 4; ++i) {
-        x[4 * j + i] = times(x[4 * j + i], static_cast<float>(cosine(pi * i * j / 8)),
-                             static_cast<float>(-sine(pi * i * j / 8)));
+        x[4 * j + i] = times(x[4 * j + i], circle.c[i * j], -circle.s[i * j]);
       }
     }
 #pragma GCC unroll 4
