@@ -28,6 +28,7 @@ for size, factor in ((2048, 1.11), (512, 0.0), (128, 0.0)):
         amount=2 * size**3,
         limit="fma",
         factor=factor,
+        workspace="the left factor and parts of the right one, packed",
     )
 TRANSPOSED = {library: lambda m, a, b: a @ b.T for library in EVERY}
 FEW = [("matmul", EVERY, rows) for rows in (1, 8)]

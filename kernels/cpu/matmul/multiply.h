@@ -84,16 +84,20 @@ void some_rows_of(const Matrix& a, const Matrix& b, const Target& out, float* x)
   few_rows<D>(x + upper * a.cols, a.rows - upper, a.cols, b, below);
 }
 
-// Of more rows a BLAS is as fast, though it packs all of the right factor first, and where that
-// stays in the cache.
-constexpr int64_t low_float_rows = 128;
+// Of more rows, or with a smaller right factor, a BLAS is as fast, though it packs all of that
+// first.
+#if defined(__AVX512F__)
+constexpr int64_t low_float_rows = 512, low_right_elements = 1 << 17;
+#else
+constexpr int64_t low_float_rows = 128, low_right_elements = strip_right_elements;
+#endif
 using LowFloat = LowProduct<FloatTile<Dtype::float32>, Dtype::float32>;
 inline LowFloat low_float(int64_t m, int64_t n, int64_t k) {
   constexpr Dtype d = Dtype::float32;
   return {{nullptr, m, k, k, 1, d}, {nullptr, k, n, n, 1, d}, {}};
 }
 inline bool is_low(int64_t m, int64_t n, int64_t k, Dtype dtype) {
-  return dtype == Dtype::float32 && m <= low_float_rows && n * k > strip_right_elements &&
+  return dtype == Dtype::float32 && m <= low_float_rows && n * k > low_right_elements &&
          low_float(m, n, k).fits();
 }
 
@@ -157,7 +161,7 @@ size_t largest_pair_workspace(int64_t m, int64_t n, int64_t k, Dtype dtype) {
   const int64_t some = smaller(some_rows * k, dots_left_elements);
   const size_t of_rows = float_bytes(larger(max_rows * k, some));
   const size_t of_all = pair_workspace(m, n, k, dtype);
-  const bool low = dtype == Dtype::float32 && n * k > strip_right_elements;  // one of them may be
+  const bool low = dtype == Dtype::float32 && n * k > low_right_elements;  // one of them may be
   const size_t of_low =
       low ? static_cast<size_t>(low_float(smaller(m, low_float_rows), n, k).most_bytes()) : 0;
   const size_t most = of_rows > of_all ? of_rows : of_all;
