@@ -59,7 +59,7 @@ case(
     limit="fma",
     factor=1 / 0.8,
     tolerance=2e-2,
-    workspace="the right factor in float32",
+    workspace="the left factor and parts of the right one, in float32",
 )
 
 BATCH = (64, 128, 64, 128)
