@@ -87,7 +87,7 @@ bool has_bf16() {
   return emulated_v4 ||
          (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"));
 }
-// Intel's dot of pairs takes twice as long as its multiply-add, so converting is as fast there.
+// Intel's makes half as many products a cycle as its multiply-add: converting is quicker there.
 bool gains_by_bf16() { return has_bf16() && (emulated_v4 || __builtin_cpu_is("amd")); }
 
 // Linux gives the tile registers to a process that asks.
@@ -137,7 +137,9 @@ void load_cpu(KernelTable& table) {
     }
     return;
   }
-  raise(ErrorKind::value, "[MLXK_ISA] %s is none of v2, v3, v4 that was built and this CPU runs.",
+  raise(ErrorKind::value,
+        "[MLXK_ISA] %s is none of v2, v3, v4, avx512bf16 and amxbf16 that was built and this CPU "
+        "runs.",
         chosen ? wanted : "the best");
 }
 #else

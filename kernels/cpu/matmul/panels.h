@@ -4,8 +4,9 @@
 // multiply() adds the product of a packed (rows x k) and a packed (k x cols) panel to a tile of
 // sums, row by row, or begins it. Panels and tiles are padded with zeros. In a panel of b the
 // columns' first units come first, then their second ones; in one of a the first `run` units of
-// each row, and so on. `depth` bounds the elements of k in a panel. A thread multiplies inside a
-// Scope.
+// each row, and so on. `depth` bounds the elements of k in a panel, `most_panels` and `block_size`
+// the panels of a task and the elements of b that blocked.h packs at once, `low_rows` and
+// `low_bytes` what low.h takes of a. A thread multiplies inside a Scope.
 #pragma once
 
 #include "cpu/integers.h"
