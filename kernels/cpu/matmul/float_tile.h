@@ -43,6 +43,7 @@ template <Dtype D> struct FloatTile {
 #pragma GCC unroll 4
     for (int64_t u = 0; u < units; ++u) {
       const vec b0 = ::load(b), b1 = ::load(b + lanes);
+      __builtin_prefetch(a + 32 * rows);  // a comes from L2, b stays in L1
 #pragma GCC unroll 14
       for (int r = 0; r < rows; ++r) {
         sums[r][0] += a[r] * b0;
