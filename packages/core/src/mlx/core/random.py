@@ -245,7 +245,7 @@ def _dtype(name: str, dtype: Any, allowed: Sequence[Dtype]) -> Dtype:
 def _small_float(name: str, dtype: Any) -> Dtype:
     """A dtype of floats that a word of random bits fills; None is float32."""
     if dtype == float64:
-        raise RuntimeError(f"[{name}] The dtype {dtype!r} has more bits than are drawn: 32.")
+        raise NotImplementedError(f"[{name}] The dtype {dtype!r} has more bits than are drawn: 32.")
     return float32 if dtype is None else _dtype(name, dtype, _SMALL_FLOATS)
 
 
@@ -319,7 +319,7 @@ def uniform(
 
     Raises:
         TypeError: If the shape is no sequence.
-        RuntimeError: If the dtype is float64.
+        NotImplementedError: If the dtype is float64.
         ValueError: If the dtype is another, or a bound does not broadcast.
 
     Example:
@@ -490,7 +490,7 @@ def truncated_normal(
         Shape ``shape``, ``dtype``.
 
     Raises:
-        RuntimeError: If the dtype is float64.
+        NotImplementedError: If the dtype is float64.
         ValueError: If the dtype is another, or the bounds do not broadcast to the shape.
 
     Example:
@@ -570,7 +570,7 @@ def gumbel(
 
     Raises:
         TypeError: If the shape is no sequence.
-        RuntimeError: If the dtype is float64.
+        NotImplementedError: If the dtype is float64.
         ValueError: If the dtype is another.
 
     Example:
