@@ -188,8 +188,11 @@ def addmm(
     alpha, beta = as_float(alpha, "alpha", "addmm"), as_float(beta, "beta", "addmm")
     c, a, b = promoted([c, a, b], stream)
     a, b = factors("addmm", a, b, inexact, stream)
-    if a.ndim > 1 and b.ndim > 1 and a.dtype != complex64:
-        return _addmm(c, a, b, alpha=alpha, beta=beta, stream=stream)
+    if a.ndim > 1 and b.ndim > 1:
+        # As in MLX, the product broadcasts to a complex c that is larger.
+        matrix = (a.shape[-2], b.shape[-1])
+        if a.dtype != complex64 or broadcast_shape("addmm", c.shape, matrix) == matrix:
+            return _addmm(c, a, b, alpha=alpha, beta=beta, stream=stream)
     ab = product("addmm", a, b, stream)
     if a.dtype == complex64:
         broadcast_shape("addmm", c.shape, ab.shape)
