@@ -127,23 +127,40 @@ bool may_use_tiles() {
   const char* isa = std::getenv("MLXK_ISA");
   return !isa || !*isa || !std::strcmp(isa, "v4") || !std::strcmp(isa, "amxbf16");
 }
-// Products of tiles a second, each of `operations`.
+// Products of tiles a second, each of `operations`. The factors change, as in any product: with the
+// same ones again and again the CPU draws less power and runs up to a third faster.
 template <class Multiply> double tiles(double operations, const Multiply& multiply) {
   constexpr int request_permission = 0x1023, tile_data = 18;
   if (!may_use_tiles() || syscall(SYS_arch_prctl, request_permission, tile_data) != 0) return 0;
   constexpr long products = steps / 8;
+  constexpr int groups = 4, group_size = 4 * 16 * 16;  // they fit L1
+  alignas(64) static uint32_t factors[groups * group_size];
+  for (uint32_t i = 0; i < groups * group_size; ++i)
+    factors[i] = (i * 2654435761u & 0xbfffbfffu) | 0x20002000u;  // finite bfloat16
   return rate(operations * products * threads, [&](int) {
     _tile_loadconfig(&all_registers);
-    for (long i = 0; i < products / 4; ++i) multiply();
+    for (long i = 0; i < products / 8; ++i) {
+      const uint32_t* const group = factors + i % groups * group_size;
+      _tile_loadd(4, group, 64);
+      _tile_loadd(5, group + 256, 64);
+      _tile_loadd(6, group + 512, 64);
+      _tile_loadd(7, group + 768, 64);
+      multiply();
+    }
     _tile_release();
   });
 }
+// Eight products of four factors.
 double bf16_tiles() {
   return tiles(2.0 * 16 * 16 * 32, [] {
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 4, 7);
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
+    _tile_dpbf16ps(0, 5, 6);
+    _tile_dpbf16ps(1, 5, 7);
+    _tile_dpbf16ps(2, 4, 6);
+    _tile_dpbf16ps(3, 4, 7);
   });
 }
 double int8_tiles() {
@@ -152,6 +169,10 @@ double int8_tiles() {
     _tile_dpbusd(1, 4, 7);
     _tile_dpbusd(2, 5, 6);
     _tile_dpbusd(3, 5, 7);
+    _tile_dpbusd(0, 5, 6);
+    _tile_dpbusd(1, 5, 7);
+    _tile_dpbusd(2, 4, 6);
+    _tile_dpbusd(3, 4, 7);
   });
 }
 #else

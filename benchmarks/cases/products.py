@@ -50,6 +50,7 @@ case(
     limit="bf16",
     factor=1 / 0.88,
     tolerance=3e-2,
+    workspace="parts of both factors, packed; float32 where no instruction multiplies bfloat16",
 )
 case(
     "matmul 1024 float16",
@@ -59,7 +60,7 @@ case(
     limit="fma",
     factor=1 / 0.8,
     tolerance=2e-2,
-    workspace="the left factor and parts of the right one, in float32",
+    workspace="parts of both factors, packed: in float32, or as two bfloat16 each",
 )
 
 BATCH = (64, 128, 64, 128)

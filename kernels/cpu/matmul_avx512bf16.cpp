@@ -1,9 +1,9 @@
-// bfloat16 products with the dot instruction of AVX-512 BF16: see cpu/matmul/bfloat16.h.
+// bfloat16 products with the dot instruction of AVX-512 BF16: see cpu/matmul/extended.h.
 //
 // vdpbf16ps adds two products a lane and treats denormals as zero.
 #include <immintrin.h>
 
-#include "cpu/matmul/bfloat16.h"
+#include "cpu/matmul/extended.h"
 
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
@@ -13,6 +13,7 @@ struct DotTile : PairTile {
   static constexpr int64_t depth = 1024, most_panels = 4, block_size = 1 << 20;
   static constexpr int64_t low_rows = 1024, low_bytes = 16 << 20;
   using Scope = NoScope;
+  template <int> using Level = PairTile;
   static constexpr int rows = 14;
   static constexpr int cols = 32;
 
@@ -46,5 +47,5 @@ struct DotTile : PairTile {
 
 MLXK_STEM(matmul, kernels) {
   using namespace mlxk::cpu::MLXK_ISA;
-  kernels.add("matmul_bfloat16", bfloat16_product<DotTile>());
+  kernels.add("matmul_bfloat16", product<DotTile, Dtype::bfloat16>());
 }

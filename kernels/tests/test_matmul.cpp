@@ -1,5 +1,6 @@
 // matmul and addmm against a naive product in double: shapes, layouts, batches, dtypes.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -201,6 +202,39 @@ TEST(large_shapes) {
       Array c = row_major_array(d, {m, n}, 7);
       compare("addmm", &c, make(d, {m, k}, {1, m}, m * k, 0, 3),
               make(d, {k, n}, {1, k + 2}, n * (k + 2) + 2, 2, 6), 0.5, 2);
+    }
+  }
+}
+
+// An infinity times zero, infinities of both signs, sums beyond the dtype, its smallest numbers.
+TEST(what_is_not_finite) {
+  const double inf = HUGE_VAL, numbers[] = {inf, -inf, std::nan(""), 65504, 6e-8, 0};
+  const int64_t sizes[][3] = {{3, 40, 70}, {14, 40, 70}, {40, 70, 300}, {600, 70, 1100}};
+  for (Dtype d : {Dtype::float32, Dtype::bfloat16, Dtype::float16}) {
+    for (auto& [m, n, k] : sizes) {
+      Array a = row_major_array(d, {m, k}, 1), b = row_major_array(d, {k, n}, 2);
+      std::mt19937 random(3);
+      for (double x : numbers) {
+        put(a, static_cast<int64_t>(random() % static_cast<size_t>(m * k)), x);
+        put(b, static_cast<int64_t>(random() % static_cast<size_t>(k * n)), x);
+      }
+      for (int64_t j = 0; j < k; ++j) put(a, j, 0);  // a row that meets infinities
+      const Array out = run("matmul", nullptr, a, b, 1, 0);
+      Array rounded = row_major_array(d, {1}, 1);
+      for (int64_t i = 0; i < m; ++i) {
+        for (int64_t j = 0; j < n; ++j) {
+          double sum = 0, scale = 1e-3;
+          for (int64_t t = 0; t < k; ++t) {
+            const double product = get(a, i * k + t) * get(b, t * n + j);
+            sum += product;
+            scale += std::fabs(product);
+          }
+          put(rounded, 0, sum);
+          const double x = get(out, i * n + j), right = get(rounded, 0);
+          const bool close = std::fabs(x - right) <= (d == Dtype::bfloat16 ? 5e-3 : 1e-3) * scale;
+          CHECK(std::isnan(right) ? std::isnan(x) : std::isinf(right) ? x == right : close);
+        }
+      }
     }
   }
 }

@@ -10,10 +10,11 @@ namespace {
 template <Dtype D> struct FloatTile {
   using Unit = float;
   using Element = Storage<D>;
-  static constexpr int steps = 1, run = 1;
+  static constexpr int steps = 1, run = 1, levels = 1;
   static constexpr int64_t depth = 1024, most_panels = 4, block_size = 1 << 20;
   static constexpr int64_t low_rows = 1024, low_bytes = 16 << 20;
   using Scope = NoScope;
+  template <int> using Level = FloatTile;
 #if defined(__AVX512F__)
   static constexpr int rows = 14;  // 28 of 32 registers hold sums
 #elif defined(__aarch64__)

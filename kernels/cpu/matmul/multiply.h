@@ -17,11 +17,12 @@
 namespace mlxk::cpu::MLXK_ISA {
 namespace {
 
-inline const Kernel* dot_kernel(Dtype d) {
-  return d == Dtype::bfloat16 ? kernels(DeviceKind::cpu).find("matmul_bfloat16") : nullptr;
+inline const Kernel* extended_kernel(Dtype d) {
+  if (!is_half(d)) return nullptr;
+  return kernels(DeviceKind::cpu).find(d == Dtype::bfloat16 ? "matmul_bfloat16" : "matmul_float16");
 }
 
-// The matrices and the two factors as Tensors, for the kernel with the dot instruction. Params
+// The matrices and the two factors as Tensors, for the kernel of an extension. Params
 // would bring inline functions of std into this file's instruction set.
 struct Views {
   int64_t shapes[3][2], strides[3][2];
@@ -66,11 +67,11 @@ inline void few_rows_by_dtype(const Matrix& a, const Matrix& b, const Target& ou
 }
 
 // Some more rows of 16-bit floats: packing and converting the right factor would take longer than
-// reading it twice.
+// reading it twice. An extension multiplies bfloat16 without converting.
 constexpr int64_t some_rows = 2 * max_rows;
 inline bool is_some(int64_t m, int64_t k, Dtype dtype) {
-  return is_half(dtype) && !dot_kernel(dtype) && m <= some_rows && k > 0 &&
-         m * k <= dots_left_elements;
+  const bool converted = dtype == Dtype::float16 || !extended_kernel(dtype);
+  return is_half(dtype) && converted && m <= some_rows && k > 0 && m * k <= dots_left_elements;
 }
 
 template <Dtype D>
@@ -150,9 +151,9 @@ size_t pair_workspace(int64_t m, int64_t n, int64_t k, Dtype dtype) {
   if (is_low(m, n, k, dtype)) return static_cast<size_t>(low_float(m, n, k).most_bytes());
   if (!is_half(dtype)) return 0;
   if (is_some(m, k, dtype)) return float_bytes(m * k);
-  if (const Kernel* dot = dot_kernel(dtype)) {
+  if (const Kernel* extended = extended_kernel(dtype)) {
     const Matrix a{nullptr, m, k, k, 1, dtype}, b{nullptr, k, n, n, 1, dtype};
-    return dot->workspace(Views(a, b, {nullptr, n, dtype, 1, 0}, nullptr).call);
+    return extended->workspace(Views(a, b, {nullptr, n, dtype, 1, 0}, nullptr).call);
   }
   return packed_workspace<FloatTile<Dtype::bfloat16>, Dtype::bfloat16>(m, n, k);
 }
@@ -191,8 +192,8 @@ void multiply(const Matrix& a, const Matrix& b, const Target& out, void* memory)
     LowFloat{a, b, out}.run(memory);
   } else if (!is_half(dtype)) {
     parallel_blas(a, b, out);
-  } else if (const Kernel* dot = dot_kernel(dtype)) {
-    dot->run(Views(a, b, out, memory).call);
+  } else if (const Kernel* extended = extended_kernel(dtype)) {
+    extended->run(Views(a, b, out, memory).call);
   } else if (dtype == Dtype::bfloat16) {
     packed_product<FloatTile<Dtype::bfloat16>, Dtype::bfloat16>(a, b, out, memory);
   } else {

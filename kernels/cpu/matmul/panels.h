@@ -4,9 +4,11 @@
 // multiply() adds the product of a packed (rows x k) and a packed (k x cols) panel to a tile of
 // sums, row by row, or begins it. Panels and tiles are padded with zeros. In a panel of b the
 // columns' first units come first, then their second ones; in one of a the first `run` units of
-// each row, and so on. `depth` bounds the elements of k in a panel, `most_panels` and `block_size`
-// the panels of a task and the elements of b that blocked.h packs at once, `low_rows` and
-// `low_bytes` what low.h takes of a. A thread multiplies inside a Scope.
+// each row, and so on. Where an element is a sum of `levels` parts, Level<i> packs part i, and of
+// each `group` units along k all lines' first parts come first, then their second ones. `depth`
+// bounds the elements of k in a panel, `most_panels` and `block_size` the panels of a task and the
+// elements of b that blocked.h packs at once, `low_rows` and `low_bytes` what low.h takes of a. A
+// thread multiplies inside a Scope.
 #pragma once
 
 #include "cpu/integers.h"
@@ -25,12 +27,14 @@ struct Ahead {
 
 template <class Tile> constexpr int64_t tile_size = Tile::rows * Tile::cols;
 template <class Tile> int64_t units_of(int64_t k) {
-  return round_up(ceil_div(k, Tile::steps), Tile::run);
+  return round_up(ceil_div(k, Tile::steps), Tile::run) * Tile::levels;
 }
 
 // Where unit u of a line lies in a panel: see the head of this file.
-template <int width, int run> int64_t place_of(int64_t u, int64_t line) {
-  return u / run * run * width + line * run + u % run;
+template <class Tile, int width, int run> int64_t place_of(int64_t u, int64_t line) {
+  int64_t first = u / run * run;
+  if constexpr (Tile::levels > 1) first += u / Tile::group * Tile::group * (Tile::levels - 1);
+  return first * width + line * run + u % run;
 }
 
 // `count` lines along k, as many units of each at a time as a vector holds.
@@ -44,7 +48,8 @@ void pack_along(const typename Tile::Element* source, int64_t line_stride, int64
     for (int64_t line = 0; line < count; ++line) {
       const auto* from = source + line * line_stride;
       for (u = 0; u + n <= units; u += n)
-        ::store(out + u * width + line * n, Tile::load_units(from + u * Tile::steps));
+        ::store(out + place_of<Tile, width, run>(u, line),
+                Tile::load_units(from + u * Tile::steps));
     }
   }
   for (; u + n <= units; u += n) {
@@ -57,7 +62,7 @@ void pack_along(const typename Tile::Element* source, int64_t line_stride, int64
         v[i] = group + i < count ? Tile::load_units(p) : Vec<Unit>{};
       }
       transpose_lanes<Unit>(v);
-      Unit* const to = out + u * width + group;
+      Unit* const to = out + place_of<Tile, width, 1>(u, group);
 #pragma GCC unroll 16
       for (int i = 0; i + 1 < n; ++i) ::store(to + i * width, v[i]);
       memcpy(to + (n - 1) * width, &v[n - 1],
@@ -66,7 +71,7 @@ void pack_along(const typename Tile::Element* source, int64_t line_stride, int64
   }
   for (; u < units; ++u) {
     for (int64_t line = 0; line < count; ++line) {
-      out[place_of<width, run>(u, line)] =
+      out[place_of<Tile, width, run>(u, line)] =
           Tile::pack(source + line * line_stride + u * Tile::steps, 1);
     }
   }
@@ -89,40 +94,48 @@ void pack_across(const typename Tile::Element* source, int64_t line_stride, int6
                                         reinterpret_cast<Unit*>(v + i));
         }
         transpose_lanes<Unit>(v);
-        for (int i = 0; i < n; ++i) ::store(out + u * width + (group + i) * n, v[i]);
+        for (int i = 0; i < n; ++i) ::store(out + place_of<Tile, width, run>(u, group + i), v[i]);
       }
     }
   }
   for (; u < units; ++u) {
     const auto* first = source + u * Tile::steps * k_stride;
     if (run == 1 && line_stride == 1 && count == width) {
-      Tile::template pack_across<width>(first, k_stride, out + u * width);
+      Tile::template pack_across<width>(first, k_stride, out + place_of<Tile, width, 1>(u, 0));
     } else {
       for (int64_t line = 0; line < count; ++line)
-        out[place_of<width, run>(u, line)] = Tile::pack(first + line * line_stride, k_stride);
+        out[place_of<Tile, width, run>(u, line)] = Tile::pack(first + line * line_stride, k_stride);
     }
   }
 }
 
 // One panel: `count` lines of at most `width`, kc elements along the other axis. line_stride steps
 // from line to line, k_stride along k, both in elements.
-template <class Tile, int width, int run>
+template <class Tile, int width, int run, int level = 0>
 void pack_panel(const char* data, int64_t line_stride, int64_t k_stride, int64_t count, int64_t kc,
                 typename Tile::Unit* out) {
   using Unit = typename Tile::Unit;
-  const int64_t units = units_of<Tile>(kc), whole = kc / Tile::steps;
+  using Level = typename Tile::template Level<level>;
+  const int64_t units = units_of<Tile>(kc) / Tile::levels, whole = kc / Tile::steps;
   const auto* source = reinterpret_cast<const typename Tile::Element*>(data);
   const int64_t filled = count < width ? 0 : whole / Tile::run * Tile::run;
-  memset(static_cast<void*>(out + filled * width), 0, sizeof(Unit) * (units - filled) * width);
+  for (int64_t u = filled; u < units; u += Tile::run) {
+    memset(static_cast<void*>(out + place_of<Tile, width, Tile::run>(u, 0)), 0,
+           sizeof(Unit) * Tile::run * width);
+  }
   if (k_stride == 1)
-    pack_along<Tile, width, run>(source, line_stride, count, whole, out);
+    pack_along<Level, width, run>(source, line_stride, count, whole, out);
   else
-    pack_across<Tile, width, run>(source, line_stride, k_stride, count, whole, out);
+    pack_across<Level, width, run>(source, line_stride, k_stride, count, whole, out);
   if (kc % Tile::steps) {  // only where steps > 1: one element and a zero
     for (int64_t line = 0; line < count; ++line) {
-      out[place_of<width, run>(whole, line)] =
-          Tile::pack_last(source + line * line_stride + whole * Tile::steps * k_stride);
+      out[place_of<Tile, width, run>(whole, line)] =
+          Level::pack_last(source + line * line_stride + whole * Tile::steps * k_stride);
     }
+  }
+  if constexpr (level + 1 < Tile::levels) {
+    pack_panel<Tile, width, run, level + 1>(data, line_stride, k_stride, count, kc,
+                                            out + Tile::group * width);
   }
 }
 
