@@ -55,7 +55,7 @@ struct Sums : PairTile {
 
 struct BFloat16Tile : Sums {
   template <int> using Level = PairTile;
-  static constexpr int64_t depth = 512, most_panels = 8, block_size = 2 << 20;
+  static constexpr int64_t depth = 512, most_panels = 8, block_size = 4 << 20;
   // Bytes that a step asks L2 for, of b and of the sums: what it needs a panel later.
   static constexpr int prefetched = cols * side * sizeof(Unit) / most_panels;
 
@@ -127,7 +127,7 @@ template <int part> struct Float16Part : PairTile {
 struct Float16Tile : Sums {
   template <int i> using Level = Float16Part<i>;
   static constexpr int levels = 2, group = side;
-  static constexpr int64_t depth = 1024, most_panels = 8, block_size = 2 << 20;
+  static constexpr int64_t depth = 1024, most_panels = 8, block_size = 4 << 20;
   static constexpr int level_size = group * rows;  // units
   static_assert(rows == cols);
 

@@ -10,7 +10,7 @@ namespace {
 
 // What is packed of b at once: it stays in L3.
 constexpr int64_t block_k = 2048;  // elements of k, at most
-constexpr int64_t block_n = 1024;  // columns, at most
+constexpr int64_t block_n = 2048;  // columns, at most
 
 template <class Tile> int64_t block_cols(int64_t k) {
   return smaller(block_n, Tile::block_size / smaller(k, block_k));
