@@ -17,8 +17,9 @@ struct DotTile : PairTile {
   static constexpr int rows = 14;
   static constexpr int cols = 32;
 
-  static void multiply(int64_t units, const Unit* a, const Unit* b, bool first, float* tile,
-                       const Ahead&) {
+  // Never inlined, as in float_tile.h.
+  __attribute__((noinline)) static void multiply(int64_t units, const Unit* a, const Unit* b,
+                                                 bool first, float* tile, const Ahead&) {
     __m512 sums[rows][2] = {};
     for (int64_t u = 0; u < units; ++u) {
       const __m512bh b0 = reinterpret_cast<__m512bh>(_mm512_loadu_si512(b));

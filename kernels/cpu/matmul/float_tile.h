@@ -38,8 +38,9 @@ template <Dtype D> struct FloatTile {
     for (; line < width; ++line) out[line] = pack(p + line, 1);
   }
 
-  static void multiply(int64_t units, const Unit* a, const Unit* b, bool first, float* tile,
-                       const Ahead&) {
+  // Never inlined: between other code g++ spills some of the sums in every step.
+  __attribute__((noinline)) static void multiply(int64_t units, const Unit* a, const Unit* b,
+                                                 bool first, float* tile, const Ahead&) {
     vec sums[rows][2] = {};
 #pragma GCC unroll 4
     for (int64_t u = 0; u < units; ++u) {
