@@ -22,6 +22,11 @@ def tokens(rng: Any) -> list[Any]:
     return [rng.standard_normal(TOKENS, dtype="float32") for _ in range(4)]
 
 
+def half_tokens(dtype: str) -> Callable[[Any], list[Any]]:
+    """The same of a 16-bit dtype."""
+    return lambda rng: [(x, dtype) for x in tokens(rng)]
+
+
 def one_token(dtype: str) -> Callable[[Any], list[Any]]:
     """The query of a token, keys and values, and a cotangent."""
 
@@ -69,6 +74,15 @@ for kind, share in (("", 1.0), ("causal ", 0.5)):
         **gradients(3, **by_library),
         amount=3.5 * share * FLOPS,
         limit="fma",
+    )
+for dtype in ("bfloat16", "float16"):
+    case(
+        f"causal attention of 1024 tokens {dtype}",
+        half_tokens(dtype),
+        **forward(**functions(True)),
+        amount=0.5 * FLOPS,
+        limit="bf16",
+        tolerance=2e-2,
     )
 for dtype, size in (("float32", 4.0), ("bfloat16", 2.0)):
     by_library, name = functions(False), f"one-token attention over 4096 {dtype}"

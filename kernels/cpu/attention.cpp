@@ -22,11 +22,21 @@ template <class S, class T> struct Attention {
   static void forward(const KernelCall& call) {
     const Problem p = read_problem(call);
     if (few(p)) return FewRows<S, T>::run(p, call);
+    if (const mlxk::Kernel* kernel = extended()) return kernel->run(call);
     Forward<S, T>::run(p, call);
   }
   static size_t forward_workspace(const KernelCall& call) {
     const Problem p = read_problem(call);
-    return few(p) ? FewRows<S, T>::workspace(p) : Forward<S, T>::workspace(p);
+    if (few(p)) return FewRows<S, T>::workspace(p);
+    const mlxk::Kernel* const kernel = extended();
+    return kernel ? kernel->workspace(call) : Forward<S, T>::workspace(p);
+  }
+  // The kernel of an extension of the instruction set, where there is one.
+  static const mlxk::Kernel* extended() {
+    if (sizeof(S) != 2) return nullptr;
+    constexpr bool bfloat16 = ms::same_type<S, bf16_bits>::value;
+    return mlxk::kernels(mlxk::DeviceKind::cpu)
+        .find(bfloat16 ? "attention_bfloat16" : "attention_float16");
   }
   static void backward(const KernelCall& call) {
     const Problem p = read_problem(call);

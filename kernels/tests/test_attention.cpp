@@ -231,8 +231,10 @@ TEST(rows_that_lie_apart) {
 
 // More queries than keys: the first ones see none, and attend to all alike.
 TEST(rows_that_see_nothing) {
-  for (int64_t queries : {5, 60})
-    check_problem(make_problem({1, 2, 2, queries, 3, 8, 8, true}, Dtype::float32));
+  for (int64_t queries : {5, 60}) {
+    for (Dtype dtype : floats)
+      check_problem(make_problem({1, 2, 2, queries, 3, 8, 8, true}, dtype));
+  }
   Problem p = make_problem({1, 1, 1, 50, 140, 8, 8, false, false, Mask::boolean, {1, 1, 50, 140}},
                            Dtype::float32);
   for (int64_t j = 0; j < 140; ++j) p.mask.set(7 * 140 + j, 0);
@@ -250,23 +252,35 @@ TEST(rows_that_see_nothing) {
 }
 
 TEST(infinities_and_nan) {
-  Problem p = make_problem({1, 1, 1, 40, 140, 8, 8, false, false, Mask::additive, {1, 1, 40, 140}},
-                           Dtype::float32);
-  for (int64_t j = 0; j < 140; ++j)
-    p.mask.set(3 * 140 + j, -INFINITY);  // nothing but minus infinity
-  for (int64_t j = 0; j < 139; ++j) p.mask.set(4 * 140 + j, -INFINITY);  // all but the last key
-  p.mask.set(5 * 140 + 2, INFINITY);
-  p.mask.set(6 * 140 + 2, NAN);
-  const Shape rows = {1, 1, 40};
-  const Array out = make_array(Dtype::float32, p.c.shape),
-              greatest = make_array(Dtype::float32, rows), sum = make_array(Dtype::float32, rows);
-  run_kernel("attention", {p.q, p.k, p.v, p.mask}, {out, greatest, sum}, p.params);
-  for (int64_t d = 0; d < 8; ++d) {
-    CHECK(std::isnan(out[3 * 8 + d].real()));
-    CHECK_NEAR(out[4 * 8 + d].real(), p.v[139 * 8 + d].real(), 1e-6);
-    CHECK(std::isnan(out[5 * 8 + d].real()));
-    CHECK(std::isnan(out[6 * 8 + d].real()));
-    CHECK(std::isfinite(out[7 * 8 + d].real()));
+  for (Dtype dtype : {Dtype::float32, Dtype::bfloat16, Dtype::float16}) {
+    Problem p = make_problem(
+        {1, 1, 1, 40, 140, 8, 8, false, false, Mask::additive, {1, 1, 40, 140}}, dtype);
+    for (int64_t j = 0; j < 140; ++j)
+      p.mask.set(3 * 140 + j, -INFINITY);  // nothing but minus infinity
+    for (int64_t j = 0; j < 139; ++j) p.mask.set(4 * 140 + j, -INFINITY);  // all but the last key
+    p.mask.set(5 * 140 + 2, INFINITY);
+    p.mask.set(6 * 140 + 2, NAN);
+    for (int64_t j = 0; j < 140; ++j)
+      p.mask.set(8 * 140 + j, j < 4 ? 0 : -60);  // the last value counts for next to nothing
+    p.v.set(139 * 8 + 5, INFINITY);
+    const Shape rows = {1, 1, 40};
+    const Array out = make_array(dtype, p.c.shape), greatest = make_array(Dtype::float32, rows),
+                sum = make_array(Dtype::float32, rows);
+    run_kernel("attention", {p.q, p.k, p.v, p.mask}, {out, greatest, sum}, p.params);
+    for (int64_t d = 0; d < 8; ++d) {
+      CHECK(std::isnan(out[3 * 8 + d].real()));
+      CHECK(std::isnan(out[5 * 8 + d].real()));
+      CHECK(std::isnan(out[6 * 8 + d].real()));
+      if (d == 5) {
+        CHECK_EQ(out[4 * 8 + d].real(), double(INFINITY));
+        CHECK_EQ(out[7 * 8 + d].real(), double(INFINITY));
+        CHECK_EQ(out[8 * 8 + d].real(), double(INFINITY));
+      } else {
+        CHECK_NEAR(out[4 * 8 + d].real(), p.v[139 * 8 + d].real(), 1e-6);
+        CHECK(std::isfinite(out[7 * 8 + d].real()));
+        CHECK(std::isfinite(out[8 * 8 + d].real()));
+      }
+    }
   }
 }
 

@@ -14,7 +14,6 @@
 namespace {
 
 constexpr int64_t key_block = 128;
-constexpr int64_t row_group = 24;   // rows whose scores are computed at once
 constexpr int64_t most_rows = 192;  // of a task: they share the blocks of keys it packs
 
 // The scores of one row for a block of keys become exponentials relative to the greatest score so
@@ -74,25 +73,79 @@ static void finish_row(const Problem& p, const KernelCall& call, int64_t b, int6
   static_cast<T*>(call.outputs[2].data)[index] = sum;
 }
 
-template <class S, class T> struct Forward {
-  struct Scratch {
-    int64_t width, value_width, keys;  // distances of rows
-    T *q, *out, *keys_turned, *values, *scores, *greatest, *sum;
-    size_t bytes;
-    Scratch(const Problem& p, int64_t rows, char* memory) {
-      width = Tile<T>::stride(p.width);
-      value_width = Tile<T>::stride(p.value_width);
-      keys = Tile<T>::stride(key_block);
-      Cutter cut{memory};
-      q = cut.take<T>(rows, width);
-      out = cut.take<T>(rows, value_width);
-      keys_turned = cut.take<T>(p.width, keys);
-      values = cut.take<T>(key_block, width > value_width ? width : value_width);
-      scores = cut.take<T>(row_group, keys);
-      greatest = cut.take<T>(1, rows);
-      sum = cut.take<T>(1, rows);
-      bytes = cut.bytes;
+// The products of a block of rows: of queries with a block of keys, a group of rows at once, and of
+// the exponentials of that with the values. Holds what they read, and the sums of the latter.
+template <class S, class T> struct ScratchProducts {
+  static constexpr int64_t group = 24;
+  struct Scope {};  // around all calls of a thread
+
+  const Problem& p;
+  int64_t width, value_width, keys;  // distances of rows
+  T *queries, *out, *keys_turned, *values;
+
+  ScratchProducts(const Problem& problem, int64_t rows, Cutter& cut)
+      : p(problem),
+        width(Tile<T>::stride(p.width)),
+        value_width(Tile<T>::stride(p.value_width)),
+        keys(Tile<T>::stride(key_block)),
+        queries(cut.take<T>(rows, width)),
+        out(cut.take<T>(rows, value_width)),
+        keys_turned(cut.take<T>(p.width, keys)),
+        values(cut.take<T>(key_block, width > value_width ? width : value_width)) {}
+
+  // Rows [first, first + count) of a head; no sums yet.
+  void begin(const Rows& q, int64_t b, int64_t h, int64_t first, int64_t count) const {
+    const int64_t padded = round_up(count, Tile<T>::rows);
+    for (int64_t r = 0; r < padded; ++r) {
+      T* const to = queries + r * width;
+      if (r < count)
+        load_scaled(q.of<const S>(p, b, h, first + r), p.width, static_cast<T>(p.scale), to);
+      else
+        clear(to, p.width);
     }
+    clear(out, padded * value_width);
+  }
+  void load_keys(const Rows& k, const Rows& v, int64_t b, int64_t h, int64_t first,
+                 int64_t n) const {
+    if constexpr (ms::same_type<S, T>::value) {
+      turn(k.at<const T>(b, h, first), k.row_stride, n, p.width, keys_turned, keys);
+    } else {
+      T* const rows = values;  // their place until they are turned
+      for (int64_t j = 0; j < n; ++j)
+        load_scaled(k.at<const S>(b, h, first + j), p.width, T{1}, rows + j * width);
+      turn(rows, width, n, p.width, keys_turned, keys);
+    }
+    for (int64_t j = 0; j < n; ++j)
+      load_scaled(v.at<const S>(b, h, first + j), p.value_width, T{1}, values + j * value_width);
+  }
+  // Scores of rows [row, row + rows) with n keys.
+  void score(int64_t row, int64_t rows, int64_t n, T* scores, int64_t stride) const {
+    multiply<T, Into::set>(rows, n, p.width, {queries + row * width, width, 1}, keys_turned, keys,
+                           scores, stride);
+  }
+  // The sums of these rows, times what they shrink by, and the products of exponentials.
+  void add(int64_t row, int64_t rows, int64_t n, const T* exponentials, int64_t stride,
+           const T* shrink) const {
+    multiply<T, Into::scale_and_add>(rows, p.value_width, n, {exponentials, stride, 1}, values,
+                                     value_width, out + row * value_width, value_width, shrink);
+  }
+  const T* sums_of(int64_t row) const { return out + row * value_width; }
+};
+
+template <class S, class T, class Products = ScratchProducts<S, T>> struct Forward {
+  static constexpr int64_t group = Products::group;
+
+  struct Scratch {
+    Products products;
+    int64_t keys = Tile<T>::stride(key_block);  // from row to row of the scores
+    T *scores, *greatest, *sum;
+    size_t bytes;
+    Scratch(const Problem& p, int64_t rows, Cutter cut)
+        : products(p, rows, cut),
+          scores(cut.take<T>(group, keys)),
+          greatest(cut.take<T>(1, rows)),
+          sum(cut.take<T>(1, rows)),
+          bytes(cut.bytes) {}
   };
 
   struct Cut {
@@ -102,9 +155,9 @@ template <class S, class T> struct Forward {
       // Enough tasks for all threads, of as many rows as possible.
       const int64_t wanted = (4 * mlxk::thread_count() + pairs - 1) / (pairs > 0 ? pairs : 1);
       blocks = ceil_div(all, most_rows);
-      const int64_t most_blocks = (all + 2 * row_group - 1) / (2 * row_group);
+      const int64_t most_blocks = (all + 2 * group - 1) / (2 * group);
       if (blocks < wanted) blocks = wanted < most_blocks ? wanted : most_blocks;
-      rows = round_up((all + blocks - 1) / (blocks > 0 ? blocks : 1), row_group);
+      rows = round_up((all + blocks - 1) / (blocks > 0 ? blocks : 1), group);
       blocks = rows > 0 ? ceil_div(all, rows) : 0;
       tasks = pairs * blocks;
       const int64_t work = 2 * pairs * all * p.keys * (p.width + p.value_width);
@@ -115,49 +168,41 @@ template <class S, class T> struct Forward {
 
   static void run(const Problem& p, const KernelCall& call) {
     const Cut cut(p);
-    const size_t bytes = Scratch(p, cut.rows, nullptr).bytes;
+    const size_t bytes = Scratch(p, cut.rows, {nullptr}).bytes;
     run_tasks(cut.tasks, cut.workers, [&](int64_t task, int64_t worker) {
       const int64_t pair = task / cut.blocks, first = task % cut.blocks * cut.rows;
       const int64_t count = p.rows() - first < cut.rows ? p.rows() - first : cut.rows;
-      Scratch scratch(p, cut.rows,
-                      static_cast<char*>(call.workspace) + static_cast<size_t>(worker) * bytes);
-      block(p, call, pair / p.heads, pair % p.heads, first, count, scratch);
+      char* const memory = static_cast<char*>(call.workspace) + static_cast<size_t>(worker) * bytes;
+      block(p, call, pair / p.heads, pair % p.heads, first, count, Scratch(p, cut.rows, {memory}));
     });
   }
   static size_t workspace(const Problem& p) {
     const Cut cut(p);
-    return static_cast<size_t>(cut.workers) * Scratch(p, cut.rows, nullptr).bytes;
+    return static_cast<size_t>(cut.workers) * Scratch(p, cut.rows, {nullptr}).bytes;
   }
 
   // Rows [first, first + count) of a head.
   static void block(const Problem& p, const KernelCall& call, int64_t b, int64_t h, int64_t first,
                     int64_t count, const Scratch& s) {
+    [[maybe_unused]] const typename Products::Scope scope;
     const Rows q(call.inputs[0]), k(call.inputs[1]), v(call.inputs[2]);
-    const int64_t padded = round_up(count, Tile<T>::rows);
-    for (int64_t r = 0; r < padded; ++r) {
-      T* const to = s.q + r * s.width;
-      if (r < count) {
-        load_scaled(q.of<const S>(p, b, h, first + r), p.width, static_cast<T>(p.scale), to);
-      } else {
-        clear(to, p.width);
-      }
+    s.products.begin(q, b, h, first, count);
+    for (int64_t r = 0; r < count; ++r) {
       s.greatest[r] = -static_cast<T>(__builtin_inf());
       s.sum[r] = 0;
     }
-    clear(s.out, padded * s.value_width);
     const int64_t last = sees(p, first, count);
     for (int64_t j = 0; j < last; j += key_block) {
       const int64_t n = p.keys - j < key_block ? p.keys - j : key_block;
-      load_keys(p, k, v, b, h, j, n, s);
-      for (int64_t g = 0; g < count; g += row_group) {
-        const int64_t rows = count - g < row_group ? count - g : row_group;
+      s.products.load_keys(k, v, b, h, j, n);
+      for (int64_t g = 0; g < count; g += group) {
+        const int64_t rows = count - g < group ? count - g : group;
         const int64_t seen = sees(p, first + g, rows) - j;
         if (seen > 0) attend(p, b, h, first, g, rows, j, seen < n ? seen : n, s);
       }
     }
-    for (int64_t r = 0; r < count; ++r) {
-      finish_row<S>(p, call, b, h, first + r, s.out + r * s.value_width, s.greatest[r], s.sum[r]);
-    }
+    for (int64_t r = 0; r < count; ++r)
+      finish_row<S>(p, call, b, h, first + r, s.products.sums_of(r), s.greatest[r], s.sum[r]);
   }
 
   // How many keys have to be looked at for some rows. One that sees none attends to all of them
@@ -166,40 +211,21 @@ template <class S, class T> struct Forward {
     return p.visible(row) <= 0 ? p.keys : p.visible(row + count - 1);
   }
 
-  static void load_keys(const Problem& p, const Rows& k, const Rows& v, int64_t b, int64_t h,
-                        int64_t first, int64_t n, const Scratch& s) {
-    if constexpr (ms::same_type<S, T>::value) {
-      turn(k.at<const T>(b, h, first), k.row_stride, n, p.width, s.keys_turned, s.keys);
-    } else {
-      T* const rows = s.values;  // their place until they are turned
-      for (int64_t j = 0; j < n; ++j)
-        load_scaled(k.at<const S>(b, h, first + j), p.width, T{1}, rows + j * s.width);
-      turn(rows, s.width, n, p.width, s.keys_turned, s.keys);
-    }
-    for (int64_t j = 0; j < n; ++j) {
-      load_scaled(v.at<const S>(b, h, first + j), p.value_width, T{1},
-                  s.values + j * s.value_width);
-    }
-  }
-
-  // A group of rows, from row `group` of the block on, and n keys.
-  static void attend(const Problem& p, int64_t b, int64_t h, int64_t block, int64_t group,
+  // A group of rows, from row `at` of the block on, and n keys.
+  static void attend(const Problem& p, int64_t b, int64_t h, int64_t block, int64_t at,
                      int64_t rows, int64_t first, int64_t n, const Scratch& s) {
     const int64_t padded = round_up(n, Tile<T>::cols);
-    T shrink[row_group];
-    multiply<T, Into::set>(rows, n, p.width, {s.q + group * s.width, s.width, 1}, s.keys_turned,
-                           s.keys, s.scores, s.keys);
+    T shrink[group];
+    s.products.score(at, rows, n, s.scores, s.keys);
     for (int64_t r = 0; r < rows; ++r) {
       T* const scores = s.scores + r * s.keys;
-      const int64_t row = block + group + r;
+      const int64_t row = block + at + r;
       if (p.mask || p.visible(row) < first + n) mask_scores<S>(p, b, h, row, first, n, scores);
       for (int64_t j = n; j < padded; ++j) scores[j] = -static_cast<T>(__builtin_inf());
-      shrink[r] = exponentials(scores, padded, s.greatest + group + r, s.sum + group + r);
+      shrink[r] = exponentials(scores, padded, s.greatest + at + r, s.sum + at + r);
     }
-    for (int64_t r = rows; r < round_up(rows, Tile<T>::rows); ++r) shrink[r] = 0;
-    multiply<T, Into::scale_and_add>(rows, p.value_width, n, {s.scores, s.keys, 1}, s.values,
-                                     s.value_width, s.out + group * s.value_width, s.value_width,
-                                     shrink);
+    for (int64_t r = rows; r < group; ++r) shrink[r] = 0;
+    s.products.add(at, rows, n, s.scores, s.keys, shrink);
   }
 };
 
