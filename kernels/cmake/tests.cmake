@@ -1,5 +1,6 @@
-# Each tests/test_<name>.cpp is one program. The test of a kernel stem runs once per instruction
-# set of this CPU, and once per extension that has a file of the stem; any other test once. Only the target `cpp_tests` builds them.
+# Each tests/test_<name>.cpp is one program. The test of a kernel stem runs once per instruction set
+# of this CPU, and once per extension that has a file of the stem; any other test once. Only the
+# target `cpp_tests` builds them.
 add_custom_target(cpp_tests)
 file(GLOB test_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/tests/test_*.cpp)
 file(GLOB sim_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/sim/*.cpp)

@@ -1,6 +1,6 @@
-// Attention of 16-bit floats with the tiles of AMX: "attention_bfloat16" and "attention_float16", as
-// "attention" in attention.cpp, of more than a few rows. Before exponentials meet the values they are
-// rounded to bfloat16, or to the sum of two of them beside float16.
+// Attention of 16-bit floats with the tiles of AMX: "attention_bfloat16" and "attention_float16",
+// as "attention" in attention.cpp, of more than a few rows. Before exponentials meet the values
+// they are rounded to bfloat16, or to the sum of two of them beside float16.
 #include "cpu/attention/forward.h"
 #include "cpu/matmul/amx.h"
 
@@ -10,9 +10,7 @@ namespace {
 using Unit = PairTile::Unit;
 
 // Writes exponentials as elements of a panel.
-void store_weights(BFloat16Tile, Unit* to, vec x) {
-  store_as(reinterpret_cast<bf16_bits*>(to), x);
-}
+void store_weights(BFloat16Tile, Unit* to, vec x) { store_as(reinterpret_cast<bf16_bits*>(to), x); }
 template <int part> void store_weights_part(Unit* to, vec x) {
   using Part = Float16Part<part>;
   const u16x upper =
@@ -53,8 +51,8 @@ template <class S, class AmxTile> struct AmxProducts {
   static Matrix matrix_of(const S* data, int64_t rows, int64_t cols, int64_t row_stride,
                           int64_t col_stride) {
     constexpr bool bfloat16 = ms::same_type<S, bf16_bits>::value;
-    return {reinterpret_cast<const char*>(data), rows,       cols,
-            row_stride,                          col_stride, bfloat16 ? Dtype::bfloat16 : Dtype::float16};
+    return {reinterpret_cast<const char*>(data),        rows, cols, row_stride, col_stride,
+            bfloat16 ? Dtype::bfloat16 : Dtype::float16};
   }
   float* tile_of(int64_t row, int64_t panel) const {
     return out + (row / group * value_panels + panel) * tile_size<AmxTile>;
@@ -75,8 +73,7 @@ template <class S, class AmxTile> struct AmxProducts {
   void load_keys(const Rows& k, const Rows& v, int64_t b, int64_t h, int64_t first,
                  int64_t n) const {
     const Matrix turned = matrix_of(k.at<const S>(b, h, first), p.width, n, 1, k.row_stride);
-    const Matrix plain =
-        matrix_of(v.at<const S>(b, h, first), n, p.value_width, v.row_stride, 1);
+    const Matrix plain = matrix_of(v.at<const S>(b, h, first), n, p.value_width, v.row_stride, 1);
     for (int64_t i = 0; i * wide < n; ++i) pack_cols<AmxTile>(turned, i, keys + i * wide * width);
     for (int64_t i = 0; i < value_panels; ++i)
       pack_cols<AmxTile>(plain, i, values + i * value_panel);
@@ -96,8 +93,7 @@ template <class S, class AmxTile> struct AmxProducts {
            const float* shrink) const {
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t j = 0; j < round_up(n, wide); j += lanes) {
-        const int64_t unit =
-            place_of<AmxTile, AmxTile::rows, AmxTile::run>(j / AmxTile::steps, r);
+        const int64_t unit = place_of<AmxTile, AmxTile::rows, AmxTile::run>(j / AmxTile::steps, r);
         store_weights(AmxTile(), weights + unit, ::load(exponentials + r * stride + j));
       }
     }
@@ -127,8 +123,9 @@ template <class S, class AmxTile> struct AmxProducts {
 
 template <class S, class AmxTile> Kernel attention() {
   using Attention = Forward<S, float, AmxProducts<S, AmxTile>>;
-  return {.run = [](const KernelCall& call) { Attention::run(read_problem(call), call); },
-          .workspace = [](const KernelCall& call) { return Attention::workspace(read_problem(call)); }};
+  return {
+      .run = [](const KernelCall& call) { Attention::run(read_problem(call), call); },
+      .workspace = [](const KernelCall& call) { return Attention::workspace(read_problem(call)); }};
 }
 
 }  // namespace

@@ -1,12 +1,13 @@
 // The tiles of AMX: tdpbf16ps multiplies a tile register of 16 rows x 32 elements with one of 32
-// elements x 16 columns, both in pairs along k, and treats denormals as zero. A float16 is the sum of
-// two bfloat16, of its first eight bits and of the other three; four products make one of float16.
+// elements x 16 columns, both in pairs along k, and treats denormals as zero. A float16 is the sum
+// of two bfloat16, of its first eight bits and of the other three; four products make one of
+// float16.
 #pragma once
 
 #include <immintrin.h>
 
-#include "cpu/matmul/panels.h"
 #include "cpu/matmul/pairs.h"
+#include "cpu/matmul/panels.h"
 
 namespace mlxk::cpu::MLXK_ISA {
 namespace {

@@ -22,8 +22,8 @@ inline const Kernel* extended_kernel(Dtype d) {
   return kernels(DeviceKind::cpu).find(d == Dtype::bfloat16 ? "matmul_bfloat16" : "matmul_float16");
 }
 
-// The matrices and the two factors as Tensors, for the kernel of an extension. Params
-// would bring inline functions of std into this file's instruction set.
+// The matrices and the two factors as Tensors, for the kernel of an extension. Params would bring
+// inline functions of std into this file's instruction set.
 struct Views {
   int64_t shapes[3][2], strides[3][2];
   double factors[2];

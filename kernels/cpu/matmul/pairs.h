@@ -1,6 +1,8 @@
 // What Tiles share that multiply pairs of 16-bit elements along k.
 #pragma once
 
+#include <string.h>
+
 #include "cpu/lanes.h"
 
 namespace mlxk::cpu::MLXK_ISA {

@@ -119,9 +119,10 @@ void pack_panel(const char* data, int64_t line_stride, int64_t k_stride, int64_t
   const int64_t units = units_of<Tile>(kc) / Tile::levels, whole = kc / Tile::steps;
   const auto* source = reinterpret_cast<const typename Tile::Element*>(data);
   const int64_t filled = count < width ? 0 : whole / Tile::run * Tile::run;
-  for (int64_t u = filled; u < units; u += Tile::run) {
+  const int64_t together = Tile::levels > 1 ? Tile::run : units - filled;
+  for (int64_t u = filled; u < units; u += together) {
     memset(static_cast<void*>(out + place_of<Tile, width, Tile::run>(u, 0)), 0,
-           sizeof(Unit) * Tile::run * width);
+           sizeof(Unit) * together * width);
   }
   if (k_stride == 1)
     pack_along<Level, width, run>(source, line_stride, count, whole, out);
