@@ -91,6 +91,8 @@ template <class S, class AmxTile> struct AmxProducts {
   }
   void add(int64_t row, int64_t rows, int64_t n, const float* exponentials, int64_t stride,
            const float* shrink) const {
+    // Rows that are missing are zero: what is no number would take their whole tile another way.
+    if (rows < group) clear(weights, value_panel);
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t j = 0; j < round_up(n, wide); j += lanes) {
         const int64_t unit = place_of<AmxTile, AmxTile::rows, AmxTile::run>(j / AmxTile::steps, r);

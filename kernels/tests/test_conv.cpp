@@ -209,6 +209,28 @@ TEST(lines_of_channels) {
   }
 }
 
+// What extensions unfold: rows of taps or single ones, whole and clipped, of a few channels or
+// many.
+TEST(many_filters) {
+  for (Dtype dtype : floats) {
+    for (bool flip : {false, true}) {
+      for (Layout layout : all_layouts) {
+        check_shapes(dtype, layout, {2, 9, 8, 12}, {130, 3, 2, 12},
+                     {.stride = {2, 1}, .low = {2, 0}, .high = {1, 3}, .flip = flip});
+        check_shapes(dtype, layout, {1, 5, 7, 40}, {140, 1, 1, 40}, {.stride = {1, 2}});
+      }
+      check_shapes(dtype, Layout::contiguous, {1, 9, 12, 36}, {132, 3, 5, 36},
+                   {.low = {4, 6}, .high = {3, 7}, .dilation = {2, 3}, .flip = flip});
+      check_shapes(dtype, Layout::contiguous, {2, 6, 7, 40}, {260, 3, 3, 20},
+                   {.low = {1, 4}, .high = {1, 4}, .groups = 2, .flip = flip});
+    }
+    check_shapes(dtype, Layout::contiguous, {1, 1, 3, 2000}, {128, 1, 3, 2000},
+                 {.low = {0, 1}, .high = {0, 1}});
+    check_shapes(dtype, Layout::contiguous, {3, 17, 18, 3}, {128, 7, 7, 3},
+                 {.stride = {2, 2}, .low = {3, 3}, .high = {3, 3}});
+  }
+}
+
 TEST(nothing_to_sum_over) {
   const Choice c{.stride = {2, 1}, .input_dilation = {2, 1}};
   check_shapes(Dtype::float32, Layout::contiguous, {1, 3, 4, 2}, {3, 2, 1, 2},

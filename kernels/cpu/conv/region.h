@@ -4,7 +4,7 @@
 // neighbouring taps of a row are one run of elements.
 #pragma once
 
-#include "cpu/conv/shape.h"
+#include "cpu/conv/plan.h"
 #include "cpu/integers.h"
 
 namespace {
