@@ -174,12 +174,27 @@ class Convolution:
             name = f"{self.name}, gradient of {of}"
             case(name, self.inputs, **gradients, **options, workspace=reason)
 
+    def register_half(self, dtype: str) -> None:
+        """A case for the convolution of a 16-bit dtype."""
+        case(
+            f"{self.name} {dtype}",
+            lambda rng: [(x, dtype) for x in self.inputs(rng)],
+            **{library: self._forward(library) for library in ("mlx", "torch", "jax")},
+            amount=self.flops(),
+            limit="bf16",
+            tolerance=3e-2,
+            workspace="the weight, packed or transformed, and what some outputs see",
+        )
+
 
 IMAGE = (8, 56, 56, 64)
-for shape in (
+SQUARES = [
     Convolution("conv2d 3x3 of 8x56x56x64", IMAGE, (64, 3, 3, 64), padding=1),
     Convolution("conv2d 1x1 of 8x56x56x64", IMAGE, (64, 1, 1, 64)),
     Convolution("conv2d 3x3 of 8x14x14x256", (8, 14, 14, 256), (256, 3, 3, 256), padding=1),
+]
+for shape in (
+    *SQUARES,
     Convolution("depthwise conv2d 3x3 of 8x56x56x64", IMAGE, (64, 3, 3, 1), padding=1, groups=64),
     Convolution(
         "conv2d 7x7 stride 2 of 8x224x224x3", (8, 224, 224, 3), (64, 7, 7, 3), stride=2, padding=3
@@ -195,3 +210,6 @@ for shape in (
     ),
 ):
     shape.register()
+for shape in SQUARES:
+    for dtype in ("bfloat16", "float16"):
+        shape.register_half(dtype)
