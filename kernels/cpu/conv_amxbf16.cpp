@@ -1,8 +1,9 @@
-// Convolutions of 16-bit floats with the tiles of AMX: "conv_bfloat16" and "conv_float16", as "conv"
-// in conv.cpp, where that finds that panels suit.
+// Convolutions of 16-bit floats with the tiles of AMX: "conv_bfloat16" and "conv_float16", as
+// "conv" in conv.cpp, where that finds that panels suit.
 //
-// A block of outputs is unfolded: the panels of a hold, row by row, what each output sees, and those
-// of b the filters. Tiles are so quick that writing this takes about as long as multiplying it.
+// A block of outputs is unfolded: the panels of a hold, row by row, what each output sees, and
+// those of b the filters. Tiles are so quick that writing this takes about as long as multiplying
+// it.
 #include "cpu/conv/pieces.h"
 #include "cpu/matmul/amx.h"
 #include "cpu/workers.h"
@@ -14,7 +15,8 @@ template <class S, class AmxTile> struct Unfolded {
   using Unit = typename AmxTile::Unit;
   using Element = typename AmxTile::Element;
   static constexpr int64_t rows = AmxTile::rows, cols = AmxTile::cols;
-  static constexpr int64_t chunk = AmxTile::run * AmxTile::steps;  // elements of a row in a register
+  static constexpr int64_t chunk =
+      AmxTile::run * AmxTile::steps;  // elements of a row in a register
   static constexpr int64_t task_bytes = 256 << 10, most_panels = 8;  // of what a task unfolds
   static constexpr bool bfloat16 = ms::same_type<S, bf16_bits>::value;
   static constexpr Dtype dtype = bfloat16 ? Dtype::bfloat16 : Dtype::float16;
@@ -23,10 +25,10 @@ template <class S, class AmxTile> struct Unfolded {
   Pieces pieces{p};
   int64_t piece_units = units_of<AmxTile>(pieces.length), units = piece_units * pieces.count();
   int64_t row_panels = ceil_div(p.pixels(), rows), col_panels = ceil_div(p.filters, cols);
-  int64_t task = larger(
-      smaller(smaller(task_bytes / (rows * units * int64_t{sizeof(Unit)}), most_panels),
-              ceil_div(row_panels, 4 * thread_count())),
-      1);
+  int64_t task =
+      larger(smaller(smaller(task_bytes / (rows * units * int64_t{sizeof(Unit)}), most_panels),
+                     ceil_div(row_panels, 4 * thread_count())),
+             1);
   int64_t depth = round_up(pieces.length, chunk) * pieces.count();  // elements of k, with zeros
 
   int64_t tasks() const { return ceil_div(row_panels, task); }
@@ -90,7 +92,8 @@ template <class S, class AmxTile> struct Unfolded {
   }
 
   // What one output sees, to a row of a panel. `room` holds a piece.
-  void unfold(const Element* image, const Volume& x, int64_t output, Element* room, Unit* to) const {
+  void unfold(const Element* image, const Volume& x, int64_t output, Element* room,
+              Unit* to) const {
     int64_t corner[3];  // of what it sees
     for (int i = 2; i >= 0; --i) {
       corner[i] = output % p.axes[i].out * p.axes[i].stride - p.axes[i].low;
@@ -105,7 +108,8 @@ template <class S, class AmxTile> struct Unfolded {
           depth >= 0 && depth < p.axes[0].in && height >= 0 && height < p.axes[1].in;
       const int64_t begin = inside ? smaller(larger(-left, 0), pieces.taps) : 0;
       const int64_t end = inside ? larger(smaller(p.axes[2].in - left, pieces.taps), begin) : 0;
-      const int64_t at = depth * x.strides[0] + height * x.strides[1] + (left + begin) * x.strides[2];
+      const int64_t at =
+          depth * x.strides[0] + height * x.strides[1] + (left + begin) * x.strides[2];
       const Element* from = image + (end > begin ? at : 0);
       if (end - begin < pieces.taps) {  // a part, or nothing
         memset(room, 0, sizeof(Element) * static_cast<size_t>(pieces.length));

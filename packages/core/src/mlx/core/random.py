@@ -442,6 +442,7 @@ def multivariate_normal(
     Raises:
         TypeError: If the shape is no sequence.
         ValueError: If the shapes do not agree, or the dtype is another.
+        RuntimeError: At evaluation, if a covariance has NaN or infinite elements.
 
     Example:
         >>> mx.random.multivariate_normal(mx.zeros((2,)), mx.eye(2), (3,)).shape
