@@ -147,6 +147,7 @@ inline void empty_sum(int64_t m, int64_t n, const Target& out) {
 static size_t float_bytes(int64_t count) { return static_cast<size_t>(round_up(count * 4, 64)); }
 
 size_t pair_workspace(int64_t m, int64_t n, int64_t k, Dtype dtype) {
+  if (m == 0 || n == 0) return 0;
   if (few(m, n, k, dtype, n)) return float_bytes((m <= max_rows ? m : 1) * k);
   if (is_low(m, n, k, dtype)) return static_cast<size_t>(low_float(m, n, k).most_bytes());
   if (!is_half(dtype)) return 0;
@@ -171,6 +172,7 @@ size_t largest_pair_workspace(int64_t m, int64_t n, int64_t k, Dtype dtype) {
 
 void multiply(const Matrix& a, const Matrix& b, const Target& out, void* memory) {
   const Dtype dtype = a.dtype;
+  if (a.rows == 0 || b.cols == 0) return;
   if (a.cols == 0 && is_half(dtype)) {
     empty_sum(a.rows, b.cols, out);
   } else if (few(a.rows, b.cols, a.cols, dtype, out.row_stride)) {
